@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/base/memory.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include "core/base/units.h"
+
+namespace attnscope {
+
+namespace {
+
+std::uint64_t readNumber(const char* path) {
+  std::ifstream file(path);
+  std::uint64_t value = 0;
+  return file >> value ? value : std::numeric_limits<std::uint64_t>::max();
+}
+
+std::uint64_t systemAvailable() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  std::uint64_t kib = 0;
+  std::string unit;
+  while (file >> key >> kib) {
+    if (key == "MemAvailable:") return kib * 1024;
+    std::getline(file, unit);
+  }
+  return std::numeric_limits<std::uint64_t>::max();
+}
+
+}  // namespace
+
+std::uint64_t availableMemory() {
+  const std::uint64_t limit = readNumber("/sys/fs/cgroup/memory.max");  // the text "max" reads as no limit
+  const std::uint64_t used = readNumber("/sys/fs/cgroup/memory.current");
+  const std::uint64_t inGroup =
+      limit == std::numeric_limits<std::uint64_t>::max() || used > limit ? limit : limit - used;
+  return std::min(systemAvailable(), inGroup);
+}
+
+std::uint64_t peakResidentMemory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+Status requireMemory(double bytes, const std::string& what) {
+  const auto free = static_cast<double>(availableMemory());
+  if (bytes <= 0.9 * free) return {};
+  return fail(ErrorKind::Compute, what + " needs " + bytesText(bytes) + ", but only " + bytesText(free) +
+                                      " of memory is free. Use a shorter input, fewer heads, or close other programs.");
+}
+
+}  // namespace attnscope

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/error.h"
+
+namespace attnscope {
+
+// Bytes that can be allocated now without swapping, by the kernel's own estimate and the control group's limit.
+[[nodiscard]] std::uint64_t availableMemory();
+
+// Largest resident size of this process so far, in bytes.
+[[nodiscard]] std::uint64_t peakResidentMemory();
+
+// Refuses, before anything is allocated, a request that would not fit: names `what`, what it needs and what is
+// free. Leaves a tenth of the free memory to the rest of the system.
+[[nodiscard]] Status requireMemory(double bytes, const std::string& what);
+
+}  // namespace attnscope

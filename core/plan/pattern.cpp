@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/plan/pattern.h"
+
+#include <algorithm>
+
+namespace attnscope {
+
+namespace {
+
+class RulePattern final : public Pattern {
+ public:
+  RulePattern(Index rows, Index cols, std::function<void(Index, RunList&)> rule)
+      : Pattern(rows, cols), m_rule(std::move(rule)) {}
+  void row(Index i, RunList& runs) const override {
+    runs.clear();
+    m_rule(i, runs);
+  }
+
+ private:
+  std::function<void(Index, RunList&)> m_rule;
+};
+
+}  // namespace
+
+PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule) {
+  return std::make_shared<RulePattern>(rows, cols, std::move(rule));
+}
+
+Index rowCount(const Pattern& pattern, Index i) {
+  RunList runs;
+  pattern.row(i, runs);
+  Index count = 0;
+  for (const Run& run : runs) count += run.count();
+  return count;
+}
+
+Run clipRun(const Run& run, Index begin, Index end) {
+  Run clipped = run;
+  if (begin > run.begin) clipped.begin += (begin - run.begin + run.stride - 1) / run.stride * run.stride;
+  clipped.end = std::min(run.end, end);
+  return clipped;
+}
+
+Index countPairs(const Pattern& pattern, Index row0, Index row1, Index col0, Index col1) {
+  RunList runs;
+  Index count = 0;
+  for (Index i = row0; i < row1; ++i) {
+    pattern.row(i, runs);
+    for (const Run& run : runs) count += clipRun(run, col0, col1).count();
+  }
+  return count;
+}
+
+std::string asciiPattern(const Pattern& pattern, const std::string& letters) {
+  std::string text;
+  RunList runs;
+  for (Index i = 0; i < pattern.rows(); ++i) {
+    std::string line(static_cast<std::size_t>(pattern.cols()), '.');
+    pattern.row(i, runs);
+    for (const Run& run : runs)
+      for (Index j = run.begin; j < run.end; j += run.stride)
+        line[static_cast<std::size_t>(j)] =
+            run.label < letters.size() ? letters[run.label] : static_cast<char>('1' + run.label % 9);
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace attnscope

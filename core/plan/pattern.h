@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/tensor.h"
+
+namespace attnscope {
+
+// Keys begin, begin + stride, ... below end, that one row reads for one reason.
+struct Run {
+  Index begin = 0;
+  Index end = 0;
+  Index stride = 1;
+  std::uint8_t label = 0;         // index into the plan's labels
+  std::uint8_t multiplicity = 1;  // how many partial results count this pair; its logit gets -log(multiplicity)
+
+  [[nodiscard]] Index count() const { return end <= begin ? 0 : (end - begin + stride - 1) / stride; }
+  friend bool operator==(const Run&, const Run&) = default;
+};
+using RunList = std::vector<Run>;
+
+// Which keys each row reads: the answer to a question, never an n x n array. Immutable, callable from any thread.
+class Pattern {
+ public:
+  virtual ~Pattern() = default;
+  [[nodiscard]] Index rows() const { return m_rows; }
+  [[nodiscard]] Index cols() const { return m_cols; }
+
+  // Replaces `runs` by the runs of row i: sorted by begin, pairwise disjoint as sets, none empty, all inside
+  // [0, cols).
+  virtual void row(Index i, RunList& runs) const = 0;
+
+ protected:
+  Pattern(Index rows, Index cols) : m_rows(rows), m_cols(cols) {}
+
+ private:
+  Index m_rows = 0;
+  Index m_cols = 0;
+};
+using PatternPtr = std::shared_ptr<const Pattern>;
+
+// A pattern from a rule that fills in one row; what the catalogue writes as a lambda.
+[[nodiscard]] PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule);
+
+// Pairs that row i reads.
+[[nodiscard]] Index rowCount(const Pattern& pattern, Index i);
+
+// Pairs in the rectangle [row0, row1) x [col0, col1): exact, O(rows * runs in a row).
+[[nodiscard]] Index countPairs(const Pattern& pattern, Index row0, Index row1, Index col0, Index col1);
+
+// Part of a run inside [begin, end); empty if it has none.
+[[nodiscard]] Run clipRun(const Run& run, Index begin, Index end);
+
+// Why a pair is in: the legend of the pattern view and the word in the inspector.
+struct Label {
+  std::string name;  // "local", "global", "round 1": one or two words
+  std::string why;   // "at most w/2 tokens away"
+};
+
+// Rows as text, one character a cell: '.' for no pair, else the first letter table entry of its label
+// ('1', '2', ... if `letters` is empty). For tests and bug reports at small n.
+[[nodiscard]] std::string asciiPattern(const Pattern& pattern, const std::string& letters = {});
+
+}  // namespace attnscope

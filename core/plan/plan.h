@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/tensor.h"
+#include "core/inputs/attention_input.h"
+#include "core/plan/pattern.h"
+#include "core/plan/tile_map.h"
+
+namespace attnscope {
+
+// Buffers of a plan: float32 (H, rows, cols), named by their index in Plan::buffers.
+using BufferId = std::int32_t;
+inline constexpr BufferId kNoBuffer = -1;
+inline constexpr BufferId kQuery = 0;  // the input itself; k and v are read through AttentionInput::kvHead
+inline constexpr BufferId kKey = 1;
+inline constexpr BufferId kValue = 2;
+
+struct BufferSpec {
+  std::string name;
+  Index rows = 0;
+  Index cols = 0;
+  std::string trace;  // written as trace/<trace> when asked for; empty: not of interest to anybody outside
+};
+
+// Rows of a step in the order in which it executes them: position -> token. A subset is allowed. Null: identity.
+using Order = std::shared_ptr<const std::vector<std::int32_t>>;
+
+// What is read: tokens of the input, or slots made from them (summaries, inducing points, compressed memories).
+enum class KeyAxis { Tokens, Slots };
+
+struct HeadAttend {
+  Order queryOrder;
+  Order keyOrder;
+  PatternPtr pattern;  // over positions in the orders, not over tokens
+};
+
+// Softmax attention over a pattern: logit = scale * q.k - log(multiplicity), and - selfPenalty where query and key
+// are the same token. Rows that read nothing give 0 and lse = -inf.
+struct AttendStep {
+  std::string title;  // "window", "round 1": for the teaching view and the timings
+  BufferId q = kQuery;
+  BufferId k = kKey;
+  BufferId v = kValue;
+  BufferId out = kNoBuffer;
+  BufferId lse = kNoBuffer;  // (n_q, 1)
+  KeyAxis axis = KeyAxis::Tokens;
+  double scale = 1.0;
+  double selfPenalty = 0.0;
+  std::vector<HeadAttend> heads;
+};
+
+// Joins partial results of the same queries: out = sum_p exp(lse_p - lse) out_p, lse = log sum_p exp lse_p.
+struct MergeStep {
+  std::string title;
+  std::vector<BufferId> outs;
+  std::vector<BufferId> lses;
+  BufferId out = kNoBuffer;
+  BufferId lse = kNoBuffer;
+};
+
+// How a length of n rows becomes k slots.
+struct SegmentReduce {
+  enum class Kind { Mean, Max, First };
+  Kind kind = Kind::Mean;
+  std::vector<Index> bounds;  // k + 1 borders; slot a is made of the rows bounds[a] .. bounds[a+1]-1
+};
+
+// out = weight x in along the length: a dense (H or 1, k, >= n) tensor (only its first n columns are used), or a
+// reduction of segments.
+struct ProjectStep {
+  std::string title;
+  BufferId in = kKey;
+  BufferId out = kNoBuffer;
+  std::variant<Tensor, SegmentReduce> weight;
+};
+
+// Rows scaled to length 1; a row of zeros stays 0.
+struct NormaliseRowsStep {
+  std::string title;
+  BufferId in = kQuery;
+  BufferId out = kNoBuffer;
+};
+
+enum class Feature { Elu1, Exp, Relu, Relu2, Poly2 };
+
+// phi applied to each row: (n, d) -> (n, featureWidth(feature, d)).
+struct FeatureMapStep {
+  std::string title;
+  BufferId in = kQuery;
+  BufferId out = kNoBuffer;
+  Feature feature = Feature::Elu1;
+};
+
+// out_i = phi(q_i)^T S / (phi(q_i)^T Z + eps), S = sum_j phi(k_j) v_j^T, Z = sum_j phi(k_j): over all keys, or over
+// keys j <= i + n_k - n_q when causal, by chunks with a running state. A denominator of exactly 0 gives a row of 0.
+struct LinearAttendStep {
+  std::string title;
+  BufferId phiQ = kNoBuffer;
+  BufferId phiK = kNoBuffer;
+  BufferId v = kValue;
+  BufferId out = kNoBuffer;
+  BufferId denominator = kNoBuffer;  // (n_q, 1)
+  bool causal = false;
+  double eps = 0.0;
+  Index chunk = 64;
+};
+
+using Step = std::variant<AttendStep, MergeStep, ProjectStep, NormaliseRowsStep, FeatureMapStep, LinearAttendStep>;
+
+[[nodiscard]] const std::string& stepTitle(const Step& step);
+[[nodiscard]] const char* stepKind(const Step& step);  // "attend", "merge", ...
+[[nodiscard]] Index featureWidth(Feature feature, Index d);
+
+// A tensor that the mechanism owns, as used: drawn, fitted or read. Made on demand, since a projection of a long
+// input can be large and nobody may ask for it.
+struct ParamTensor {
+  std::string name;    // "rotations": written as param/rotations
+  std::string origin;  // "drawn from seed 0", "segment means", "file w.npz"
+  std::function<Tensor()> make;
+};
+
+// One call of a mechanism on one input, lowered to primitives. All decisions that depend on data (buckets, tables,
+// orders) are already made, on the host, in double: every backend executes the same plan.
+struct Plan {
+  std::string mechanism;
+  Shape shape;
+  bool causal = false;
+  std::vector<BufferSpec> buffers;  // the first three are the input
+  std::vector<Step> steps;
+  std::vector<Label> labels;  // of the patterns' runs
+  BufferId out = kNoBuffer;
+  BufferId lse = kNoBuffer;  // kNoBuffer: the mechanism has none
+
+  // Key axis of pattern and probe: [n_k tokens | slots].
+  Index slots = 0;
+  BufferId slotValues = kNoBuffer;           // buffer of the slots' values, replaced by the identity in probes
+  std::function<Tensor()> slotComposition;   // (H or 1, slots, n_k): what each slot's value is made of
+
+  bool exact = true;  // false: no n x n matrix reproduces the output (value channels mixed, biases)
+  std::string note;   // what the user should know about this call ("fewer blocks than ...: full attention")
+
+  std::vector<ParamTensor> params;
+  std::vector<NamedTensor> trace;  // decisions, written as trace/<name>: (H, ...) int32 or float32
+
+  // Starts a plan with the three input buffers.
+  [[nodiscard]] static Plan begin(std::string mechanism, const Shape& shape, bool causal);
+  BufferId addBuffer(std::string name, Index rows, Index cols, std::string traceName = {});
+};
+
+// A plan whose tile maps are built: the only thing that backends execute and that views draw.
+class FrozenPlan {
+ public:
+  [[nodiscard]] static Result<std::shared_ptr<const FrozenPlan>> freeze(Plan plan, const JobContext& job = {});
+
+  [[nodiscard]] const Plan& plan() const { return m_plan; }
+  // Tile map of head h of an attend step.
+  [[nodiscard]] const TileMap& tiles(std::size_t step, Index head) const;
+  // Effective support of head h on the key axis [tokens | slots], in token order: which values reach which output.
+  [[nodiscard]] const PatternPtr& support(Index head) const { return m_support[static_cast<std::size_t>(head)]; }
+  [[nodiscard]] Index supportCols() const { return m_plan.shape.nK + m_plan.slots; }
+  // True where heads a and b have the same support object.
+  [[nodiscard]] bool sameSupport(Index a, Index b) const;
+
+  [[nodiscard]] Index pairs(Index head) const;         // score cells of a head, summed over its attend steps
+  [[nodiscard]] Index executedTiles(Index head) const; // tiles of a head, summed over its attend steps
+
+ private:
+  Plan m_plan;
+  std::vector<std::vector<std::shared_ptr<const TileMap>>> m_tiles;  // [step][head]; empty for other steps
+  std::vector<PatternPtr> m_support;
+};
+
+// Stable, diff-friendly dump of a plan: steps, buffers, patterns' counts. For tests and bug reports.
+[[nodiscard]] std::string planText(const FrozenPlan& plan);
+
+}  // namespace attnscope

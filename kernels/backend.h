@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/job_context.h"
+#include "core/inputs/attention_input.h"
+#include "core/plan/plan.h"
+
+namespace attnscope {
+
+// Replaces the values by columns [begin, begin + width) of the identity on the key axis [tokens | slots], so that the
+// output is that slab of the matrix that was applied.
+struct IdentitySlab {
+  Index begin = 0;
+  Index width = 0;
+  bool slots = false;  // also replace the slots' values; otherwise they are made from the identity of the tokens
+};
+
+struct RunOptions {
+  int threads = 0;          // 0: all cores
+  bool zeroLogits = false;  // the mask probe: every logit 0 and every feature vector 1
+  std::optional<IdentitySlab> identity;
+  bool keepBuffers = true;  // keep intermediate buffers in the result (maps and insides are made from them)
+};
+
+struct StepTiming {
+  std::string title;
+  std::string kind;
+  double seconds = 0.0;
+};
+
+// What a forward pass leaves: O(n) numbers, never the weights.
+struct RunResult {
+  Tensor out;                             // (H, n_q, d_v)
+  Tensor lse;                             // (H, n_q); empty where the mechanism has none
+  std::map<std::string, Tensor> buffers;  // by BufferSpec::name, (H, rows, cols)
+  std::vector<StepTiming> steps;
+  double seconds = 0.0;   // whole pass, without planning
+  std::string device;     // "CPU, 2 threads, AVX-512"
+};
+
+struct DeviceInfo {
+  std::string id;        // "cpu", "cuda:0"
+  std::string name;      // "AMD EPYC, 2 cores, AVX-512"
+  bool available = false;
+  std::string reason;    // why not, in words; empty if available
+  std::uint64_t memory = 0;  // bytes that can be used now
+};
+
+// One device that executes frozen plans. Stateless between runs; run() may be called from any thread.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  [[nodiscard]] virtual DeviceInfo info() const = 0;
+  // Error (Compute) names the step that the device cannot do.
+  [[nodiscard]] virtual Status supports(const FrozenPlan& plan) const = 0;
+  // Bytes that run() will allocate at its peak.
+  [[nodiscard]] virtual double memoryNeeded(const FrozenPlan& plan, const RunOptions& options) const = 0;
+  // Refuses before it starts what does not fit in memory. Cancel ends within 100 ms.
+  [[nodiscard]] virtual Result<RunResult> run(const FrozenPlan& plan, const AttentionInput& input,
+                                              const RunOptions& options, const JobContext& job) const = 0;
+};
+
+}  // namespace attnscope

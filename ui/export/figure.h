@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QRectF>
+#include <QSizeF>
+#include <QString>
+#include <memory>
+#include <vector>
+
+#include "core/base/error.h"
+#include "kernels/bench/sweep.h"
+#include "kernels/explore.h"
+#include "ui/plots/panel.h"
+#include "ui/plots/view_style.h"
+
+namespace attnscope {
+
+// One column of a figure.
+struct FigureColumn {
+  QString title;  // "Longformer (w = 32)"
+  std::shared_ptr<const Exploration> exploration;
+  std::vector<InsidePanel> insides;  // only read where the figure has a row of insides
+};
+
+// A figure for print: rows of views by columns of mechanisms, on one set of axes and one colour scale, or the scaling
+// curves. Drawn by the same code as the window, on another device; nothing on screen changes.
+struct FigureSpec {
+  std::vector<PanelKind> rows{PanelKind::Map};
+  std::vector<FigureColumn> columns;
+  std::vector<SweepPoint> sweep;  // a scaling figure if not empty; then rows and explorations are not read
+  Index head = 0;
+  QRectF viewport;          // cells; empty: everything
+  QSizeF millimetres;       // width and height; a height of 0 takes what the panels need
+  double dpi = 300.0;       // raster output only
+  double fontPoints = 7.0;  // journals ask for 5 to 8
+  bool letters = true;      // a, b, c on the panels
+  PlotTheme theme = PlotTheme::light();
+  ViewStyle style;
+  QString provenance;       // program, version, device, input, seed: goes into the file's metadata
+};
+
+// Writes .png, .svg or .pdf by the file's ending. Text stays text and cells stay sharp in the vector formats. Needs a
+// QGuiApplication, no display. Errors (Output) name the file and the remedy.
+[[nodiscard]] Status writeFigure(const FigureSpec& spec, const QString& path, const JobContext& job = {});
+
+}  // namespace attnscope

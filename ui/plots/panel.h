@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <memory>
+#include <vector>
+
+#include "core/analysis/scaling_fit.h"
+#include "core/mechanisms/insides.h"
+#include "kernels/bench/sweep.h"
+#include "kernels/explore.h"
+#include "ui/plots/view_style.h"
+
+namespace attnscope {
+
+class ViewLink;
+
+enum class PanelKind { Pattern, Map, Insides };
+
+// One cell of the wall: the pattern or the map of one mechanism (a square linked by cross-hair and zoom), or its
+// insides. Draws from a finished Exploration only; numbers of the visible rectangle are made on worker threads, coarse
+// first, and painting only blits. States: empty, busy (keeps the last picture, dimmed), error (the sentence), ready.
+class Panel : public QWidget {
+  Q_OBJECT
+
+ public:
+  Panel(PanelKind kind, ViewLink* link, QWidget* parent = nullptr);
+  ~Panel() override;
+
+  [[nodiscard]] PanelKind kind() const;
+  void setExploration(std::shared_ptr<const Exploration> exploration, Index head);
+  void setInsides(std::vector<InsidePanel> panels);
+  void setBusy(bool busy);
+  void setError(const QString& sentence);
+  void clear();
+  void setStyleChoices(const ViewStyle& style);
+  void setTheme(const PlotTheme& theme);
+  // True when the picture of the current viewport is complete (tests and screenshots wait for it).
+  [[nodiscard]] bool isSettled() const;
+
+ signals:
+  void settled();
+  void contextMenuAt(QPoint globalPosition);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> m_impl;
+};
+
+// Measured time against n on log-log axes, one curve a mechanism, fitted exponents at the ends of the curves.
+class ScalingPlot : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit ScalingPlot(QWidget* parent = nullptr);
+  ~ScalingPlot() override;
+  void setTheme(const PlotTheme& theme);
+  void clear();
+  // Names and colours of the curves to come, by index of SweepPoint::spec.
+  void setCurves(const QStringList& names, const QList<QColor>& colors);
+  void setPoints(const std::vector<SweepPoint>& points);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> m_impl;
+};
+
+}  // namespace attnscope

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QColor>
+#include <QFont>
+#include <QString>
+
+#include "core/raster/color_map.h"
+#include "kernels/effective.h"
+
+namespace attnscope {
+
+// Choices about how numbers are drawn, shared by all panels of a wall and by the figures.
+struct ViewStyle {
+  QString colorMap = QStringLiteral("viridis");
+  ValueScale scale;
+  EffectiveMatrix::Reduce reduce = EffectiveMatrix::Reduce::Max;
+};
+
+// Colours and fonts around the data. The data palettes never depend on it.
+struct PlotTheme {
+  QColor background;
+  QColor plotBackground;  // behind cells that are not read
+  QColor text;
+  QColor secondaryText;
+  QColor frame;
+  QColor crosshair;
+  QColor accent;
+  QFont font;
+
+  [[nodiscard]] static PlotTheme light();
+  [[nodiscard]] static PlotTheme dark();
+  [[nodiscard]] static PlotTheme forPalette(const class QPalette& palette);  // by its lightness
+};
+
+// Letter and colour that name the mechanism of a column everywhere: A blue, B orange, C green, D pink, ...
+[[nodiscard]] QChar columnLetter(int column);
+[[nodiscard]] QColor columnColor(int column);
+
+}  // namespace attnscope
