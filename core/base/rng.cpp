@@ -11,6 +11,8 @@
 namespace attnscope {
 
 namespace {
+__extension__ using Wide = unsigned __int128;
+
 double toUnit(std::uint32_t bits) { return (static_cast<double>(bits) + 0.5) / 4294967296.0; }
 }  // namespace
 
@@ -39,11 +41,21 @@ double RandomStream::normal(Counter counter, std::uint32_t last) const {
   return radius * (last % 2 == 0 ? std::cos(angle) : std::sin(angle));
 }
 
+void RandomStream::fillNormals(Counter counter, std::span<float> values) const {
+  for (std::size_t pair = 0; 2 * pair < values.size(); ++pair) {
+    const auto bits = block(counter, static_cast<std::uint32_t>(pair));
+    const double radius = std::sqrt(-2.0 * std::log(toUnit(bits[0])));
+    const double angle = 2.0 * std::numbers::pi * toUnit(bits[1]);
+    values[2 * pair] = static_cast<float>(radius * std::cos(angle));
+    if (2 * pair + 1 < values.size()) values[2 * pair + 1] = static_cast<float>(radius * std::sin(angle));
+  }
+}
+
 std::uint32_t RandomStream::below(std::uint32_t bound, Counter counter, std::uint32_t last) const {
   // Multiply-shift on 64 bits: the bias is below 2^-32 for every bound that occurs here.
   const auto bits = block(counter, last);
   const std::uint64_t wide = (static_cast<std::uint64_t>(bits[1]) << 32) | bits[0];
-  return static_cast<std::uint32_t>((static_cast<unsigned __int128>(wide) * bound) >> 64);
+  return static_cast<std::uint32_t>((static_cast<Wide>(wide) * bound) >> 64);
 }
 
 }  // namespace attnscope

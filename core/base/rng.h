@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace attnscope {
@@ -21,6 +22,8 @@ class RandomStream {
   [[nodiscard]] double uniform(Counter counter, std::uint32_t last = 0) const;
   // Standard normal by Box-Muller in double. Neighbours 2c and 2c+1 of `last` share one counter.
   [[nodiscard]] double normal(Counter counter, std::uint32_t last = 0) const;
+  // values[i] = normal(counter, i), rounded to float: a whole row at half the price.
+  void fillNormals(Counter counter, std::span<float> values) const;
   // Uniform integer in [0, bound).
   [[nodiscard]] std::uint32_t below(std::uint32_t bound, Counter counter, std::uint32_t last = 0) const;
 

@@ -33,8 +33,8 @@ std::string bytesText(double bytes) {
 std::string countText(std::int64_t count) {
   std::string digits = std::to_string(count < 0 ? -count : count);
   for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), ",");
-  return count < 0 ? "-" + digits : digits;
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
+  return count < 0 ? fmt::format("-{}", digits) : digits;
 }
 
 std::string compactText(double count) {
