@@ -47,11 +47,11 @@ struct AttentionInput {
   std::vector<std::string> tokensQ;  // empty, or n_q texts (UTF-8)
   std::vector<std::string> tokensK;  // empty, or n_k texts
   std::optional<Grid> grid;          // tokens as a picture; height * width = n_q = n_k
-  std::vector<Index> segments;       // empty, or n_k segment numbers, not decreasing from 0 (sentences of a text)
-  PixelImage image;                  // empty unless the input came from a picture
+  std::vector<Index> segments;  // empty, or n_k segment numbers, not decreasing from 0 (sentences of a text)
+  PixelImage image;             // empty unless the input came from a picture
 
-  std::string title;    // "MiniLM, paragraph": for headers and figures
-  std::string source;   // what to write after --input to get exactly this again
+  std::string title;         // "MiniLM, paragraph": for headers and figures
+  std::string source;        // what to write after --input to get exactly this again
   std::uint64_t digest = 0;  // of q, k, v
 
   [[nodiscard]] Shape shape() const;
@@ -63,11 +63,13 @@ struct AttentionInput {
 };
 
 // Checks everything that AttentionInput promises and fills in the digest. Every source ends here, so that no
-// mechanism meets a NaN, an empty axis or shapes that do not fit. `where` names the file or recipe in messages.
+// mechanism meets a NaN, an empty axis or shapes that do not fit. `where` names the file or recipe in
+// messages.
 [[nodiscard]] Result<AttentionInput> finishInput(AttentionInput input, const std::string& where);
 
 // The same input with only the given query heads (in that order), with their own key and value heads.
-[[nodiscard]] Result<AttentionInput> selectHeads(const AttentionInput& input, const std::vector<Index>& heads);
+[[nodiscard]] Result<AttentionInput> selectHeads(const AttentionInput& input,
+                                                 const std::vector<Index>& heads);
 
 // The first `length` tokens of queries and keys.
 [[nodiscard]] Result<AttentionInput> truncateTokens(const AttentionInput& input, Index length);
