@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/jobs/compute_service.h"
+
+#include <algorithm>
+
+#include "kernels/backend_registry.h"
+#include "ui/jobs/guarded.h"
+#include "ui/state/text.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr int kDebounceMs = 30;
+constexpr qsizetype kExplorationCacheKb = 512 * 1024;
+
+qsizetype costKb(const Exploration& exploration) {
+  return static_cast<qsizetype>(exploration.cost.peakBytes / 1024.0) + 1;
+}
+
+Result<ExplorationPtr> computeColumn(const MechanismSpec& spec, const LoadedInput& input, const JobContext& job) {
+  return guarded([&]() -> Result<ExplorationPtr> {
+    ATTN_ASSIGN(backend, findBackend("auto"));
+    return explore(spec, input.input, *backend, {}, {}, job);
+  });
+}
+
+}  // namespace
+
+ComputeService::ComputeService(Document* document, QObject* parent) : QObject(parent), m_document(document) {
+  m_inputPool.setMaxThreadCount(2);  // a new file is not kept waiting by a slow one that is being dropped
+  m_computePool.setMaxThreadCount(1);
+  m_insidesPool.setMaxThreadCount(2);
+  m_explorations.setMaxCost(kExplorationCacheKb);
+  m_insides.setMaxCost(64);
+  for (std::size_t i = 0; i < m_columns.size(); ++i) {
+    m_columnJobs[i] = std::make_unique<LatestJob>(&m_computePool, this);
+    m_insidesJobs[i] = std::make_unique<LatestJob>(&m_insidesPool, this);
+  }
+  m_debounce.setSingleShot(true);
+  m_debounce.setInterval(kDebounceMs);
+  connect(&m_debounce, &QTimer::timeout, this, [this] {
+    for (int i = 0; i < m_document->columnCount(); ++i)
+      if (std::exchange(m_pending[static_cast<std::size_t>(i)], false)) startColumn(i);
+  });
+  connect(m_document, &Document::inputChanged, this, &ComputeService::readInput);
+  connect(m_document, &Document::columnsChanged, this, &ComputeService::resetColumns);
+  connect(m_document, &Document::columnChanged, this, &ComputeService::request);
+  connect(m_document, &Document::optionsChanged, this, [this] {
+    for (int i = 0; i < m_document->columnCount(); ++i) request(i);
+  });
+  connect(m_document, &Document::headChanged, this, [this] {
+    for (int i = 0; i < m_document->columnCount(); ++i) {
+      requestInsides(i);
+      Q_EMIT columnUpdated(i);
+    }
+  });
+}
+
+ComputeService::~ComputeService() { shutDown(); }
+
+void ComputeService::shutDown() {
+  m_debounce.stop();
+  m_inputJob.cancel();
+  m_deviceJob.cancel();
+  for (auto& job : m_columnJobs) job->cancel();
+  for (auto& job : m_insidesJobs) job->cancel();
+  m_inputPool.waitForDone();
+  m_computePool.waitForDone();
+  m_insidesPool.waitForDone();
+}
+
+void ComputeService::begin() {
+  readInput();
+  m_deviceJob.start([](const JobContext&) { return allDevices(); },
+                    [this](std::vector<DeviceInfo> devices) {
+                      m_devices = std::move(devices);
+                      Q_EMIT devicesKnown();
+                      noteActivity();
+                    });
+}
+
+Index ComputeService::head() const {
+  const Index heads = m_input ? m_input->shape().heads : 1;
+  return std::clamp<Index>(m_document->state().head, 0, heads - 1);
+}
+
+void ComputeService::readInput() {
+  const DocumentState& state = m_document->state();
+  if (m_input && m_input->source == state.source && m_input->layer == state.layer) {
+    m_inputJob.cancel();
+    noteActivity();
+    return;
+  }
+  m_reading = state.source;
+  auto opened = m_input && m_input->source == state.source ? m_input->document : nullptr;
+  m_inputJob.start([source = state.source, layer = state.layer, opened](const JobContext& job) {
+                     return readSource(source, layer, opened, job);
+                   },
+                   [this](const Result<LoadedInputPtr>& result) { inputArrived(result, false); });
+  noteActivity();
+}
+
+void ComputeService::open(const QString& source) {
+  m_reading = source;
+  m_inputJob.start([source](const JobContext& job) { return readSource(source, 0, nullptr, job); },
+                   [this](const Result<LoadedInputPtr>& result) { inputArrived(result, true); });
+  noteActivity();
+}
+
+void ComputeService::inputArrived(const Result<LoadedInputPtr>& result, bool intoDocument) {
+  if (!result) {
+    Q_EMIT inputFailed(toQ(result.error().message));
+    noteActivity();
+    return;
+  }
+  m_input = *result;
+  Q_EMIT inputReady();
+  if (intoDocument) m_document->setSource(m_input->source, m_input->layer);
+  for (int i = 0; i < m_document->columnCount(); ++i) request(i);
+  noteActivity();
+}
+
+QString ComputeService::keyOf(int column) const {
+  if (!m_input) return {};
+  return QStringLiteral("%1|%2").arg(m_input->input.digest, 16, 16).arg(
+      toQ(callSpec(m_document->state(), column).text()));
+}
+
+QString ComputeService::insidesKey(const ColumnResult& column) const {
+  return QStringLiteral("%1#%2").arg(column.shown).arg(head());
+}
+
+void ComputeService::resetColumns() {
+  // A column that moved keeps its pictures, whatever its place was before.
+  for (int i = 0; i < kMaxColumns; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    m_columnJobs[at]->cancel();
+    m_insidesJobs[at]->cancel();
+    m_pending[at] = false;
+    m_columns[at] = {};
+  }
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    request(i);
+    Q_EMIT columnUpdated(i);
+  }
+  noteActivity();
+}
+
+void ComputeService::request(int column) {
+  if (!m_input) return;
+  const auto at = static_cast<std::size_t>(column);
+  ColumnResult& result = m_columns[at];
+  const QString key = keyOf(column);
+  if (key == result.wanted && (result.busy || result.isCurrent())) return;
+  result.wanted = key;
+  result.error.clear();
+  m_columnJobs[at]->cancel();
+  if (const ExplorationPtr* known = m_explorations.object(key)) {
+    m_pending[at] = false;
+    settleColumn(column, key, *known);
+    noteActivity();
+    return;
+  }
+  result.busy = true;
+  m_insidesJobs[at]->cancel();
+  result.insidesBusy = false;
+  if (!result.exploration) {
+    startColumn(column);
+  } else {
+    m_pending[at] = true;  // the timer is not restarted: during a drag it fires at its own pace
+    if (!m_debounce.isActive()) m_debounce.start();
+  }
+  Q_EMIT columnUpdated(column);
+  noteActivity();
+}
+
+void ComputeService::startColumn(int column) {
+  const auto at = static_cast<std::size_t>(column);
+  const QString key = m_columns[at].wanted;
+  m_columnJobs[at]->start(
+      [spec = callSpec(m_document->state(), column), input = m_input](const JobContext& job) {
+        return computeColumn(spec, *input, job);
+      },
+      [this, column, key](const Result<ExplorationPtr>& result) { columnArrived(column, key, result); });
+  noteActivity();
+}
+
+void ComputeService::columnArrived(int column, const QString& key, const Result<ExplorationPtr>& result) {
+  ColumnResult& target = m_columns[static_cast<std::size_t>(column)];
+  if (result) {
+    m_explorations.insert(key, new ExplorationPtr(*result), costKb(**result));
+    settleColumn(column, key, *result);
+  } else {
+    target.busy = false;
+    target.error = toQ(result.error().message);
+    Q_EMIT columnUpdated(column);
+  }
+  noteActivity();
+}
+
+void ComputeService::settleColumn(int column, const QString& key, ExplorationPtr exploration) {
+  ColumnResult& target = m_columns[static_cast<std::size_t>(column)];
+  target.busy = false;
+  target.error.clear();
+  target.exploration = std::move(exploration);
+  target.shown = key;
+  Q_EMIT columnUpdated(column);
+  requestInsides(column);
+}
+
+void ComputeService::setInsidesWanted(bool wanted) {
+  m_insidesWanted = wanted;
+  if (!wanted) return;
+  for (int i = 0; i < m_document->columnCount(); ++i) requestInsides(i);
+}
+
+void ComputeService::requestInsides(int column) {
+  const auto at = static_cast<std::size_t>(column);
+  ColumnResult& target = m_columns[at];
+  if (!m_insidesWanted || !target.isCurrent()) return;
+  const QString key = insidesKey(target);
+  if (target.insidesShown == key && !target.insidesBusy) return;
+  m_insidesJobs[at]->cancel();
+  if (const InsidesPtr* known = m_insides.object(key)) {
+    insidesArrived(column, key, *known);
+    return;
+  }
+  target.insidesBusy = true;
+  m_insidesJobs[at]->start(
+      [exploration = target.exploration, head = head()](const JobContext& job) {
+        return guarded([&]() -> Result<InsidesPtr> {
+          auto panels = exploration->insides(head, job);
+          if (!panels) return tl::unexpected<Error>(panels.error());
+          return InsidesPtr(std::make_shared<const std::vector<InsidePanel>>(std::move(*panels)));
+        });
+      },
+      [this, column, key](const Result<InsidesPtr>& result) { insidesArrived(column, key, result); });
+  Q_EMIT insidesUpdated(column);
+  noteActivity();
+}
+
+void ComputeService::insidesArrived(int column, const QString& key, const Result<InsidesPtr>& result) {
+  ColumnResult& target = m_columns[static_cast<std::size_t>(column)];
+  target.insidesBusy = false;
+  target.insidesShown = key;
+  target.insidesError.clear();
+  if (result) {
+    target.insides = *result;
+    if (!m_insides.contains(key)) m_insides.insert(key, new InsidesPtr(*result));
+  } else {
+    target.insides = nullptr;
+    target.insidesError = toQ(result.error().message);
+  }
+  Q_EMIT insidesUpdated(column);
+  noteActivity();
+}
+
+bool ComputeService::isIdle() const {
+  if (!m_input || m_inputJob.isRunning()) return false;
+  return std::none_of(m_columns.begin(), m_columns.end(),
+                      [](const ColumnResult& column) { return column.busy || column.insidesBusy; });
+}
+
+void ComputeService::noteActivity() {
+  if (activities().empty()) {
+    m_busySince.invalidate();
+  } else if (!m_busySince.isValid()) {
+    m_busySince.start();
+  }
+  Q_EMIT activityChanged();
+}
+
+std::vector<Activity> ComputeService::activities() const {
+  std::vector<Activity> list;
+  const double seconds = m_busySince.isValid() ? static_cast<double>(m_busySince.elapsed()) / 1000.0 : 0.0;
+  if (m_inputJob.isRunning()) list.push_back({tr("Reading %1").arg(m_reading), m_inputJob.fraction(), seconds});
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const QString letter(columnLetter(i));
+    if (m_columns[at].busy) list.push_back({tr("Computing %1").arg(letter), m_columnJobs[at]->fraction(), seconds});
+    if (m_columns[at].insidesBusy)
+      list.push_back({tr("Drawing the insides of %1").arg(letter), m_insidesJobs[at]->fraction(), seconds});
+  }
+  return list;
+}
+
+void ComputeService::cancelAll() {
+  m_inputJob.cancel();
+  m_debounce.stop();
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    m_columnJobs[at]->cancel();
+    m_insidesJobs[at]->cancel();
+    m_pending[at] = false;
+    if (m_columns[at].busy && !m_columns[at].exploration) m_columns[at].error = tr("Cancelled. F5 computes it again.");
+    m_columns[at].busy = false;
+    m_columns[at].insidesBusy = false;
+    Q_EMIT columnUpdated(i);
+    Q_EMIT insidesUpdated(i);
+  }
+  noteActivity();
+  Q_EMIT cancelledByUser();
+}
+
+void ComputeService::recompute() {
+  readInput();
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    ColumnResult& column = m_columns[static_cast<std::size_t>(i)];
+    if (!column.isCurrent()) column.wanted.clear();
+    request(i);
+    requestInsides(i);
+  }
+}
+
+}  // namespace attnscope

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/jobs/row_reader.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ui/jobs/guarded.h"
+
+namespace attnscope {
+
+namespace {
+
+std::shared_ptr<const std::vector<float>> readRow(const Exploration& exploration, Index head, Index query,
+                                                  const JobContext& job) {
+  const auto block = guarded(
+      [&] { return exploration.matrix->block(head, query, 1, 0, exploration.matrix->cols(), job); });
+  if (!block) return nullptr;
+  const auto values = block->values<float>();
+  return std::make_shared<const std::vector<float>>(values.begin(), values.end());
+}
+
+ColumnReading readColumn(const RowReading& request, std::size_t at, const RowReading& last, const JobContext& job) {
+  ColumnReading reading;
+  const auto& exploration = request.explorations[at];
+  if (!exploration || !exploration->matrix || request.query < 0) return reading;
+  const EffectiveMatrix& matrix = *exploration->matrix;
+  if (request.query >= matrix.rows() || request.key >= matrix.cols() || request.head >= matrix.heads()) return reading;
+  const bool known = at < last.columns.size() && last.explorations[at] == exploration && last.head == request.head &&
+                     last.query == request.query;
+  reading.row = known && last.columns[at].row ? last.columns[at].row
+                                              : readRow(*exploration, request.head, request.query, job);
+  if (!reading.row) return reading;
+  reading.available = true;
+  if (request.key < 0) return reading;
+  reading.weight = (*reading.row)[static_cast<std::size_t>(request.key)];
+  reading.reason = exploration->reason(request.head, request.query, request.key);
+  reading.rank = reading.weight != 0.0 ? rankOf(*reading.row, request.key) : 0;
+  return reading;
+}
+
+}  // namespace
+
+Index rankOf(const std::vector<float>& weights, Index key) {
+  const float own = std::abs(weights[static_cast<std::size_t>(key)]);
+  return 1 + std::count_if(weights.begin(), weights.end(), [own](float w) { return std::abs(w) > own; });
+}
+
+RowReader::RowReader(QObject* parent) : QObject(parent) { m_pool.setMaxThreadCount(1); }
+
+RowReader::~RowReader() {
+  m_job.cancel();
+  m_pool.waitForDone();
+}
+
+void RowReader::ask(std::vector<std::shared_ptr<const Exploration>> explorations, Index head, Index query, Index key) {
+  RowReading request;
+  request.query = query;
+  request.key = key;
+  request.head = head;
+  request.explorations = std::move(explorations);
+  m_job.start(
+      [request = std::move(request), last = m_reading](const JobContext& job) {
+        RowReading reading = request;
+        for (std::size_t i = 0; i < request.explorations.size(); ++i)
+          reading.columns.push_back(readColumn(request, i, last, job));
+        return reading;
+      },
+      [this](RowReading reading) {
+        m_reading = std::move(reading);
+        Q_EMIT readingChanged();
+      });
+}
+
+void RowReader::clear() {
+  m_job.cancel();
+  m_reading = {};
+  Q_EMIT readingChanged();
+}
+
+}  // namespace attnscope

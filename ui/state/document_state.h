@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QString>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/base/tensor.h"
+#include "core/params/mechanism_spec.h"
+#include "ui/plots/view_style.h"
+
+namespace attnscope {
+
+// Whether a query may read later keys: what each paper does, or the same for all columns.
+enum class CausalChoice { AsPaper, On, Off };
+
+struct RowChoice {
+  bool pattern = true;
+  bool map = true;
+  bool insides = true;
+  friend bool operator==(const RowChoice&, const RowChoice&) = default;
+};
+
+// Everything that the user decided and nothing that was computed from it. A small value: undo keeps whole copies.
+struct DocumentState {
+  QString source = QStringLiteral("sample");  // what openSource() takes
+  Index layer = 0;
+  Index head = 0;
+  std::vector<MechanismSpec> columns;  // 1 to kMaxColumns, from left to right
+  CausalChoice causal = CausalChoice::AsPaper;
+  std::optional<double> scale;  // empty: 1/sqrt(d), or what the mechanism says
+  std::uint64_t seed = 0;
+  ViewStyle style;
+  RowChoice rows;
+};
+
+inline constexpr int kMaxColumns = 4;
+
+[[nodiscard]] bool sameStyle(const ViewStyle& a, const ViewStyle& b);
+
+// What is asked of the core for a column: its own choices, and the document's where it has none.
+[[nodiscard]] MechanismSpec callSpec(const DocumentState& state, int column);
+
+}  // namespace attnscope
