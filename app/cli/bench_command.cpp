@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "app/cli/build_info.h"
+#include "app/cli/call_options.h"
+#include "app/cli/command.h"
+#include "app/cli/figure_output.h"
+#include "app/cli/sweep_options.h"
+#include "app/cli/terminal_job.h"
+#include "core/base/units.h"
+#include "kernels/backend_registry.h"
+
+namespace attnscope {
+
+namespace {
+
+class BenchCommand final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("specs", m_specs, "Mechanisms: full linear longformer:window=64")->required();
+    app.add_option("--lengths", m_lengths, "256..65536 (doubling) or 256+512+1000")->capture_default_str();
+    app.add_option("--recipe", m_request.recipe, "Input: a recipe, whose length is set")
+        ->capture_default_str();
+    app.add_option("--d", m_request.d, "Width of a head")->check(CLI::Range(1, 4096))->capture_default_str();
+    app.add_option("--heads", m_request.heads, "Number of heads")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
+    app.add_flag("--causal", m_request.causal, "Queries read no later keys");
+    app.add_option("--seconds", m_request.secondsPerPoint, "Time spent on a point")->capture_default_str();
+    app.add_option("--device", m_request.device, "auto, cpu or cuda")->capture_default_str();
+    app.add_option("--threads", m_request.threads, "Threads of the CPU (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+    app.add_option("--json", m_json, "File for the points and fitted exponents ('-': standard output)");
+    app.add_option("--csv", m_csv, "File for the points ('-': standard output)");
+    app.add_option("--figure", m_figurePath, "File for the curves: .png, .svg or .pdf");
+    m_figure.declare(app);
+  }
+
+  Status run(const JobContext& job) override {
+    ATTN_TRY(prepare());
+    ATTN_ASSIGN(backend, findBackend(m_request.device));
+    const std::string device = backend->info().name;
+    if (tableShown()) printHead(device);
+    ATTN_ASSIGN(points, runSweep(
+                            m_request, [this](const SweepPoint& point) { show(point); }, job));
+    if (tableShown()) fmt::print("\n{}", sweepExponents(m_request, points));
+    // What was measured before an interruption is worth keeping.
+    if (!m_json.empty()) ATTN_TRY(writeText(m_json, sweepJson(m_request, points, device)));
+    if (!m_csv.empty()) ATTN_TRY(writeText(m_csv, sweepCsv(m_request, points)));
+    if (job.isCancelled()) return cancelled();
+    return m_figurePath.empty() ? Status{} : draw(points, device, job);
+  }
+
+ private:
+  Status prepare() {
+    ATTN_TRY(checkDevice(m_request.device, false));
+    if (!m_figurePath.empty()) ATTN_TRY(checkFigurePath(m_figurePath));
+    ATTN_ASSIGN(lengths, parseLengths(m_lengths));
+    m_request.lengths = std::move(lengths);
+    for (const std::string& text : m_specs) {
+      ATTN_ASSIGN(spec, parseMechanismSpec(text));
+      m_request.specs.push_back(std::move(spec));
+    }
+    return checkMechanisms(m_request.specs);
+  }
+
+  // A machine reads standard output then.
+  [[nodiscard]] bool tableShown() const { return m_json != "-" && m_csv != "-"; }
+
+  void printHead(const std::string& device) const {
+    fmt::print("{}, {} head{}, d = {}, input {}\n", device, m_request.heads, m_request.heads == 1 ? "" : "s",
+               m_request.d, m_request.recipe);
+    fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9}\n", "N", "MECHANISM", "MEDIAN", "QUARTILES", "PLAN",
+               "PAIRS");
+  }
+
+  void show(const SweepPoint& point) const {
+    if (!tableShown()) return;
+    clearProgress();
+    const std::string spec = m_request.specs[point.spec].text();
+    if (!point.skipped.empty()) {
+      fmt::print("{:>10}  {:<28} not measured: {}\n", countText(point.n), spec, point.skipped);
+    } else {
+      fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9}\n", countText(point.n), spec,
+                 durationText(point.median), durationText(point.low) + " .. " + durationText(point.high),
+                 durationText(point.planSeconds), compactText(point.pairs));
+    }
+    std::fflush(stdout);
+  }
+
+  Status draw(const std::vector<SweepPoint>& points, const std::string& device, const JobContext& job) const {
+    ATTN_ASSIGN(figure, m_figure.makeSpec());
+    figure.sweep = points;
+    for (const MechanismSpec& spec : m_request.specs) {
+      ATTN_ASSIGN(title, mechanismTitle(spec));
+      figure.columns.push_back({QString::fromStdString(title), nullptr, {}});
+    }
+    figure.provenance = QString::fromStdString(fmt::format("attnscope {}: bench of {}, recipe {}, device {}",
+                                                           buildInfo().version, fmt::join(m_specs, " "),
+                                                           m_request.recipe, device));
+    return drawFigure(figure, m_figurePath, job);
+  }
+
+  SweepRequest m_request;
+  FigureArguments m_figure;
+  std::vector<std::string> m_specs;
+  std::string m_lengths = "256..65536";
+  std::string m_json;
+  std::string m_csv;
+  std::string m_figurePath;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> makeBenchCommand() {
+  return std::make_unique<BenchCommand>();
+}
+
+}  // namespace attnscope

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/call_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <filesystem>
+
+#include "core/inputs/input_document.h"
+#include "core/io/array_file.h"
+
+namespace attnscope {
+
+namespace {
+
+std::optional<Index> parseIndex(const std::string& text) {
+  Index value = 0;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || stop != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+// People write SAMPLE where an example says so; a file of that name is still what they mean if there is one.
+std::string resolvedSource(const std::string& source) {
+  std::string lower = source;
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::error_code ignored;
+  return lower == "sample" && !std::filesystem::exists(source, ignored) ? lower : source;
+}
+
+Result<Index> findLayer(const InputDocument& document, const std::string& text) {
+  if (text.empty()) return 0;
+  const std::vector<std::string> names = document.layerNames();
+  const auto named = std::find(names.begin(), names.end(), text);
+  if (named != names.end()) return named - names.begin();
+  const std::optional<Index> number = parseIndex(text);
+  if (number && *number < static_cast<Index>(names.size())) return *number;
+  if (number) {
+    return fail(ErrorKind::Usage,
+                fmt::format("--layer {}: {} has {} layer{}; take 0 to {}.", text, document.source(),
+                            names.size(), names.size() == 1 ? "" : "s", names.size() - 1));
+  }
+  const std::string near = nearestWord(text, names);
+  return fail(
+      ErrorKind::Usage,
+      fmt::format("--layer {}: {} has no such layer{}; they are {}.", text, document.source(),
+                  near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+void CallArguments::declare(CLI::App& app) {
+  m_app = &app;
+  app.add_option("-i,--input", source,
+                 "A file (.npz .npy .safetensors, text, picture), 'sample', or a recipe such as "
+                 "clustered:n=1024,seed=1")
+      ->capture_default_str();
+  app.add_option("--layer", layer, "Layer of a captured model, by number or name (default: the first)");
+  app.add_option("--heads", heads, "Heads of the input, joined by '+': 0+3 (default: all)");
+  app.add_flag("--causal,!--no-causal", causal,
+               "Queries read no later keys, or do (default: as the mechanism's paper)");
+  app.add_option("--scale", scale, "Multiplies the logits (default: 1/sqrt(d))");
+  app.add_option("--seed", seed, "Seed of drawn tensors (default: 0)");
+  app.add_option("--weights", weights, "File with tensors of the mechanism, named as compute writes them");
+  app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
+  app.add_option("--threads", threads, "Threads of the CPU (default: all cores)")->check(CLI::Range(0, 4096));
+}
+
+bool CallArguments::causalGiven() const {
+  return m_app != nullptr && m_app->count("--causal") > 0;
+}
+
+Status checkDevice(const std::string& device, bool withReference) {
+  std::vector<std::string> names{"auto", "cpu", "cuda"};
+  if (withReference) names.emplace_back("reference");
+  if (std::find(names.begin(), names.end(), device) != names.end()) return {};
+  const std::string near = nearestWord(device, names);
+  return fail(ErrorKind::Usage, fmt::format("--device {} is not one of {}{}.", device, fmt::join(names, ", "),
+                                            near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+}
+
+Result<std::vector<Index>> parseIndexList(const std::string& text, const std::string& option) {
+  std::vector<Index> list;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find_first_of("+,", begin), text.size());
+    const std::optional<Index> value = parseIndex(text.substr(begin, end - begin));
+    if (!value) {
+      return fail(ErrorKind::Usage, fmt::format("{} {}: '{}' is not a number from 0; write a list as 0+3.",
+                                                option, text, text.substr(begin, end - begin)));
+    }
+    list.push_back(*value);
+    begin = end + 1;
+  }
+  return list;
+}
+
+Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const JobContext& job) {
+  ATTN_ASSIGN(document, openSource(resolvedSource(arguments.source), job));
+  ATTN_ASSIGN(layer, findLayer(*document, arguments.layer));
+  ATTN_ASSIGN(input, document->layer(layer));
+  if (arguments.heads.empty()) return input;
+  ATTN_ASSIGN(heads, parseIndexList(arguments.heads, "--heads"));
+  return selectHeads(input, heads);
+}
+
+Result<MechanismSpec> chosenSpec(const std::string& text, const CallArguments& arguments) {
+  ATTN_ASSIGN(spec, parseMechanismSpec(text));
+  if (!spec.options.causalGiven && arguments.causalGiven()) {
+    spec.options.causal = arguments.causal;
+    spec.options.causalGiven = true;
+  }
+  if (!spec.options.scale) spec.options.scale = arguments.scale;
+  if (spec.options.seed == 0) spec.options.seed = arguments.seed.value_or(0);
+  return spec;
+}
+
+Result<std::vector<MechanismSpec>> chosenSpecs(const std::vector<std::string>& texts,
+                                               const CallArguments& arguments) {
+  std::vector<MechanismSpec> specs;
+  for (const std::string& text : texts) {
+    ATTN_ASSIGN(spec, chosenSpec(text, arguments));
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+Result<WeightSet> loadWeights(const std::string& path) {
+  WeightSet weights;
+  if (path.empty()) return weights;
+  ATTN_ASSIGN(file, openArrayFile(path));
+  // A file written by compute also holds results; only its param/ entries are weights then.
+  const auto isParam = [](const ArrayFile::Entry& entry) { return entry.name.starts_with("param/"); };
+  const bool prefixed = std::any_of(file->entries().begin(), file->entries().end(), isParam);
+  for (const ArrayFile::Entry& entry : file->entries()) {
+    if (prefixed && !isParam(entry)) continue;
+    ATTN_ASSIGN(tensor, file->read(entry.name));
+    weights[prefixed ? entry.name.substr(6) : entry.name] = std::move(tensor);
+  }
+  if (weights.empty()) return fail(ErrorKind::Input, fmt::format("{} holds no tensors.", path));
+  return weights;
+}
+
+}  // namespace attnscope

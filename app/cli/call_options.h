@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/job_context.h"
+#include "core/inputs/attention_input.h"
+#include "core/mechanisms/mechanism.h"
+#include "core/params/mechanism_spec.h"
+
+namespace CLI {
+class App;
+}
+
+namespace attnscope {
+
+// The options that compute and figure share: which input, which call, which device.
+struct CallArguments {
+  std::string source = "sample";
+  std::string layer;
+  std::string heads;
+  bool causal = false;
+  std::optional<double> scale;
+  std::optional<std::uint64_t> seed;
+  std::string weights;
+  std::string device = "auto";
+  int threads = 0;
+
+  void declare(CLI::App& app);
+  // After parsing: whether --causal or --no-causal was written.
+  [[nodiscard]] bool causalGiven() const;
+
+ private:
+  CLI::App* m_app = nullptr;
+};
+
+// Names of the devices that a command takes; `reference` is the oracle and only some commands offer it.
+[[nodiscard]] Status checkDevice(const std::string& device, bool withReference);
+
+// The chosen layer and heads of the source.
+[[nodiscard]] Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const JobContext& job);
+
+// A SPEC with the command line's options applied; what the SPEC says itself stays.
+[[nodiscard]] Result<MechanismSpec> chosenSpec(const std::string& text, const CallArguments& arguments);
+[[nodiscard]] Result<std::vector<MechanismSpec>> chosenSpecs(const std::vector<std::string>& texts,
+                                                             const CallArguments& arguments);
+
+// The tensors of --weights, without the prefix param/ that compute writes; empty without the option.
+[[nodiscard]] Result<WeightSet> loadWeights(const std::string& path);
+
+// "0+3" or "0,3".
+[[nodiscard]] Result<std::vector<Index>> parseIndexList(const std::string& text, const std::string& option);
+
+}  // namespace attnscope

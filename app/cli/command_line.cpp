@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <new>
+
+#include "app/cli/build_info.h"
+#include "app/cli/command.h"
+#include "app/cli/terminal_job.h"
+#include "core/params/mechanism_spec.h"
+
+namespace attnscope {
+
+namespace {
+
+int report(const Error& error) {
+  clearProgress();
+  fmt::print(stderr, "attnscope: {}\n", error.message);
+  return static_cast<int>(error.kind);
+}
+
+std::vector<std::string> commandNames() {
+  std::vector<std::string> names;
+  for (const CommandEntry& entry : allCommands()) names.emplace_back(entry.name);
+  return names;
+}
+
+// Arguments without a subcommand name what the window opens. A word that is no file and looks like a command
+// is a slip of the hand, and opening a window on it would help nobody.
+Status checkFiles(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (file.starts_with('-')) {
+      return fail(ErrorKind::Usage, fmt::format("There is no option '{}'; see attnscope --help.", file));
+    }
+    std::error_code ignored;
+    if (file.find_first_of("./:") != std::string::npos || std::filesystem::exists(file, ignored)) continue;
+    const std::string near = nearestWord(file, commandNames());
+    if (near.empty()) continue;
+    return fail(
+        ErrorKind::Usage,
+        fmt::format("'{}' is neither a command nor a file; did you mean 'attnscope {}'?", file, near));
+  }
+  return {};
+}
+
+// CLI11 reports by exceptions; they end here.
+int parseAndRun(CLI::App& app, int argc, char** argv, const std::vector<CLI::App*>& subcommands,
+                const std::vector<std::unique_ptr<Command>>& commands) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return report({ErrorKind::Usage, fmt::format("{} Run with --help for the options.", error.what())});
+  }
+  const auto chosen =
+      std::find_if(subcommands.begin(), subcommands.end(), [](auto* sub) { return sub->parsed(); });
+  const auto index = static_cast<std::size_t>(chosen - subcommands.begin());
+  try {
+    const Status status = commands[index]->run(makeTerminalJob());
+    clearProgress();
+    return status ? 0 : report(status.error());
+  } catch (const std::bad_alloc&) {
+    return report({ErrorKind::Compute, "Out of memory; take a shorter input or fewer heads (--heads 0)."});
+  }
+}
+
+}  // namespace
+
+CommandLineOutcome runCommandLine(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::vector<std::string> names = commandNames();
+  const bool help =
+      !arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help");
+  const bool version = !arguments.empty() && arguments[0] == "--version";
+  if (!help && !version &&
+      (arguments.empty() || std::find(names.begin(), names.end(), arguments[0]) == names.end())) {
+    if (const Status files = checkFiles(arguments); !files) return {report(files.error()), {}};
+    return {0, WindowRequest{arguments}};
+  }
+
+  CLI::App app(
+      "Look at attention: patterns, maps, insides and costs of full attention and its efficient variants.\n"
+      "Without a command it opens the window with the named files: attnscope [FILE...]",
+      "attnscope");
+  app.set_version_flag("--version", std::string("attnscope ") + buildInfo().version);
+  app.require_subcommand(1);
+  std::vector<std::unique_ptr<Command>> commands;
+  std::vector<CLI::App*> subcommands;
+  for (const CommandEntry& entry : allCommands()) {
+    subcommands.push_back(app.add_subcommand(entry.name, entry.summary));
+    commands.push_back(entry.make());
+    commands.back()->declare(*subcommands.back());
+  }
+  if (help) {
+    fmt::print("{}", app.help());
+    return {};
+  }
+  return {parseAndRun(app, argc, argv, subcommands, commands), {}};
+}
+
+}  // namespace attnscope

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <array>
+
+#include "app/cli/command.h"
+
+namespace attnscope {
+
+std::span<const CommandEntry> allCommands() {
+  static constexpr std::array<CommandEntry, 6> commands{{
+      {"list", "The mechanisms with their parameters", makeListCommand},
+      {"compute", "Computes one mechanism on one input and writes the arrays", makeComputeCommand},
+      {"figure", "Writes patterns, maps or insides side by side as PNG, SVG or PDF", makeFigureCommand},
+      {"bench", "Measures time against length", makeBenchCommand},
+      {"convert", "Rewrites tensors or any input as .npz or .npy", makeConvertCommand},
+      {"info", "Version, build and devices; or what a file holds", makeInfoCommand},
+  }};
+  return commands;
+}
+
+}  // namespace attnscope

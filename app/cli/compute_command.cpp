@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+
+#include "app/cli/call_options.h"
+#include "app/cli/command.h"
+#include "app/cli/compute_arrays.h"
+#include "core/analysis/cost.h"
+#include "core/base/units.h"
+#include "core/io/array_file.h"
+#include "kernels/backend_registry.h"
+#include "kernels/effective.h"
+
+namespace attnscope {
+
+namespace {
+
+double secondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// What both kinds of device leave behind.
+struct Computed {
+  RunResult run;
+  ArrayList extras;  // matrix and pattern
+};
+
+void printSummary(const PlannedCall& call, const AttentionInput& input, const RunResult& run,
+                  double planSeconds) {
+  const Shape shape = input.shape();
+  const Cost cost = planCost(*call.plan);
+  const Plan& plan = call.plan->plan();
+  fmt::print("{} ({})\n", call.mechanism->card().name, call.spec.text());
+  fmt::print("input      {}: {} head{}, {} quer{}, {} key{}, d = {}, d_v = {}{}\n", input.title, shape.heads,
+             shape.heads == 1 ? "" : "s", countText(shape.nQ), shape.nQ == 1 ? "y" : "ies",
+             countText(shape.nK), shape.nK == 1 ? "" : "s", shape.d, shape.dV, plan.causal ? ", causal" : "");
+  fmt::print("device     {}\n", run.device);
+  fmt::print("time       {}, planning {}\n", durationText(run.seconds), durationText(planSeconds));
+  fmt::print("pairs      {} compared in all heads, {} FLOPs\n",
+             countText(static_cast<std::int64_t>(cost.pairs)), compactText(cost.flops));
+  fmt::print("density    {} of the cells, {} of the tiles\n", percentText(cost.cellDensity),
+             percentText(cost.tileDensity));
+  if (plan.slots > 0) fmt::print("slots      {}\n", countText(plan.slots));
+  for (const ParamTensor& param : plan.params) fmt::print("tensor     {} ({})\n", param.name, param.origin);
+  if (!plan.exact) fmt::print("matrix     no matrix on the tokens gives exactly this output\n");
+  if (!plan.note.empty()) fmt::print("note       {}\n", plan.note);
+}
+
+class ComputeCommand final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("spec", m_spec, "Mechanism, with parameters if wanted: reformer:rounds=4,chunk=32")
+        ->required();
+    m_arguments.declare(app);
+    app.get_option("--device")
+        ->description("auto, cpu, cuda, or reference: dense, in double, without the plan");
+    app.add_option("-o,--output", m_output, "File (.npz) for the arrays out, lse and param/<name>");
+    app.add_flag("--pattern", m_pattern,
+                 "Also pattern/<head>/indptr, indices, labels: which keys are read (columns after the tokens "
+                 "are slots); "
+                 "pattern/label_names is UTF-8 text as bytes, one name a line");
+    app.add_flag("--matrix", m_matrix,
+                 "Also matrix (heads, queries, keys): the effective attention, as executed");
+    app.add_flag("--trace", m_trace, "Also trace/<name>: buckets, orders, features, what slots are made of");
+  }
+
+  Status run(const JobContext& job) override {
+    ATTN_TRY(checkUsage());
+    ATTN_ASSIGN(spec, chosenSpec(m_spec, m_arguments));
+    ATTN_ASSIGN(weights, loadWeights(m_arguments.weights));
+    ATTN_ASSIGN(input, loadChosenInput(m_arguments, job));
+    const auto start = std::chrono::steady_clock::now();
+    ATTN_ASSIGN(call, planCall(spec, input, weights, job));
+    const double planSeconds = secondsSince(start);
+    ATTN_ASSIGN(computed, m_arguments.device == "reference" ? runReference(call, input, job)
+                                                            : runDevice(call, input, job));
+    if (m_output.empty()) {
+      printSummary(call, input, computed.run, planSeconds);
+      return {};
+    }
+    return write(call, computed);
+  }
+
+ private:
+  Status checkUsage() const {
+    ATTN_TRY(checkDevice(m_arguments.device, true));
+    if (m_output.empty() && (m_pattern || m_matrix || m_trace)) {
+      return fail(
+          ErrorKind::Usage,
+          "--pattern, --matrix and --trace write arrays; name the file for them with --output FILE.npz.");
+    }
+    if (!m_output.empty() && !m_output.ends_with(".npz")) {
+      return fail(ErrorKind::Usage, fmt::format("--output {} must end in .npz.", m_output));
+    }
+    return {};
+  }
+
+  Result<Computed> runDevice(const PlannedCall& call, const AttentionInput& input,
+                             const JobContext& job) const {
+    ATTN_ASSIGN(backend, findBackend(m_arguments.device));
+    ATTN_TRY(backend->supports(*call.plan));
+    RunOptions options;
+    options.threads = m_arguments.threads;
+    options.keepBuffers = m_trace;
+    Computed computed;
+    ATTN_ASSIGN(run, backend->run(*call.plan, input, options, job));
+    computed.run = std::move(run);
+    if (m_matrix) {
+      ATTN_ASSIGN(matrix, executedMatrix(*backend, *call.plan, input, options, job));
+      computed.extras.push_back({"matrix", toFloat32(matrix)});
+    }
+    if (m_pattern) ATTN_TRY(addPattern(*call.plan, computed.extras, job));
+    return computed;
+  }
+
+  Result<Computed> runReference(const PlannedCall& call, const AttentionInput& input,
+                                const JobContext& job) const {
+    const auto start = std::chrono::steady_clock::now();
+    ATTN_ASSIGN(oracle, runOracle(call, input, job));
+    Computed computed;
+    computed.run.seconds = secondsSince(start);
+    computed.run.device = "reference: dense, double precision, one thread";
+    computed.run.out = oracle.out;
+    computed.run.lse = oracle.lse;
+    if (m_matrix) computed.extras.push_back({"matrix", toFloat32(oracle.matrix)});
+    if (m_pattern) ATTN_TRY(addOraclePattern(oracle, input.shape().nQ, computed.extras));
+    return computed;
+  }
+
+  Status write(const PlannedCall& call, const Computed& computed) const {
+    ArrayList arrays{{"out", computed.run.out}};
+    if (!computed.run.lse.empty()) arrays.push_back({"lse", computed.run.lse});
+    addParams(*call.plan, arrays);
+    arrays.insert(arrays.end(), computed.extras.begin(), computed.extras.end());
+    if (m_trace) ATTN_TRY(addTrace(*call.plan, computed.run, arrays));
+    return writeNpz(m_output, arrays);
+  }
+
+  CallArguments m_arguments;
+  std::string m_spec;
+  std::string m_output;
+  bool m_pattern = false;
+  bool m_matrix = false;
+  bool m_trace = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> makeComputeCommand() {
+  return std::make_unique<ComputeCommand>();
+}
+
+}  // namespace attnscope

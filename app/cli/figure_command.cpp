@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "app/cli/build_info.h"
+#include "app/cli/call_options.h"
+#include "app/cli/command.h"
+#include "app/cli/figure_output.h"
+#include "app/cli/sweep_options.h"
+#include "kernels/backend_registry.h"
+
+namespace attnscope {
+
+namespace {
+
+// Rows of the figure from "map+pattern"; empty for "scaling", which is a figure of its own.
+Result<std::vector<PanelKind>> parseViews(const std::string& text) {
+  static const std::vector<std::string> names{"pattern", "map", "insides", "scaling"};
+  std::vector<PanelKind> rows;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find('+', begin), text.size());
+    const std::string name = text.substr(begin, end - begin);
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) {
+      const std::string near = nearestWord(name, names);
+      return fail(
+          ErrorKind::Usage,
+          fmt::format("'{}' is no view; the first argument is one of {}, or several joined by '+'{}.", name,
+                      fmt::join(names, ", "), near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+    }
+    if (name == "scaling" && text != "scaling") {
+      return fail(ErrorKind::Usage, fmt::format("{}: scaling curves are a figure of their own.", text));
+    }
+    if (name != "scaling") rows.push_back(static_cast<PanelKind>(found - names.begin()));
+    begin = end + 1;
+  }
+  return rows;
+}
+static_assert(static_cast<int>(PanelKind::Pattern) == 0 && static_cast<int>(PanelKind::Map) == 1 &&
+              static_cast<int>(PanelKind::Insides) == 2);
+
+class FigureCommand final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("view", m_view, "pattern, map, insides (joined by '+' for several rows), or scaling")
+        ->required();
+    app.add_option("specs", m_specs, "Mechanisms, a column each: full longformer:window=32")->required();
+    app.add_option("-o,--output", m_output, "File to write: .png, .svg or .pdf")->required();
+    m_arguments.declare(app);
+    app.add_option("--head", m_head, "Head that is drawn, among the chosen ones")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--lengths", m_lengths, "Lengths of scaling curves")->capture_default_str();
+    m_figure.declare(app);
+  }
+
+  Status run(const JobContext& job) override {
+    ATTN_TRY(checkFigurePath(m_output));
+    ATTN_TRY(checkDevice(m_arguments.device, false));
+    ATTN_ASSIGN(rows, parseViews(m_view));
+    ATTN_ASSIGN(specs, chosenSpecs(m_specs, m_arguments));
+    ATTN_TRY(checkMechanisms(specs));
+    ATTN_ASSIGN(figure, m_figure.makeSpec());
+    figure.rows = rows;
+    ATTN_TRY(rows.empty() ? measure(figure, specs, job) : compute(figure, specs, job));
+    return drawFigure(figure, m_output, job);
+  }
+
+ private:
+  Status compute(FigureSpec& figure, const std::vector<MechanismSpec>& specs, const JobContext& job) const {
+    ATTN_ASSIGN(input, loadChosenInput(m_arguments, job));
+    if (m_head >= input.shape().heads) {
+      return fail(ErrorKind::Usage, fmt::format("--head {}: there are {} heads; take 0 to {}.", m_head,
+                                                input.shape().heads, input.shape().heads - 1));
+    }
+    ATTN_ASSIGN(weights, loadWeights(m_arguments.weights));
+    ATTN_ASSIGN(backend, findBackend(m_arguments.device));
+    figure.head = m_head;
+    for (const MechanismSpec& spec : specs) {
+      ATTN_ASSIGN(column, makeColumn(figure, spec, input, *backend, weights, job));
+      figure.columns.push_back(std::move(column));
+    }
+    figure.provenance = provenance(input.source, figure.columns.front().exploration->device);
+    return {};
+  }
+
+  Result<FigureColumn> makeColumn(const FigureSpec& figure, const MechanismSpec& spec,
+                                  const AttentionInput& input, const Backend& backend,
+                                  const WeightSet& weights, const JobContext& job) const {
+    RunOptions options;
+    options.threads = m_arguments.threads;
+    FigureColumn column;
+    ATTN_ASSIGN(title, mechanismTitle(spec));
+    column.title = QString::fromStdString(title);
+    ATTN_ASSIGN(exploration, explore(spec, input, backend, options, weights, job));
+    column.exploration = std::move(exploration);
+    if (std::find(figure.rows.begin(), figure.rows.end(), PanelKind::Insides) != figure.rows.end()) {
+      ATTN_ASSIGN(insides, column.exploration->insides(m_head, job));
+      column.insides = std::move(insides);
+    }
+    return column;
+  }
+
+  Status measure(FigureSpec& figure, const std::vector<MechanismSpec>& specs, const JobContext& job) const {
+    SweepRequest request;
+    request.specs = specs;
+    ATTN_ASSIGN(lengths, parseLengths(m_lengths));
+    request.lengths = std::move(lengths);
+    request.device = m_arguments.device;
+    request.threads = m_arguments.threads;
+    request.causal = m_arguments.causal;
+    ATTN_ASSIGN(points, runSweep(
+                            request, [](const SweepPoint&) {}, job));
+    if (job.isCancelled()) return cancelled();
+    figure.sweep = std::move(points);
+    for (const MechanismSpec& spec : specs) {
+      ATTN_ASSIGN(title, mechanismTitle(spec));
+      figure.columns.push_back({QString::fromStdString(title), nullptr, {}});
+    }
+    figure.provenance = provenance(request.recipe, request.device);
+    return {};
+  }
+
+  QString provenance(const std::string& source, const std::string& device) const {
+    return QString::fromStdString(fmt::format("attnscope {}: {} of {}, input {}, head {}, seed {}, device {}",
+                                              buildInfo().version, m_view, fmt::join(m_specs, " "), source,
+                                              m_head, m_arguments.seed.value_or(0), device));
+  }
+
+  CallArguments m_arguments;
+  FigureArguments m_figure;
+  std::string m_view;
+  std::vector<std::string> m_specs;
+  std::string m_output;
+  std::string m_lengths = "256..8192";
+  Index m_head = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> makeFigureCommand() {
+  return std::make_unique<FigureCommand>();
+}
+
+}  // namespace attnscope
