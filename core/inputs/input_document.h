@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -22,22 +24,28 @@ class InputDocument {
   [[nodiscard]] virtual std::vector<std::string> layerNames() const = 0;  // never empty
   [[nodiscard]] virtual Shape layerShape(Index layer) const = 0;
   [[nodiscard]] virtual Result<AttentionInput> layer(Index layer) const = 0;
+  // The layer that the source names ("PATH:layer=3"), as an index into layerNames(); nothing where it names
+  // none.
+  [[nodiscard]] virtual std::optional<Index> chosenLayer() const { return std::nullopt; }
   // Lines of "key: value" for `attnscope info FILE`: format, tensors, dtype, metadata.
   [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> facts() const = 0;
 };
 
 // Opens a SOURCE as the command line and the window name it. In order:
-//   "sample"                    the captured model inside the program
+//   "sample"                    the captured model inside the program; "sample:layer=3"
 //   "clustered:n=1024,seed=1"   a recipe (core/inputs/recipes.h) with its options
 //   "text:unit=word:The cat"    text typed in; everything after the second colon is the text
 //   a path                      .npy .npz .safetensors .png .jpg .jpeg .txt (or any other text in UTF-8),
 //                               recognised by content, not by name; "PATH:unit=char" or "PATH:patch=8"
-//                               passes options to text and pictures
-// Errors (Input) name the path or key, what was found, what was expected and the remedy.
+//                               passes options to text and pictures, "PATH:layer=2" to arrays
+// A file whose whole name has a colon in it is found before options are looked for. A file called like a
+// recipe is named "./clustered". `job` covers the making of recipes, texts and pictures, which happens while
+// opening. Errors (Input) name the path or key, what was found, what was expected and the remedy.
 [[nodiscard]] Result<std::shared_ptr<const InputDocument>> openSource(const std::string& source,
                                                                       const JobContext& job = {});
 
-// Opens a source and reads one layer of it. `layer` is checked against what the source has.
+// Opens a source and reads one layer of it: the one that the source itself names, otherwise `layer`, which is
+// checked against what the source has.
 [[nodiscard]] Result<AttentionInput> loadInput(const std::string& source, Index layer = 0,
                                                const JobContext& job = {});
 
