@@ -43,6 +43,7 @@ class BenchCommand final : public Command {
     ATTN_ASSIGN(backend, findBackend(m_request.device));
     const std::string device = backend->info().name;
     if (tableShown()) printHead(device);
+    std::fflush(stdout);
     ATTN_ASSIGN(points, runSweep(
                             m_request, [this](const SweepPoint& point) { show(point); }, job));
     if (tableShown()) fmt::print("\n{}", sweepExponents(m_request, points));

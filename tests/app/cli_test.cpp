@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The program as a user of the command line meets it: statuses, messages, files.
+#include <QtTest>
+#include <cmath>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "core/io/array_file.h"
+
+namespace {
+
+struct Outcome {
+  int status = -1;
+  QString out;
+  QString err;
+};
+
+Outcome attnscopeIn(const QString& folder, const QStringList& arguments) {
+  QProcess process;
+  process.setWorkingDirectory(folder);
+  process.start(QStringLiteral(ATTNSCOPE_BINARY), arguments);
+  if (!process.waitForFinished(60'000)) return {};
+  const bool exited = process.exitStatus() == QProcess::NormalExit;
+  return {exited ? process.exitCode() : -1, QString::fromUtf8(process.readAllStandardOutput()),
+          QString::fromUtf8(process.readAllStandardError())};
+}
+
+QByteArray contentOf(const QString& path) {
+  QFile file(path);
+  return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+bool writeContent(const QString& path, const QByteArray& content) {
+  QFile file(path);
+  return file.open(QIODevice::WriteOnly) && file.write(content) == content.size();
+}
+
+double largestDifference(std::span<const float> a, std::span<const float> b) {
+  double largest = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, std::abs(double{a[i]} - double{b[i]}));
+  return largest;
+}
+
+}  // namespace
+
+class CliTest : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void listIsReadableByMachines();
+  void listOnTheTerminal();
+  void helpAndVersion();
+  void slipsAreUsageErrors_data();
+  void slipsAreUsageErrors();
+  void missingFileIsNamed();
+  void truncatedFileIsNamed();
+  void unwritableOutputIsNamed();
+  void oneToken();
+  void sameBytesTwice();
+  void agreesWithReference_data();
+  void agreesWithReference();
+  void patternCountsItsPairs();
+  void figureHasTheSizeAskedFor();
+  void convertKeepsTheNumbers();
+  void infoDescribesTheProgram();
+  void interruptEndsWith130();
+
+ private:
+  [[nodiscard]] QString path(const char* name) const { return m_folder.filePath(QString::fromLatin1(name)); }
+  [[nodiscard]] Outcome attnscope(const QStringList& arguments) const {
+    return attnscopeIn(m_folder.path(), arguments);
+  }
+  QTemporaryDir m_folder;
+};
+
+void CliTest::listIsReadableByMachines() {
+  const Outcome outcome = attnscope({"list", "--json"});
+  QCOMPARE(outcome.status, 0);
+  const auto json = nlohmann::json::parse(outcome.out.toStdString(), nullptr, false);
+  QVERIFY(json.is_object());
+  QVERIFY(json["mechanisms"].size() >= 5);
+  for (const auto& mechanism : json["mechanisms"]) {
+    QVERIFY(!mechanism["id"].get<std::string>().empty());
+    QVERIFY(!mechanism["summary"].get<std::string>().empty());
+    for (const auto& parameter : mechanism["parameters"]) {
+      QVERIFY2(!parameter["help"].get<std::string>().empty(), parameter["id"].get<std::string>().c_str());
+      QVERIFY2(!parameter["default"].get<std::string>().empty(), parameter["id"].get<std::string>().c_str());
+    }
+  }
+}
+
+void CliTest::listOnTheTerminal() {
+  const Outcome outcome = attnscope({"list"});
+  QCOMPARE(outcome.status, 0);
+  QVERIFY(outcome.out.contains("longformer"));
+  QVERIFY(outcome.err.isEmpty());
+}
+
+void CliTest::helpAndVersion() {
+  QVERIFY(attnscope({"--version"}).out.startsWith("attnscope "));
+  const Outcome help = attnscope({"--help"});
+  QCOMPARE(help.status, 0);
+  for (const char* command : {"list", "compute", "figure", "bench", "convert", "info"}) {
+    QVERIFY2(help.out.contains(command), command);
+  }
+  QCOMPARE(attnscope({"compute", "--help"}).status, 0);
+}
+
+void CliTest::slipsAreUsageErrors_data() {
+  QTest::addColumn<QStringList>("arguments");
+  QTest::addColumn<QStringList>("words");  // that the message must hold
+  const QStringList small{"--input", "clustered:n=64"};
+  QTest::newRow("mechanism") << (QStringList{"compute", "reformr"} + small)
+                             << QStringList{"reformr", "reformer"};
+  QTest::newRow("parameter") << (QStringList{"compute", "reformer:rounds=0"} + small)
+                             << QStringList{"rounds", "0", "1"};
+  QTest::newRow("option") << QStringList{"compute", "full", "--inptu", "sample"} << QStringList{"--inptu"};
+  QTest::newRow("command") << QStringList{"lst"} << QStringList{"lst", "list"};
+  QTest::newRow("device") << QStringList{"compute", "full", "--device", "gpu"} << QStringList{"gpu", "cuda"};
+  QTest::newRow("view") << QStringList{"figure", "mapp", "full", "-o", "x.pdf"} << QStringList{"mapp", "map"};
+  QTest::newRow("ending") << QStringList{"figure", "map", "full", "-o", "x.bmp"}
+                          << QStringList{"x.bmp", ".pdf"};
+  QTest::newRow("size") << QStringList{"figure", "map", "full", "-o", "x.pdf", "--size", "9"}
+                        << QStringList{"183x89mm"};
+  QTest::newRow("pattern without a file")
+      << QStringList{"compute", "full", "--pattern"} << QStringList{"--output"};
+  QTest::newRow("lengths") << QStringList{"bench", "full", "--lengths", "512..256"}
+                           << QStringList{"256..65536"};
+}
+
+void CliTest::slipsAreUsageErrors() {
+  QFETCH(QStringList, arguments);
+  QFETCH(QStringList, words);
+  const Outcome outcome = attnscope(arguments);
+  QVERIFY2(outcome.err.startsWith("attnscope: "), qPrintable(outcome.err));
+  QCOMPARE(outcome.status, 2);
+  QVERIFY(outcome.out.isEmpty());
+  for (const QString& word : words) QVERIFY2(outcome.err.contains(word), qPrintable(outcome.err));
+}
+
+void CliTest::missingFileIsNamed() {
+  const Outcome outcome = attnscope({"compute", "full", "--input", "nowhere/q.npz"});
+  QCOMPARE(outcome.status, 3);
+  QVERIFY2(outcome.err.contains("nowhere/q.npz"), qPrintable(outcome.err));
+}
+
+void CliTest::truncatedFileIsNamed() {
+  QCOMPARE(attnscope({"convert", "clustered:n=64", "whole.npz"}).status, 0);
+  const QByteArray whole = contentOf(path("whole.npz"));
+  QVERIFY(writeContent(path("cut.npz"), whole.left(whole.size() / 2)));
+  const Outcome outcome = attnscope({"compute", "full", "--input", "cut.npz"});
+  QCOMPARE(outcome.status, 3);
+  QVERIFY2(outcome.err.contains("cut.npz"), qPrintable(outcome.err));
+}
+
+void CliTest::unwritableOutputIsNamed() {
+  const Outcome compute =
+      attnscope({"compute", "full", "--input", "clustered:n=64", "-o", "no/folder/out.npz"});
+  QCOMPARE(compute.status, 5);
+  QVERIFY2(compute.err.contains("no/folder"), qPrintable(compute.err));
+  const Outcome figure =
+      attnscope({"figure", "map", "full", "--input", "clustered:n=64", "-o", "no/folder/out.png"});
+  QCOMPARE(figure.status, 5);
+  QVERIFY2(figure.err.contains("no/folder"), qPrintable(figure.err));
+}
+
+void CliTest::oneToken() {
+  const Outcome outcome = attnscope({"compute", "full", "--input", "clustered:n=1", "-o", "one.npz"});
+  QVERIFY2(outcome.status == 0, qPrintable(outcome.err));
+  const auto file = attnscope::openArrayFile(path("one.npz").toStdString());
+  QVERIFY(file.has_value());
+  QCOMPARE((*file)->read("out")->dim(1), attnscope::Index{1});
+}
+
+void CliTest::sameBytesTwice() {
+  const QStringList call{"compute", "reformer:rounds=2", "--input", "clustered:n=200", "--seed",
+                         "3",       "--pattern",         "--trace"};
+  QCOMPARE(attnscope(call + QStringList{"-o", "first.npz"}).status, 0);
+  QCOMPARE(attnscope(call + QStringList{"-o", "second.npz"}).status, 0);
+  QVERIFY(!contentOf(path("first.npz")).isEmpty());
+  QVERIFY(contentOf(path("first.npz")) == contentOf(path("second.npz")));
+}
+
+void CliTest::agreesWithReference_data() {
+  QTest::addColumn<QString>("spec");
+  for (const char* spec : {"full", "longformer:window=16", "reformer:rounds=2", "linformer:k=16", "linear"}) {
+    QTest::newRow(spec) << QString::fromLatin1(spec);
+  }
+}
+
+void CliTest::agreesWithReference() {
+  QFETCH(QString, spec);
+  const QStringList call{"compute", spec, "--input", "clustered:n=130", "--matrix"};
+  QCOMPARE(attnscope(call + QStringList{"--device", "cpu", "-o", "cpu.npz"}).status, 0);
+  QCOMPARE(attnscope(call + QStringList{"--device", "reference", "-o", "reference.npz"}).status, 0);
+  const auto fast = attnscope::openArrayFile(path("cpu.npz").toStdString());
+  const auto slow = attnscope::openArrayFile(path("reference.npz").toStdString());
+  QVERIFY(fast && slow);
+  for (const char* name : {"out", "matrix"}) {
+    const auto a = (*fast)->read(name);
+    const auto b = (*slow)->read(name);
+    QVERIFY(a && b);
+    QCOMPARE(a->shape(), b->shape());
+    const double difference = largestDifference(a->values<float>(), b->values<float>());
+    QVERIFY2(difference < 1e-5, qPrintable(QStringLiteral("%1: %2").arg(name).arg(difference)));
+  }
+}
+
+void CliTest::patternCountsItsPairs() {
+  const QStringList call{"compute", "full", "--causal", "--input", "clustered:n=50,heads=2", "--pattern"};
+  QCOMPARE(attnscope(call + QStringList{"-o", "pattern.npz"}).status, 0);
+  const auto file = attnscope::openArrayFile(path("pattern.npz").toStdString());
+  QVERIFY(file.has_value());
+  for (const char* head : {"0", "1"}) {
+    const std::string prefix = std::string("pattern/") + head + "/";
+    QCOMPARE((*file)->read(prefix + "indptr")->values<std::int64_t>().back(), std::int64_t{50 * 51 / 2});
+    QCOMPARE((*file)->read(prefix + "indices")->size(), attnscope::Index{50 * 51 / 2});
+    QCOMPARE((*file)->read(prefix + "labels")->size(), attnscope::Index{50 * 51 / 2});
+  }
+}
+
+void CliTest::figureHasTheSizeAskedFor() {
+  const Outcome outcome = attnscope({"figure", "pattern+map", "full", "longformer:window=16", "--input",
+                                     "clustered:n=64", "--size", "183x89mm", "--output", "figure.pdf"});
+  QVERIFY2(outcome.status == 0, qPrintable(outcome.err));
+  const QByteArray pdf = contentOf(path("figure.pdf"));
+  QVERIFY(pdf.startsWith("%PDF"));
+  const QRegularExpression box(QStringLiteral("/MediaBox \\[0 0 ([0-9.]+) ([0-9.]+)\\]"));
+  const auto match = box.match(QString::fromLatin1(pdf));
+  QVERIFY(match.hasMatch());
+  // A page is stored in points, by some versions of Qt in whole ones.
+  QVERIFY(std::abs(match.captured(1).toDouble() - 183.0 * 72.0 / 25.4) <= 1.0);
+  QVERIFY(std::abs(match.captured(2).toDouble() - 89.0 * 72.0 / 25.4) <= 1.0);
+}
+
+void CliTest::convertKeepsTheNumbers() {
+  QCOMPARE(attnscope({"convert", "clustered:n=40", "in.npz"}).status, 0);
+  QCOMPARE(attnscope({"convert", "in.npz", "q.npy", "--array", "q"}).status, 0);
+  const auto npz = attnscope::openArrayFile(path("in.npz").toStdString());
+  const auto npy = attnscope::openArrayFile(path("q.npy").toStdString());
+  QVERIFY(npz && npy);
+  const auto a = (*npz)->read("q");
+  const auto b = (*npy)->read("");
+  QVERIFY(a && b);
+  QCOMPARE(largestDifference(a->values<float>(), b->values<float>()), 0.0);
+  QCOMPARE(attnscope({"convert", "in.npz", "all.npy"}).status, 2);
+}
+
+void CliTest::infoDescribesTheProgram() {
+  const Outcome program = attnscope({"info"});
+  QCOMPARE(program.status, 0);
+  for (const char* word : {"attnscope", "Qt", "cpu", "memory"}) QVERIFY2(program.out.contains(word), word);
+  const Outcome sample = attnscope({"info", "sample"});
+  QVERIFY2(sample.status == 0, qPrintable(sample.err));
+  QVERIFY(sample.out.contains("layer 0"));
+}
+
+void CliTest::interruptEndsWith130() {
+  QProcess process;
+  process.start(QStringLiteral(ATTNSCOPE_BINARY),
+                {"bench", "full", "--lengths", "16384", "--heads", "8", "--seconds", "60"});
+  QVERIFY(process.waitForStarted());
+  QVERIFY(process.waitForReadyRead(20'000));  // the head of the table: the handler is in place
+  QTest::qWait(300);
+  QCOMPARE(::kill(static_cast<pid_t>(process.processId()), SIGINT), 0);
+  QVERIFY(process.waitForFinished(20'000));
+  QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+  QCOMPARE(process.exitCode(), 130);
+}
+
+QTEST_GUILESS_MAIN(CliTest)
+#include "cli_test.moc"
