@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/column_header.h"
+
+#include <QApplication>
+#include <QContextMenuEvent>
+#include <QKeyEvent>
+#include <QMouseEvent>
+#include <QPainter>
+#include <QToolButton>
+
+#include "ui/icons.h"
+#include "ui/plots/view_style.h"
+#include "ui/theme.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr int kPad = 8;
+constexpr int kBadge = 19;
+
+QFont nameFont() {
+  QFont font = QApplication::font();
+  font.setPointSizeF(font.pointSizeF() * 1.1);
+  font.setWeight(QFont::DemiBold);
+  return font;
+}
+
+}  // namespace
+
+ColumnHeader::ColumnHeader(int column, QWidget* parent)
+    : QWidget(parent), m_column(column), m_remove(new QToolButton(this)) {
+  setFocusPolicy(Qt::StrongFocus);
+  setCursor(Qt::PointingHandCursor);
+  m_remove->setIcon(glyphIcon(Glyph::Close));
+  m_remove->setIconSize({14, 14});
+  m_remove->setCursor(Qt::ArrowCursor);
+  m_remove->setObjectName(QStringLiteral("remove_%1").arg(columnLetter(column)));
+  connect(m_remove, &QToolButton::clicked, this, &ColumnHeader::removeAsked);
+}
+
+void ColumnHeader::setName(const QString& name, const QString& parameters) {
+  m_name = name;
+  m_parameters = parameters;
+  m_remove->setToolTip(tr("Remove %1").arg(name));
+  m_remove->setAccessibleName(tr("Remove %1").arg(name));
+  setAccessibleName(tr("Column %1, %2").arg(columnLetter(m_column)).arg(name));
+  update();
+}
+
+void ColumnHeader::setCost(const QString& first, const QString& second) {
+  m_first = first;
+  m_second = second;
+  setAccessibleDescription(first + QStringLiteral(", ") + second);
+  update();
+}
+
+void ColumnHeader::setWarning(const QString& sentence) {
+  m_warning = sentence;
+  setToolTip(sentence);
+  update();
+}
+
+void ColumnHeader::setSelected(bool selected) {
+  if (m_selected == selected) return;
+  m_selected = selected;
+  update();
+}
+
+void ColumnHeader::setRemovable(bool removable) { m_remove->setVisible(removable); }
+
+QSize ColumnHeader::sizeHint() const {
+  const int small = QFontMetrics(smallFont()).height();
+  return {180, 8 + std::max(kBadge, QFontMetrics(nameFont()).height()) + 3 + 2 * small + 5};
+}
+
+QSize ColumnHeader::minimumSizeHint() const { return {120, sizeHint().height()}; }
+
+void ColumnHeader::resizeEvent(QResizeEvent*) {
+  m_remove->setGeometry(width() - kPad - 20, 6, 22, 22);
+}
+
+void ColumnHeader::paintEvent(QPaintEvent*) {
+  const Chrome chrome = Chrome::of(palette());
+  QPainter painter(this);
+  painter.setRenderHint(QPainter::Antialiasing);
+  const QRectF card = QRectF(rect()).adjusted(1.5, 1.5, -1.5, -1.5);
+  if (m_selected || hasFocus()) {
+    painter.setPen(QPen(hasFocus() ? chrome.accent : chrome.border, 1.0));
+    painter.setBrush(m_selected ? chrome.panel : QColor(Qt::transparent));
+    painter.drawRoundedRect(card, 6, 6);
+  }
+  const int line = std::max(kBadge, QFontMetrics(nameFont()).height());
+  drawBadge(painter, QRectF(kPad, 8 + (line - kBadge) / 2.0, kBadge, kBadge), m_column);
+  painter.setFont(nameFont());
+  painter.setPen(chrome.text);
+  const int left = kPad + kBadge + 8;
+  const int free = width() - left - kPad - 22;
+  painter.drawText(QRect(left, 8, free, line), Qt::AlignLeft | Qt::AlignVCenter,
+                   QFontMetrics(nameFont()).elidedText(m_name, Qt::ElideRight, free));
+  const int nameWidth = QFontMetrics(nameFont()).horizontalAdvance(m_name);
+  painter.setFont(smallFont());
+  const QFontMetrics small(smallFont());
+  painter.setPen(chrome.secondary);
+  if (free - nameWidth > 50)
+    painter.drawText(QRect(left + nameWidth + 8, 9, free - nameWidth - 8, line), Qt::AlignLeft | Qt::AlignVCenter,
+                     small.elidedText(m_parameters, Qt::ElideRight, free - nameWidth - 8));
+  const int top = 8 + line + 3;
+  const int whole = width() - 2 * kPad;
+  if (!m_warning.isEmpty()) {
+    painter.setPen(chrome.warning);
+    painter.drawText(QRect(kPad, top, whole, 2 * small.height()), Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap,
+                     small.elidedText(m_warning, Qt::ElideRight, 2 * whole - 30));
+    return;
+  }
+  painter.drawText(QRect(kPad, top, whole, small.height()), Qt::AlignLeft,
+                   small.elidedText(m_first, Qt::ElideRight, whole));
+  painter.drawText(QRect(kPad, top + small.height(), whole, small.height()), Qt::AlignLeft,
+                   small.elidedText(m_second, Qt::ElideRight, whole));
+}
+
+void ColumnHeader::mousePressEvent(QMouseEvent* event) {
+  if (event->button() == Qt::LeftButton) Q_EMIT clicked();
+}
+
+void ColumnHeader::keyPressEvent(QKeyEvent* event) {
+  switch (event->key()) {
+    case Qt::Key_Space:
+    case Qt::Key_Return:
+    case Qt::Key_Enter: Q_EMIT clicked(); return;
+    case Qt::Key_Delete: Q_EMIT removeAsked(); return;
+    default: QWidget::keyPressEvent(event);
+  }
+}
+
+void ColumnHeader::contextMenuEvent(QContextMenuEvent* event) { Q_EMIT menuAsked(event->globalPos()); }
+
+}  // namespace attnscope

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+class QToolButton;
+
+namespace attnscope {
+
+// Above a column: its letter, the mechanism, what it costs, and a cross to take it off the wall. A click selects the
+// column for the parameter form.
+class ColumnHeader final : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit ColumnHeader(int column, QWidget* parent = nullptr);
+
+  void setName(const QString& name, const QString& parameters);
+  void setCost(const QString& first, const QString& second);
+  void setWarning(const QString& sentence);  // empty: none
+  void setSelected(bool selected);
+  void setRemovable(bool removable);
+  [[nodiscard]] QSize sizeHint() const override;
+  [[nodiscard]] QSize minimumSizeHint() const override;
+
+ Q_SIGNALS:
+  void clicked();
+  void removeAsked();
+  void menuAsked(const QPoint& globalPosition);
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+  void contextMenuEvent(QContextMenuEvent* event) override;
+
+ private:
+  int m_column;
+  bool m_selected = false;
+  QString m_name;
+  QString m_parameters;
+  QString m_first;
+  QString m_second;
+  QString m_warning;
+  QToolButton* m_remove;
+};
+
+}  // namespace attnscope

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+#include <vector>
+
+class QComboBox;
+class QLabel;
+class QPlainTextEdit;
+class QStackedWidget;
+
+namespace attnscope {
+
+class ComputeService;
+class SourceForm;
+
+// Where Q, K and V come from: the captured model inside the program, a recipe with its options, text typed in, or a
+// file. Choosing here only asks; a source that cannot be read changes nothing.
+class InputPanel final : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit InputPanel(ComputeService* service, QWidget* parent = nullptr);
+
+  void setRecent(const QStringList& files);
+
+ Q_SIGNALS:
+  void fileDialogAsked();
+  void sourceChosen(const QString& source);
+
+ private:
+  [[nodiscard]] QWidget* makeSamplePage();
+  [[nodiscard]] QWidget* makeRecipePage();
+  [[nodiscard]] QWidget* makeTextPage();
+  [[nodiscard]] QWidget* makeFilePage();
+  void showInput();
+  void useRecipe();
+  void useText();
+
+  ComputeService* m_service;
+  QLabel* m_title;
+  QLabel* m_facts;
+  QComboBox* m_kind;
+  QStackedWidget* m_pages;
+  QComboBox* m_recipe = nullptr;
+  QStackedWidget* m_recipeForms = nullptr;
+  QLabel* m_recipeHelp = nullptr;
+  std::vector<SourceForm*> m_forms;
+  QPlainTextEdit* m_text = nullptr;
+  QComboBox* m_unit = nullptr;
+  QLabel* m_recent = nullptr;
+};
+
+}  // namespace attnscope

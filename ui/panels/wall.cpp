@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/wall.h"
+
+#include <QEvent>
+#include <QGridLayout>
+#include <QTimer>
+
+#include "core/base/units.h"
+#include "core/mechanisms/registry.h"
+#include "ui/jobs/compute_service.h"
+#include "ui/panels/column_header.h"
+#include "ui/panels/row_title.h"
+#include "ui/plots/color_bar.h"
+#include "ui/state/text.h"
+#include "ui/state/view_link.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr std::array<PanelKind, 3> kKinds{PanelKind::Pattern, PanelKind::Map, PanelKind::Insides};
+
+QString givenParameters(const MechanismSpec& spec) {
+  QStringList parts;
+  for (const auto& [id, text] : spec.params) parts << QStringLiteral("%1 = %2").arg(toQ(id), toQ(text));
+  return parts.join(QStringLiteral(", "));
+}
+
+}  // namespace
+
+Wall::Wall(Document* document, ComputeService* service, ViewLink* link, QWidget* parent)
+    : QWidget(parent),
+      m_document(document),
+      m_service(service),
+      m_link(link),
+      m_grid(new QGridLayout(this)),
+      m_bar(new ColorBar(this)) {
+  setObjectName(QStringLiteral("wall"));
+  setAttribute(Qt::WA_StyledBackground);
+  m_grid->setContentsMargins(6, 6, 10, 6);
+  m_grid->setHorizontalSpacing(8);
+  m_grid->setVerticalSpacing(4);
+  const std::array<QString, kRows> names{tr("Pattern"), tr("Map"), tr("Insides")};
+  for (int row = 0; row < kRows; ++row) {
+    m_titles[static_cast<std::size_t>(row)] = new RowTitle(names[static_cast<std::size_t>(row)], this);
+    m_grid->addWidget(m_titles[static_cast<std::size_t>(row)], row + 1, 0);
+  }
+  m_grid->addWidget(m_bar, 2, kMaxColumns + 1);
+  for (int i = 0; i < kMaxColumns; ++i) makeColumn(i);
+
+  connect(m_document, &Document::columnsChanged, this, &Wall::updateStructure);
+  connect(m_document, &Document::rowsChanged, this, &Wall::updateStructure);
+  connect(m_document, &Document::columnChanged, this, &Wall::updateHeader);
+  connect(m_document, &Document::styleChanged, this, &Wall::updateStyle);
+  connect(m_document, &Document::selectionChanged, this, [this](int selected) {
+    for (int i = 0; i < kMaxColumns; ++i) header(i)->setSelected(i == selected);
+  });
+  connect(m_service, &ComputeService::columnUpdated, this, &Wall::updateColumn);
+  connect(m_service, &ComputeService::insidesUpdated, this, &Wall::updateInsides);
+  connect(m_service, &ComputeService::inputReady, this, [this] {
+    const Shape shape = m_service->input()->shape();
+    m_link->setBounds(shape.nK, shape.nQ);
+  });
+  updateStructure();
+  updateStyle();
+}
+
+void Wall::makeColumn(int column) {
+  Column& made = m_columns[static_cast<std::size_t>(column)];
+  made.header = new ColumnHeader(column, this);
+  m_grid->addWidget(made.header, 0, column + 1);
+  connect(made.header, &ColumnHeader::clicked, this, [this, column] { m_document->selectColumn(column); });
+  connect(made.header, &ColumnHeader::removeAsked, this, [this, column] { m_document->removeColumn(column); });
+  connect(made.header, &ColumnHeader::menuAsked, this,
+          [this, column](const QPoint& position) { Q_EMIT headerMenuAsked(column, position); });
+  for (int row = 0; row < kRows; ++row) {
+    const PanelKind kind = kKinds[static_cast<std::size_t>(row)];
+    auto* view = new Panel(kind, m_link, this);
+    made.panels[static_cast<std::size_t>(row)] = view;
+    m_grid->addWidget(view, row + 1, column + 1);
+    connect(view, &Panel::settled, this, [this] {
+      placeColorBar();
+      Q_EMIT settled();
+    });
+    connect(view, &Panel::contextMenuAt, this,
+            [this, column, kind](QPoint position) { Q_EMIT panelMenuAsked(column, kind, position); });
+  }
+}
+
+Panel* Wall::panel(int column, PanelKind kind) const {
+  return m_columns[static_cast<std::size_t>(column)].panels[static_cast<std::size_t>(kind)];
+}
+
+bool Wall::rowVisible(int row) const {
+  const RowChoice& rows = m_document->state().rows;
+  return row == 0 ? rows.pattern : row == 1 ? rows.map : rows.insides;
+}
+
+void Wall::updateStructure() {
+  const int count = m_document->columnCount();
+  for (int row = 0; row < kRows; ++row) {
+    m_titles[static_cast<std::size_t>(row)]->setVisible(rowVisible(row));
+    m_grid->setRowStretch(row + 1, rowVisible(row) ? 1 : 0);
+  }
+  m_bar->setVisible(rowVisible(1));
+  for (int i = 0; i < kMaxColumns; ++i) {
+    Column& column = m_columns[static_cast<std::size_t>(i)];
+    const bool used = i < count;
+    column.header->setVisible(used);
+    column.header->setSelected(i == m_document->selectedColumn());
+    column.header->setRemovable(count > 1);
+    m_grid->setColumnStretch(i + 1, used ? 1 : 0);
+    for (int row = 0; row < kRows; ++row)
+      column.panels[static_cast<std::size_t>(row)]->setVisible(used && rowVisible(row));
+    if (used) updateHeader(i);
+  }
+  m_service->setInsidesWanted(rowVisible(2));
+  QTimer::singleShot(0, this, &Wall::placeColorBar);
+}
+
+void Wall::updateColumn(int index) {
+  if (index >= m_document->columnCount()) return;
+  Column& column = m_columns[static_cast<std::size_t>(index)];
+  const ColumnResult& result = m_service->column(index);
+  updateHeader(index);
+  const bool current = result.exploration && m_service->input() &&
+                       result.exploration->input.digest == m_service->input()->input.digest;
+  for (const PanelKind kind : {PanelKind::Pattern, PanelKind::Map}) {
+    Panel* shown = panel(index, kind);
+    if (!result.exploration) {
+      if (!result.error.isEmpty())
+        shown->setError(result.error);
+      else if (column.shown)
+        shown->clear();
+      shown->setBusy(result.busy);
+      continue;
+    }
+    if (!result.error.isEmpty() && !current) {
+      shown->setError(result.error);
+      continue;
+    }
+    if (column.shown != result.exploration || column.shownHead != m_service->head())
+      shown->setExploration(result.exploration, m_service->head());
+    shown->setBusy(result.busy);
+  }
+  column.shown = result.exploration;
+  column.shownHead = m_service->head();
+  updateInsides(index);
+}
+
+void Wall::updateInsides(int index) {
+  if (index >= m_document->columnCount()) return;
+  Column& column = m_columns[static_cast<std::size_t>(index)];
+  const ColumnResult& result = m_service->column(index);
+  Panel* shown = panel(index, PanelKind::Insides);
+  if (!result.exploration) {
+    if (!result.error.isEmpty())
+      shown->setError(result.error);
+    else
+      shown->clear();
+    column.insides = nullptr;
+    shown->setBusy(result.busy);
+    return;
+  }
+  if (!result.insidesError.isEmpty() && !result.insidesBusy) {
+    shown->setError(result.insidesError);
+    column.insides = nullptr;
+    return;
+  }
+  if (result.insides && column.insides != result.insides) {
+    column.insides = result.insides;
+    shown->setInsides(*result.insides);
+  }
+  shown->setBusy(result.busy || result.insidesBusy);
+}
+
+void Wall::updateHeader(int index) {
+  if (index >= m_document->columnCount()) return;
+  ColumnHeader* shown = header(index);
+  const MechanismSpec& spec = m_document->state().columns[static_cast<std::size_t>(index)];
+  const auto found = findMechanism(spec.id);
+  shown->setName(found ? toQ((*found)->card().name) : toQ(spec.id), givenParameters(spec));
+  const ColumnResult& result = m_service->column(index);
+  shown->setWarning(result.error);
+  if (!result.exploration) {
+    shown->setCost(result.busy ? tr("computing…") : QString(), {});
+    return;
+  }
+  const Cost& cost = result.exploration->cost;
+  shown->setCost(tr("%1 of pairs · %2 of tiles").arg(toQ(percentText(cost.cellDensity)), toQ(percentText(cost.tileDensity))),
+                 tr("%1 scores · %2FLOP · %3").arg(toQ(compactText(cost.pairs)), toQ(compactText(cost.flops)),
+                                                  toQ(durationText(result.exploration->runSeconds))));
+}
+
+void Wall::updateStyle() {
+  const ViewStyle& style = m_document->state().style;
+  for (Column& column : m_columns)
+    for (Panel* shown : column.panels) shown->setStyleChoices(style);
+  m_bar->setStyleChoices(style);
+}
+
+void Wall::setTheme(const PlotTheme& theme) {
+  for (Column& column : m_columns)
+    for (Panel* shown : column.panels) shown->setTheme(theme);
+  m_bar->setTheme(theme);
+}
+
+void Wall::placeColorBar() {
+  const Panel* first = panel(0, PanelKind::Map);
+  const QRect cells = first->cellArea();
+  if (!first->isVisible() || cells.isEmpty()) return;
+  m_bar->setSpan(first->mapTo(this, cells.topLeft()).y() - m_bar->y(), cells.height());
+}
+
+void Wall::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  QTimer::singleShot(0, this, &Wall::placeColorBar);
+}
+
+bool Wall::event(QEvent* event) {
+  if (event->type() == QEvent::LayoutRequest) QTimer::singleShot(0, this, &Wall::placeColorBar);
+  return QWidget::event(event);
+}
+
+bool Wall::isSettled() const {
+  for (int i = 0; i < m_document->columnCount(); ++i)
+    for (const Panel* shown : m_columns[static_cast<std::size_t>(i)].panels)
+      if (shown->isVisible() && !shown->isSettled()) return false;
+  return true;
+}
+
+}  // namespace attnscope
