@@ -55,13 +55,13 @@ bool makeProjections(const Embedding& embedding, const JobContext& job, Projecti
   });
 }
 
-// Copies the rows of `from` that lie at or after `offset` of the sequence into one head of `to`.
-void store(const Matrix& from, Index begin, Index offset, Index head, Tensor& to) {
+// Copies those of the first `rows` rows that lie at or after `offset` of the sequence into one head of `to`.
+void store(const Matrix& from, Index rows, Index begin, Index offset, Index head, Tensor& to) {
   const Index first = std::max<Index>(0, offset - begin);
-  if (first >= from.rows()) return;
+  if (first >= rows) return;
   const Index width = to.dim(2);
   float* target = to.mutableSlice<float>(head).data() + (begin + first - offset) * width;
-  std::copy(from.row(first).data(), from.row(first).data() + (from.rows() - first) * width, target);
+  std::copy(from.row(first).data(), from.row(first).data() + (rows - first) * width, target);
 }
 
 class Filler {
@@ -83,20 +83,22 @@ class Filler {
   void fillBlock(Index block, const JobContext& job) {
     const Index begin = block * kRowsPerBlock;
     const Index rows = std::min(kRowsPerBlock, m_sequence - begin);
-    Matrix position(rows, m_shape.d);
+    // Always whole blocks (the tail is zeros): a product of fewer rows rounds differently, and a longer
+    // sequence would not keep the exact tokens of a shorter one.
+    Matrix position = Matrix::Zero(kRowsPerBlock, m_shape.d);
     for (Index i = 0; i < rows; ++i) sinusoid(begin + i, rowOf(position, i));
-    Matrix x(rows, m_shape.d);
+    Matrix x = Matrix::Zero(kRowsPerBlock, m_shape.d);
     const Index share = m_shape.heads / m_shape.kvHeads;
     for (Index head = 0; head < m_shape.heads && !job.isCancelled(); ++head) {
       const Index group = head / share;
       for (Index i = 0; i < rows; ++i) m_embedding.row(head, begin + i, rowOf(x, i));
       x += m_embedding.positionStrength[static_cast<std::size_t>(head)] * position;
       const Matrix projected = x * m_projections.forKeys[static_cast<std::size_t>(group)].transpose();
-      store(projected, begin, m_sequence - m_shape.nQ, head, q);
+      store(projected, rows, begin, m_sequence - m_shape.nQ, head, q);
       if (head % share != 0) continue;
-      if (!m_shared) store(projected, begin, m_sequence - m_shape.nK, group, k);
+      if (!m_shared) store(projected, rows, begin, m_sequence - m_shape.nK, group, k);
       const Matrix values = x * m_projections.forValues[static_cast<std::size_t>(group)].transpose();
-      store(values, begin, m_sequence - m_shape.nK, group, v);
+      store(values, rows, begin, m_sequence - m_shape.nK, group, v);
     }
   }
 

@@ -68,6 +68,7 @@ Result<PixelImage> decodeJpeg(const FileBytes& file) {
   int space = 0;
   if (tjDecompressHeader3(decoder.get(), bytes, size, &width, &height, &sampling, &space) != 0)
     return damaged(file.path, "JPEG", tjGetErrorStr2(decoder.get()));
+  if (width < 1 || height < 1) return damaged(file.path, "JPEG", "it ends before its size is given");
   ATTN_ASSIGN(image, allocateImage(file.path, width, height));
   // Without this flag a picture that is cut off is filled up with grey, and nobody is told.
   if (tjDecompress2(decoder.get(), bytes, size, image.rgb.data(), width, 0, height, TJPF_RGB,
