@@ -12,6 +12,10 @@
 #include "core/inputs/attention_input.h"
 #include "core/plan/plan.h"
 
+// Qt makes `slots` a macro; see plan.h.
+#pragma push_macro("slots")
+#undef slots
+
 namespace attnscope {
 
 // Replaces the values by columns [begin, begin + width) of the identity on the key axis [tokens | slots], so that the
@@ -68,3 +72,5 @@ class Backend {
 };
 
 }  // namespace attnscope
+
+#pragma pop_macro("slots")

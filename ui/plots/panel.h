@@ -17,9 +17,10 @@ class ViewLink;
 
 enum class PanelKind { Pattern, Map, Insides };
 
-// One cell of the wall: the pattern or the map of one mechanism (a square linked by cross-hair and zoom), or its
-// insides. Draws from a finished Exploration only; numbers of the visible rectangle are made on worker threads, coarse
-// first, and painting only blits. States: empty, busy (keeps the last picture, dimmed), error (the sentence), ready.
+// One cell of the wall: the pattern or the map of one mechanism (a square linked by cross-hair and zoom), or
+// its insides. Draws from a finished Exploration only; numbers of the visible rectangle are made on worker
+// threads, coarse first, and painting only blits. States: empty, busy (keeps the last picture, dimmed), error
+// (the sentence), ready.
 class Panel : public QWidget {
   Q_OBJECT
 
@@ -37,10 +38,25 @@ class Panel : public QWidget {
   void setTheme(const PlotTheme& theme);
   // True when the picture of the current viewport is complete (tests and screenshots wait for it).
   [[nodiscard]] bool isSettled() const;
+  // How often numbers were asked for: changing colours must not change it.
+  [[nodiscard]] int requestCount() const;
+  // Where the cells are, in the panel's coordinates: for a colour bar beside it. Empty for insides.
+  [[nodiscard]] QRect cellArea() const;
+
+  [[nodiscard]] bool hasHeightForWidth() const override;
+  // The height that makes the square as wide as the panel allows.
+  [[nodiscard]] int heightForWidth(int width) const override;
+  [[nodiscard]] QSize sizeHint() const override;
+  [[nodiscard]] QSize minimumSizeHint() const override;
 
  signals:
   void settled();
   void contextMenuAt(QPoint globalPosition);
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
+  void contextMenuEvent(QContextMenuEvent* event) override;
 
  private:
   class Impl;
@@ -59,6 +75,9 @@ class ScalingPlot : public QWidget {
   // Names and colours of the curves to come, by index of SweepPoint::spec.
   void setCurves(const QStringList& names, const QList<QColor>& colors);
   void setPoints(const std::vector<SweepPoint>& points);
+
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   class Impl;

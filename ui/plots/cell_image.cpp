@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/plots/cell_image.h"
+
+#include <QPainter>
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace attnscope {
+
+namespace {
+
+constexpr QRgb kNotFinite = 0xffff00ff;
+
+QRgb blend(QRgb under, Rgb over, double share) {
+  const auto mix = [share](int a, int b) { return static_cast<int>(std::lround(a + (b - a) * share)); };
+  return qRgb(mix(qRed(under), over.r), mix(qGreen(under), over.g), mix(qBlue(under), over.b));
+}
+
+// Opacity by share in 256 steps: a single global row among a thousand still has to be seen, so that it starts
+// at a quarter and grows with the square root.
+std::array<QRgb, 257> shades(std::size_t label, QRgb unread) {
+  std::array<QRgb, 257> table{};
+  table[0] = unread;
+  for (std::size_t i = 1; i < table.size(); ++i)
+    table[i] = blend(unread, categoryColor(label), 0.25 + 0.75 * std::sqrt(static_cast<double>(i) / 256.0));
+  return table;
+}
+
+QRgb colorOf(float value, const ValueScale& scale, std::span<const Rgb> map, QRgb unread) {
+  if (!std::isfinite(value)) return kNotFinite;
+  if (value == 0.0F) return unread;
+  const double position = scale.position(static_cast<double>(value));
+  const Rgb c = map[static_cast<std::size_t>(std::clamp(std::lround(position * 255.0), 0L, 255L))];
+  return qRgb(c.r, c.g, c.b);
+}
+
+}  // namespace
+
+QColor categoryQColor(std::size_t index) {
+  const Rgb c = categoryColor(index);
+  return {c.r, c.g, c.b};
+}
+
+QImage coverageImage(const Coverage& coverage, QColor unread) {
+  if (coverage.share.empty()) return {};
+  QImage image(static_cast<int>(coverage.cols), static_cast<int>(coverage.rows), QImage::Format_RGB32);
+  std::array<std::array<QRgb, 257>, 256> tables{};
+  std::array<bool, 256> made{};
+  for (Index r = 0; r < coverage.rows; ++r) {
+    auto* line = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(r)));
+    for (Index c = 0; c < coverage.cols; ++c) {
+      const auto at = static_cast<std::size_t>(r * coverage.cols + c);
+      const std::uint8_t label = coverage.label[at];
+      if (!made[label]) {
+        tables[label] = shades(label, unread.rgb());
+        made[label] = true;
+      }
+      const auto share = static_cast<double>(coverage.share[at]);
+      line[c] = tables[label][static_cast<std::size_t>(std::ceil(std::clamp(share, 0.0, 1.0) * 256.0))];
+    }
+  }
+  return image;
+}
+
+QImage weightImage(const Tensor& weights, const ViewStyle& style, QColor unread) {
+  if (weights.rank() != 2 || weights.empty()) return {};
+  const Index rows = weights.dim(0);
+  const Index cols = weights.dim(1);
+  QImage image(static_cast<int>(cols), static_cast<int>(rows), QImage::Format_RGB32);
+  const std::span<const Rgb> map =
+      style.scale.diverging ? divergingMap() : colorMap(style.colorMap.toStdString());
+  const bool byRow = style.scale.kind == ValueScale::Kind::RowMax;
+  ValueScale scale = style.scale;
+  if (byRow) {
+    scale.kind = ValueScale::Kind::Linear;
+    scale.high = 1.0;
+  }
+  for (Index r = 0; r < rows; ++r) {
+    const auto values = weights.slice<float>(r);
+    float divisor = 1.0F;
+    if (byRow) {
+      divisor = 0.0F;
+      for (const float v : values) divisor = std::max(divisor, std::abs(v));
+      if (!(divisor > 0.0F)) divisor = 1.0F;
+    }
+    auto* line = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(r)));
+    for (std::size_t c = 0; c < values.size(); ++c)
+      line[c] = colorOf(values[c] / divisor, scale, map, unread.rgb());
+  }
+  return image;
+}
+
+void drawCells(QPainter& painter, const QImage& image, const QRectF& cells, const QRectF& viewport,
+               const QRectF& target, int enlarge) {
+  const QRectF visible = cells.intersected(viewport);
+  if (image.isNull() || visible.isEmpty() || viewport.isEmpty()) return;
+  const double sx = image.width() / cells.width();
+  const double sy = image.height() / cells.height();
+  QRectF source((visible.x() - cells.x()) * sx, (visible.y() - cells.y()) * sy, visible.width() * sx,
+                visible.height() * sy);
+  const double tx = target.width() / viewport.width();
+  const double ty = target.height() / viewport.height();
+  const QRectF to(target.x() + (visible.x() - viewport.x()) * tx,
+                  target.y() + (visible.y() - viewport.y()) * ty, visible.width() * tx,
+                  visible.height() * ty);
+  painter.save();
+  painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  const int shorter = std::max(1, std::min(image.width(), image.height()));
+  const int factor = enlarge > shorter ? (enlarge + shorter - 1) / shorter : 1;
+  if (enlarge > 0) {
+    // Vector devices embed what they are given: only the visible part, in whole pixels.
+    const QRect part = source.toAlignedRect().intersected(image.rect());
+    const QImage cut =
+        image.copy(part).scaled(part.size() * factor, Qt::IgnoreAspectRatio, Qt::FastTransformation);
+    painter.drawImage(to, cut, QRectF(cut.rect()));
+  } else {
+    painter.drawImage(to, image, source);
+  }
+  painter.restore();
+}
+
+}  // namespace attnscope

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/plots/color_bar.h"
+
+#include <QFontMetricsF>
+#include <QPainter>
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/units.h"
+#include "ui/plots/axis_ticks.h"
+#include "ui/plots/cell_image.h"
+#include "ui/plots/qcp_support.h"
+
+namespace attnscope {
+
+namespace {
+
+bool isLog(const ValueScale& scale) {
+  return scale.kind == ValueScale::Kind::Log && scale.low > 0.0 && scale.low < scale.high;
+}
+
+// "10⁻³" for a power of ten, "0.3" for anything else.
+QString valueText(double value) {
+  const double exponent = std::log10(std::abs(value));
+  const bool power = std::abs(exponent - std::round(exponent)) < 1e-9;
+  if (!power || (exponent > -2.5 && exponent < 2.5)) return QString::fromStdString(numberText(value));
+  return (value < 0.0 ? QStringLiteral("−") : QString()) +
+         powerOfTen(static_cast<int>(std::lround(exponent)));
+}
+
+std::vector<ColorBarTick> logTicks(const ValueScale& scale) {
+  std::vector<ColorBarTick> ticks{{0.0, QStringLiteral("≤ ") + valueText(scale.low)}};
+  const int first = static_cast<int>(std::floor(std::log10(scale.low) + 1e-9)) + 1;
+  const int last = static_cast<int>(std::ceil(std::log10(scale.high) - 1e-9)) - 1;
+  const int step = std::max(1, (last - first + 4) / 4);
+  for (int e = first; e <= last; e += step)
+    ticks.push_back({scale.position(std::pow(10.0, e)), valueText(std::pow(10.0, e))});
+  if (ticks.size() > 1 && ticks.back().position > 0.88) ticks.pop_back();
+  ticks.push_back({1.0, valueText(scale.high)});
+  return ticks;
+}
+
+}  // namespace
+
+std::vector<ColorBarTick> colorBarTicks(const ValueScale& scale) {
+  if (scale.kind == ValueScale::Kind::RowMax && !scale.diverging)
+    return {{0.0, QStringLiteral("0")}, {0.5, QStringLiteral("0.5")}, {1.0, QStringLiteral("row max")}};
+  if (scale.diverging) {
+    const QString top =
+        scale.kind == ValueScale::Kind::RowMax ? QStringLiteral("row max") : valueText(scale.high);
+    std::vector<ColorBarTick> ticks{{0.0, QStringLiteral("−") + top}, {0.5, QStringLiteral("0")}, {1.0, top}};
+    if (isLog(scale)) {
+      for (const double value : {scale.low * 10.0, scale.high / 10.0})
+        if (value > scale.low && value < scale.high && scale.position(value) > 0.56 &&
+            scale.position(value) < 0.94)
+          ticks.push_back({scale.position(value), valueText(value)});
+    }
+    return ticks;
+  }
+  if (isLog(scale)) return logTicks(scale);
+  std::vector<ColorBarTick> ticks;
+  for (int i = 0; i <= 4; ++i)
+    ticks.push_back({0.25 * i, i == 0 ? QStringLiteral("0") : valueText(0.25 * i * scale.high)});
+  return ticks;
+}
+
+QString scaleTitle(const ValueScale& scale) {
+  switch (scale.kind) {
+    case ValueScale::Kind::Linear:
+      return QStringLiteral("weight, linear scale");
+    case ValueScale::Kind::Log:
+      return QStringLiteral("weight, log scale");
+    case ValueScale::Kind::RowMax:
+      return QStringLiteral("weight / largest of its row");
+  }
+  return {};
+}
+
+int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale) {
+  const QFontMetricsF font(metrics.font);
+  double widest = font.horizontalAdvance(QStringLiteral("not read"));
+  for (const ColorBarTick& tick : colorBarTicks(scale))
+    widest = std::max(widest, font.horizontalAdvance(tick.text));
+  return static_cast<int>(std::ceil(0.9 * metrics.em + widest + 3.0 * metrics.gap + 1.1 * metrics.em));
+}
+
+void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& style, const PlotMetrics& metrics,
+                   const PlotTheme& theme) {
+  const QFontMetricsF font(metrics.font);
+  const double thick = std::round(0.9 * metrics.em);
+  const double below = 1.6 * metrics.em;  // the swatch of what is not read
+  const QRectF bar(area.left() + metrics.line, area.top(), thick, std::max(10.0, area.height() - below));
+  const std::span<const Rgb> map =
+      style.scale.diverging ? divergingMap() : colorMap(style.colorMap.toStdString());
+  QImage strip(1, 256, QImage::Format_RGB32);
+  for (int i = 0; i < 256; ++i) {
+    const Rgb c = map[static_cast<std::size_t>(255 - i)];
+    strip.setPixel(0, i, qRgb(c.r, c.g, c.b));
+  }
+  const QRectF whole(0.0, 0.0, 1.0, 256.0);
+  drawCells(painter, strip, whole, whole, bar, metrics.enlarge > 0 ? 8 : 0);
+  paintFrame(painter, bar, theme.frame, metrics.line);
+  painter.setFont(metrics.font);
+  double widest = 0.0;
+  for (const ColorBarTick& tick : colorBarTicks(style.scale)) {
+    const double y = bar.bottom() - tick.position * bar.height();
+    painter.fillRect(QRectF(bar.right() + metrics.line, y - 0.5 * metrics.line, metrics.gap, metrics.line),
+                     theme.frame);
+    painter.setPen(theme.secondaryText);
+    const double baseline = y + 0.5 * (font.ascent() - font.descent());
+    painter.drawText(QPointF(bar.right() + 2.0 * metrics.gap, baseline), tick.text);
+    widest = std::max(widest, font.horizontalAdvance(tick.text));
+  }
+  const QRectF swatch(bar.left(), area.bottom() - 0.9 * metrics.em, thick, 0.8 * metrics.em);
+  painter.fillRect(swatch, theme.plotBackground);
+  paintFrame(painter, swatch, theme.frame, metrics.line);
+  const QString unread = QStringLiteral("not read");
+  painter.drawText(QPointF(swatch.right() + 2.0 * metrics.gap,
+                           swatch.center().y() + 0.5 * (font.ascent() - font.descent())),
+                   unread);
+  widest = std::max(widest, font.horizontalAdvance(unread));
+  const QString title = font.elidedText(scaleTitle(style.scale), Qt::ElideRight, bar.height());
+  painter.save();
+  painter.translate(bar.right() + 3.0 * metrics.gap + widest + font.ascent() - 0.5 * metrics.gap,
+                    bar.center().y());
+  painter.rotate(-90.0);
+  painter.setPen(theme.text);
+  painter.drawText(QPointF(-0.5 * font.horizontalAdvance(title), 0.0), title);
+  painter.restore();
+}
+
+ColorBar::ColorBar(QWidget* parent) : QWidget(parent), m_theme(PlotTheme::light()) {
+  setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Expanding);
+  setAccessibleName(tr("Colour bar"));
+  setAccessibleDescription(scaleTitle(m_style.scale));
+}
+
+PlotMetrics ColorBar::metrics() const {
+  return plotMetrics(m_theme, 0.0, 0, 0, false);
+}
+
+void ColorBar::setStyleChoices(const ViewStyle& style) {
+  m_style = style;
+  setAccessibleDescription(scaleTitle(style.scale));
+  updateGeometry();
+  update();
+}
+
+void ColorBar::setTheme(const PlotTheme& theme) {
+  m_theme = theme;
+  updateGeometry();
+  update();
+}
+
+void ColorBar::setSpan(int top, int height) {
+  m_top = top;
+  m_height = height;
+  update();
+}
+
+QSize ColorBar::sizeHint() const {
+  return {colorBarWidth(metrics(), m_style.scale) + 2, 160};
+}
+
+QSize ColorBar::minimumSizeHint() const {
+  return {sizeHint().width(), 60};
+}
+
+void ColorBar::paintEvent(QPaintEvent* /*event*/) {
+  QPainter painter(this);
+  painter.fillRect(rect(), m_theme.background);
+  const PlotMetrics look = metrics();
+  const int top = m_height > 0 ? m_top : look.top;
+  const int high = m_height > 0 ? m_height : std::max(40, height() - look.top - look.bottom);
+  paintColorBar(painter, QRectF(1.0, top, width() - 2.0, high), m_style, look, m_theme);
+}
+
+}  // namespace attnscope

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// What InsidePlot paints itself: cells, points, headings, captions, marks; and where tokens are.
+#include <qcustomplot.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/units.h"
+#include "ui/plots/cell_image.h"
+#include "ui/plots/inside_plot.h"
+#include "ui/plots/legend.h"
+#include "ui/plots/qcp_support.h"
+
+namespace attnscope {
+
+QPointF InsidePlot::toPixel(double x, double y) const {
+  return {m_rect->axis(QCPAxis::atBottom)->coordToPixel(x), m_rect->axis(QCPAxis::atLeft)->coordToPixel(y)};
+}
+
+QRectF InsidePlot::stripRect(Index row) const {
+  const double high = static_cast<double>(m_area.height()) / static_cast<double>(m_panel.stripGroup.dim(0));
+  const double space = std::min(0.18 * high, 2.0 * m_metrics.gap);  // between strips
+  return {static_cast<double>(m_area.left()), m_area.top() + static_cast<double>(row) * high + 0.5 * space,
+          static_cast<double>(m_area.width()), high - space};
+}
+
+QRectF InsidePlot::stripCell(Index row, Index cell) const {
+  const QRectF strip = stripRect(row);
+  const double wide = strip.width() / static_cast<double>(m_panel.stripGroup.dim(1));
+  return {strip.left() + static_cast<double>(cell) * wide, strip.top(), wide, strip.height()};
+}
+
+QRect InsidePlot::captionRect() const {
+  const int titles = m_panel.xTitle.empty() ? 0 : m_metrics.em + m_metrics.gap;
+  const int top = m_area.bottom() + 1 + m_metrics.em + 2 * m_metrics.gap + titles;
+  return {m_area.left(), top, m_size.width() - m_area.left() - 1, std::max(0, m_size.height() - top)};
+}
+
+namespace {
+
+void paintPoints(QPainter& painter, const Tensor& points, const std::vector<std::int32_t>& group,
+                 double radius, const std::function<QPointF(double, double)>& toPixel) {
+  if (points.rank() != 2) return;
+  const auto values = points.values<float>();
+  painter.setRenderHint(QPainter::Antialiasing, true);
+  painter.setPen(Qt::NoPen);
+  for (std::size_t p = 0; 2 * p + 1 < values.size(); ++p) {
+    const std::int32_t g = p < group.size() ? group[p] : 0;
+    painter.setBrush(g < 0 ? QColor(Qt::gray) : categoryQColor(static_cast<std::size_t>(g)));
+    const QPointF at = toPixel(static_cast<double>(values[2 * p]), static_cast<double>(values[2 * p + 1]));
+    painter.drawEllipse(at, radius, radius);
+  }
+}
+
+}  // namespace
+
+void InsidePlot::paintData(QPainter& painter) const {
+  if (!m_rect) return;
+  painter.fillRect(m_area, m_theme.plotBackground);
+  const QRectF whole(QPointF(), QSizeF(m_image.size()));
+  switch (m_panel.kind) {
+    case InsidePanel::Kind::Matrix:
+      drawCells(painter, m_image, whole, whole, m_area, m_metrics.enlarge);
+      return;
+    case InsidePanel::Kind::Strips: {
+      if (m_panel.stripGroup.rank() != 2 || m_image.isNull()) return;
+      painter.fillRect(m_area, m_theme.background);
+      for (Index row = 0; row < m_panel.stripGroup.dim(0); ++row) {
+        const QRectF one(0.0, static_cast<double>(row), whole.width(), 1.0);
+        drawCells(painter, m_image, whole, one, stripRect(row), m_metrics.enlarge);
+        if (static_cast<std::size_t>(row) >= m_panel.stripBorders.size()) continue;
+        for (const Index border : m_panel.stripBorders[static_cast<std::size_t>(row)]) {
+          const QRectF cell = stripCell(row, border);
+          painter.fillRect(
+              QRectF(cell.left() - m_metrics.line, cell.top(), 2.0 * m_metrics.line, cell.height()),
+              m_theme.background);
+        }
+      }
+      return;
+    }
+    case InsidePanel::Kind::Scatter: {
+      painter.save();
+      painter.setRenderHint(QPainter::Antialiasing, true);
+      const auto toPixels = [this](double x, double y) { return toPixel(x, y); };
+      if (m_panel.anchorsAreRays && m_panel.anchors.rank() == 2) {
+        painter.setPen(QPen(m_theme.secondaryText, m_metrics.line));
+        painter.setClipRect(m_area);
+        const auto rays = m_panel.anchors.values<float>();
+        for (std::size_t a = 0; 2 * a + 1 < rays.size(); ++a) {
+          // To the border of the plot: only the direction has a meaning.
+          const double x = static_cast<double>(rays[2 * a]);
+          const double y = static_cast<double>(rays[2 * a + 1]);
+          const double length = std::hypot(x, y);
+          const double reach = m_rect->axis(QCPAxis::atLeft)->range().size();
+          if (length > 0.0)
+            painter.drawLine(toPixel(0, 0), toPixel(0.45 * reach * x / length, 0.45 * reach * y / length));
+        }
+      }
+      const auto count = m_panel.points.rank() == 2 ? m_panel.points.dim(0) : 0;
+      paintPoints(painter, m_panel.points, m_panel.group, (count > 2000 ? 0.12 : 0.2) * m_metrics.em,
+                  toPixels);
+      painter.restore();
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void InsidePlot::paintAround(QPainter& painter) const {
+  if (!m_rect) return;
+  const QFontMetricsF font(m_metrics.font);
+  painter.setPen(m_theme.text);
+  if (m_panel.kind == InsidePanel::Kind::Scatter && !m_panel.anchorsAreRays && m_panel.anchors.rank() == 2) {
+    const auto anchors = m_panel.anchors.values<float>();
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing, true);
+    for (std::size_t a = 0; 2 * a + 1 < anchors.size(); ++a) {
+      const QPointF at =
+          toPixel(static_cast<double>(anchors[2 * a]), static_cast<double>(anchors[2 * a + 1]));
+      painter.setPen(QPen(m_theme.text, 1.5 * m_metrics.line));
+      painter.setBrush(categoryQColor(a));
+      painter.drawRect(QRectF(at - QPointF(0.3, 0.3) * m_metrics.em, QSizeF(0.6, 0.6) * m_metrics.em));
+    }
+    painter.restore();
+  }
+  if (m_panel.kind != InsidePanel::Kind::Strips) paintFrame(painter, m_area, m_theme.frame, m_metrics.line);
+  painter.setFont(m_metrics.bold());
+  painter.setPen(m_theme.text);
+  double x = m_letter.isEmpty() ? m_area.left() : m_area.left();
+  const double baseline = QFontMetricsF(m_metrics.bold()).ascent();
+  if (!m_letter.isEmpty()) {
+    painter.drawText(QPointF(x, baseline), m_letter);
+    x += QFontMetricsF(m_metrics.bold()).horizontalAdvance(m_letter) + 1.5 * m_metrics.gap;
+    painter.setFont(m_metrics.font);
+  }
+  const QFontMetricsF headingFont(painter.font());
+  painter.drawText(QPointF(x, baseline), headingFont.elidedText(QString::fromStdString(m_panel.title),
+                                                                Qt::ElideRight, m_size.width() - x - 1.0));
+  painter.setFont(m_metrics.font);
+  painter.setPen(m_theme.secondaryText);
+  if (!m_panel.xTitle.empty()) {
+    const QString title =
+        font.elidedText(QString::fromStdString(m_panel.xTitle), Qt::ElideRight, m_area.width());
+    const double y = m_area.bottom() + 1 + m_metrics.em + 2.0 * m_metrics.gap + font.ascent();
+    painter.drawText(QPointF(m_area.center().x() - 0.5 * font.horizontalAdvance(title), y), title);
+  }
+  if (!m_panel.yTitle.empty()) {
+    const QString title =
+        font.elidedText(QString::fromStdString(m_panel.yTitle), Qt::ElideRight, m_area.height());
+    painter.save();
+    painter.translate(m_area.left() - m_metrics.left + font.ascent(), m_area.center().y());
+    painter.rotate(-90.0);
+    painter.drawText(QPointF(-0.5 * font.horizontalAdvance(title), 0.0), title);
+    painter.restore();
+  }
+  paintNames(painter);
+  const QRect caption = captionRect();
+  if (caption.height() >= m_metrics.em)
+    paintWrapped(painter, caption, QString::fromStdString(m_panel.caption), m_metrics, m_theme.secondaryText);
+}
+
+void InsidePlot::paintNames(QPainter& painter) const {
+  const QFontMetricsF font(m_metrics.font);
+  painter.setFont(m_metrics.font);
+  double y = m_area.top() + m_metrics.gap;
+  if (m_panel.kind == InsidePanel::Kind::Matrix) {
+    painter.setPen(m_theme.secondaryText);
+    const QString top = QStringLiteral("%1…%2").arg(
+        m_panel.diverging ? QString::fromStdString(numberText(-m_scale.high)) : QStringLiteral("0"),
+        QString::fromStdString(numberText(m_scale.high)));
+    paintMatrixBar(painter, top);
+    return;
+  }
+  if (m_panel.kind != InsidePanel::Kind::Curves) return;
+  for (const InsidePanel::Marker& marker : m_panel.markers) {
+    const double x = toPixel(marker.x, 0.0).x();
+    QPen pen(m_theme.text, m_metrics.line);
+    pen.setDashPattern({3.0, 3.0});
+    painter.setPen(pen);
+    painter.drawLine(QLineF(x, m_area.top(), x, m_area.bottom()));
+    painter.setPen(m_theme.text);
+    const QString text = QString::fromStdString(marker.text);
+    const double wide = font.horizontalAdvance(text);
+    const double at =
+        x + m_metrics.gap + wide < m_area.right() ? x + m_metrics.gap : x - m_metrics.gap - wide;
+    painter.drawText(QPointF(at, m_area.center().y()), text);
+  }
+  if (m_panel.curves.size() < 2) return;
+  for (std::size_t c = 0; c < m_panel.curves.size(); ++c) {
+    const QString name = QString::fromStdString(m_panel.curves[c].name);
+    const double x = m_area.right() - m_metrics.gap - font.horizontalAdvance(name);
+    painter.setPen(m_theme.text);
+    painter.drawText(QPointF(x, y + font.ascent()), name);
+    painter.fillRect(
+        QRectF(x - 1.6 * m_metrics.em, y + 0.45 * m_metrics.em, 1.3 * m_metrics.em, 2.0 * m_metrics.line),
+        categoryQColor(c));
+    y += m_metrics.em;
+  }
+}
+
+void InsidePlot::paintMatrixBar(QPainter& painter, const QString& range) const {
+  const QFontMetricsF font(m_metrics.font);
+  const std::span<const Rgb> map =
+      m_panel.diverging ? divergingMap() : colorMap(m_style.colorMap.toStdString());
+  const double text = font.horizontalAdvance(range);
+  const double wide = 4.0 * m_metrics.em;
+  const double y = m_metrics.gap;  // in the line of the heading, at its right
+  const double x = m_size.width() - text - wide - 2.0 * m_metrics.gap;
+  if (x < m_area.left() + 0.4 * m_area.width()) return;  // no room beside the heading
+  QImage strip(256, 1, QImage::Format_RGB32);
+  for (int i = 0; i < 256; ++i) {
+    const Rgb c = map[static_cast<std::size_t>(i)];
+    strip.setPixel(i, 0, qRgb(c.r, c.g, c.b));
+  }
+  painter.drawImage(QRectF(x, y, wide, 0.6 * m_metrics.em), strip);
+  painter.drawText(QPointF(x + wide + m_metrics.gap, QFontMetricsF(m_metrics.bold()).ascent()), range);
+}
+
+void InsidePlot::paintMarks(QPainter& painter) const {
+  if (m_marked < 0 || !m_rect) return;
+  painter.setRenderHint(QPainter::Antialiasing, true);
+  painter.setBrush(Qt::NoBrush);
+  painter.setPen(QPen(m_theme.crosshair, 2.0 * m_metrics.line));
+  if (m_panel.kind == InsidePanel::Kind::Scatter && m_panel.points.rank() == 2) {
+    const auto values = m_panel.points.values<float>();
+    for (std::size_t p = 0; p < m_panel.token.size() && 2 * p + 1 < values.size(); ++p)
+      if (m_panel.token[p] == m_marked)
+        painter.drawEllipse(
+            toPixel(static_cast<double>(values[2 * p]), static_cast<double>(values[2 * p + 1])),
+            0.45 * m_metrics.em, 0.45 * m_metrics.em);
+  } else if (m_panel.kind == InsidePanel::Kind::Strips && m_panel.stripToken.rank() == 2) {
+    const auto tokens = m_panel.stripToken.values<std::int32_t>();
+    const Index cells = m_panel.stripToken.dim(1);
+    for (std::size_t p = 0; p < tokens.size(); ++p)
+      if (tokens[p] == m_marked) {
+        const QRectF cell = stripCell(static_cast<Index>(p) / cells, static_cast<Index>(p) % cells);
+        painter.drawRect(cell.adjusted(-1.0, -1.0, 1.0, 1.0));
+      }
+  }
+}
+
+qint64 InsidePlot::tokenAt(QPointF position) const {
+  if (!m_rect || !QRectF(m_area).contains(position)) return -1;
+  if (m_panel.kind == InsidePanel::Kind::Strips && m_panel.stripToken.rank() == 2 &&
+      !m_panel.stripToken.empty()) {
+    const Index rows = m_panel.stripToken.dim(0);
+    const Index cells = m_panel.stripToken.dim(1);
+    const auto row =
+        static_cast<Index>((position.y() - m_area.top()) / m_area.height() * static_cast<double>(rows));
+    const auto cell =
+        static_cast<Index>((position.x() - m_area.left()) / m_area.width() * static_cast<double>(cells));
+    if (row >= rows || cell >= cells) return -1;
+    return m_panel.stripToken.values<std::int32_t>()[static_cast<std::size_t>(row * cells + cell)];
+  }
+  if (m_panel.kind != InsidePanel::Kind::Scatter || m_panel.points.rank() != 2) return -1;
+  const auto values = m_panel.points.values<float>();
+  double nearest = 0.6 * m_metrics.em;
+  qint64 found = -1;
+  for (std::size_t p = 0; p < m_panel.token.size() && 2 * p + 1 < values.size(); ++p) {
+    const QPointF at = toPixel(static_cast<double>(values[2 * p]), static_cast<double>(values[2 * p + 1]));
+    const double distance = std::hypot(at.x() - position.x(), at.y() - position.y());
+    if (distance < nearest) {
+      nearest = distance;
+      found = m_panel.token[p];
+    }
+  }
+  return found;
+}
+
+}  // namespace attnscope

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QColor>
+#include <QRectF>
+#include <QString>
+#include <vector>
+
+#include "ui/plots/plot_metrics.h"
+
+class QPainter;
+
+namespace attnscope {
+
+struct LegendEntry {
+  QString name;
+  QColor color;
+};
+
+// Swatches and names from the top left, broken into lines. What does not fit into `area` is counted at its
+// end ("+2").
+void paintLegend(QPainter& painter, const QRectF& area, const std::vector<LegendEntry>& entries,
+                 const PlotMetrics& metrics, const QColor& text);
+
+// Height of that legend in an area of the given width.
+[[nodiscard]] int legendHeight(const std::vector<LegendEntry>& entries, double width,
+                               const PlotMetrics& metrics);
+
+// A sentence wrapped to a rectangle in plain lines of text (so that it stays text in vector files); the last
+// line that fits ends in an ellipsis if there is more.
+void paintWrapped(QPainter& painter, const QRectF& area, const QString& text, const PlotMetrics& metrics,
+                  const QColor& color);
+
+}  // namespace attnscope

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/plots/panel.h"
+
+#include <QContextMenuEvent>
+#include <QPainter>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "ui/plots/insides_view.h"
+#include "ui/plots/legend.h"
+#include "ui/plots/square_view.h"
+
+namespace attnscope {
+
+class Panel::Impl {
+ public:
+  Impl(PanelKind panelKind, ViewLink* link, Panel* panel)
+      : kind(panelKind), owner(panel), theme(PlotTheme::light()) {
+    if (kind == PanelKind::Insides)
+      insides = new InsidesView(link, panel);
+    else
+      square = new SquareView(kind == PanelKind::Pattern ? SquareView::Show::Pattern : SquareView::Show::Map,
+                              link, panel);
+    view()->hide();
+  }
+
+  [[nodiscard]] QWidget* view() const {
+    return square ? static_cast<QWidget*>(square) : static_cast<QWidget*>(insides);
+  }
+
+  [[nodiscard]] PlotMetrics metrics() const {
+    return square ? square->metrics() : plotMetrics(theme, 0.0, 9999, 9999, false);
+  }
+
+  // Shows either the picture or the sentence that stands for it.
+  void showPicture(bool visible) {
+    view()->setVisible(visible);
+    owner->setAccessibleDescription(error.isEmpty() ? QString() : error);
+    owner->update();
+  }
+
+  void paintMessage(QPainter& painter) const {
+    const PlotMetrics look = metrics();
+    const int side =
+        std::min(owner->width() - look.left - look.right, owner->height() - look.top - look.bottom);
+    const QRectF area(look.left, look.top, std::max(20, side), std::max(20, side));
+    painter.setRenderHint(QPainter::Antialiasing, true);
+    QPen border(theme.frame, 1.0, error.isEmpty() ? Qt::DashLine : Qt::SolidLine);
+    painter.setPen(border);
+    painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 4.0, 4.0);
+    const double pad = 2.0 * look.gap;
+    QRectF text = area.adjusted(pad, pad, -pad, -pad);
+    if (error.isEmpty()) {
+      painter.setPen(theme.secondaryText);
+      painter.drawText(text, Qt::AlignCenter | Qt::TextWordWrap,
+                       busy ? QObject::tr("Computing…") : emptyText);
+      return;
+    }
+    paintWarning(painter, QRectF(text.topLeft(), QSizeF(1.4, 1.4) * look.em));
+    text.setTop(text.top() + 1.4 * look.em + look.gap);
+    painter.setPen(theme.text);
+    painter.setFont(look.font);
+    painter.drawText(text, Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, error);
+  }
+
+  static void paintWarning(QPainter& painter, const QRectF& area) {
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(QColor(0xd5, 0x5e, 0x00));
+    painter.drawPolygon(
+        QPolygonF{QPointF(area.center().x(), area.top()), area.bottomRight(), area.bottomLeft()});
+    painter.setBrush(Qt::white);
+    const double x = area.center().x();
+    painter.drawRect(QRectF(x - 1.0, area.top() + 0.38 * area.height(), 2.0, 0.32 * area.height()));
+    painter.drawRect(QRectF(x - 1.0, area.top() + 0.78 * area.height(), 2.0, 2.0));
+    painter.setBrush(Qt::NoBrush);
+  }
+
+  PanelKind kind;
+  Panel* owner;
+  SquareView* square = nullptr;
+  InsidesView* insides = nullptr;
+  PlotTheme theme;
+  QString error;
+  QString emptyText = QObject::tr("Choose a mechanism");
+  bool busy = false;
+};
+
+Panel::Panel(PanelKind kind, ViewLink* link, QWidget* parent)
+    : QWidget(parent), m_impl(std::make_unique<Impl>(kind, link, this)) {
+  const QString name = kind == PanelKind::Pattern ? tr("Pattern")
+                       : kind == PanelKind::Map   ? tr("Map")
+                                                  : tr("Insides");
+  setAccessibleName(name);
+  m_impl->view()->setAccessibleName(name);
+  if (m_impl->square) {
+    setFocusProxy(m_impl->square);
+    connect(m_impl->square, &SquareView::settled, this, &Panel::settled);
+    connect(m_impl->square, &SquareView::failed, this, &Panel::setError);
+  }
+  QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  policy.setHeightForWidth(true);
+  setSizePolicy(policy);
+}
+
+Panel::~Panel() = default;
+
+PanelKind Panel::kind() const {
+  return m_impl->kind;
+}
+
+void Panel::setExploration(std::shared_ptr<const Exploration> exploration, Index head) {
+  if (!exploration) return clear();
+  m_impl->error.clear();
+  if (m_impl->square) {
+    const QString name = QString::fromStdString(
+        exploration->call.mechanism ? exploration->call.mechanism->card().name : std::string());
+    const QString what = m_impl->kind == PanelKind::Pattern ? tr("Pattern of %1") : tr("Map of %1");
+    setAccessibleName(what.arg(name));
+    m_impl->square->setAccessibleName(what.arg(name));
+    m_impl->square->setExploration(std::move(exploration), head);
+    m_impl->showPicture(true);
+    updateGeometry();
+  }
+}
+
+void Panel::setInsides(std::vector<InsidePanel> panels) {
+  if (!m_impl->insides) return;
+  m_impl->error.clear();
+  m_impl->emptyText = tr("Nothing inside to show: every step is in the pattern and the map.");
+  const bool any = !panels.empty();
+  m_impl->insides->setPanels(std::move(panels));
+  m_impl->showPicture(any);
+  emit settled();
+}
+
+void Panel::setBusy(bool busy) {
+  m_impl->busy = busy;
+  if (m_impl->square) m_impl->square->setBusy(busy);
+  update();
+}
+
+void Panel::setError(const QString& sentence) {
+  m_impl->error = sentence;
+  setBusy(false);
+  m_impl->showPicture(false);
+  emit settled();
+}
+
+void Panel::clear() {
+  m_impl->error.clear();
+  m_impl->emptyText = tr("Choose a mechanism");
+  if (m_impl->square) m_impl->square->clear();
+  if (m_impl->insides) m_impl->insides->setPanels({});
+  setBusy(false);
+  m_impl->showPicture(false);
+}
+
+void Panel::setStyleChoices(const ViewStyle& style) {
+  if (m_impl->square) m_impl->square->setStyleChoices(style);
+  if (m_impl->insides) m_impl->insides->setStyleChoices(style);
+}
+
+void Panel::setTheme(const PlotTheme& theme) {
+  m_impl->theme = theme;
+  if (m_impl->square) m_impl->square->setTheme(theme);
+  if (m_impl->insides) m_impl->insides->setTheme(theme);
+  update();
+}
+
+bool Panel::isSettled() const {
+  return !m_impl->busy && (!m_impl->square || !m_impl->error.isEmpty() || m_impl->square->isSettled());
+}
+
+int Panel::requestCount() const {
+  return m_impl->square ? m_impl->square->requestCount() : 0;
+}
+
+QRect Panel::cellArea() const {
+  return m_impl->square ? m_impl->square->cellArea() : QRect();
+}
+
+bool Panel::hasHeightForWidth() const {
+  return true;
+}
+
+int Panel::heightForWidth(int width) const {
+  const PlotMetrics look = m_impl->metrics();
+  const int side = std::max(60, width - look.left - look.right);
+  // Below the insides stand the axis and up to three lines of caption.
+  const int below = m_impl->insides ? 6 * look.em : look.legend;
+  return look.top + side + look.bottom + below + 1;
+}
+
+QSize Panel::sizeHint() const {
+  return {220, heightForWidth(220)};
+}
+
+QSize Panel::minimumSizeHint() const {
+  return {120, heightForWidth(120)};
+}
+
+void Panel::paintEvent(QPaintEvent* /*event*/) {
+  QPainter painter(this);
+  painter.fillRect(rect(), m_impl->theme.background);
+  if (m_impl->view()->isHidden()) m_impl->paintMessage(painter);
+}
+
+void Panel::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  m_impl->view()->setGeometry(rect());
+}
+
+void Panel::contextMenuEvent(QContextMenuEvent* event) {
+  emit contextMenuAt(event->globalPos());
+  event->accept();
+}
+
+}  // namespace attnscope

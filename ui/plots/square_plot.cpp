@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/plots/square_plot.h"
+
+#include <qcustomplot.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ui/plots/axis_ticks.h"
+#include "ui/plots/cell_image.h"
+#include "ui/plots/qcp_support.h"
+
+namespace attnscope {
+
+SquarePlot::SquarePlot(QCustomPlot& plot) : m_plot(plot) {
+  addPainted(plot, QStringLiteral("main"), [this](QPainter& painter) { paintCells(painter); });
+  addPainted(plot, QStringLiteral("legend"), [this](QPainter& painter) { paintAround(painter); });
+  addPainted(plot, QStringLiteral("overlay"), [this](QPainter& painter) { paintOverlay(painter); });
+}
+
+void SquarePlot::setLook(const PlotMetrics& metrics, const PlotTheme& theme) {
+  m_metrics = metrics;
+  m_theme = theme;
+  m_plot.setBackground(QBrush(theme.background));
+  for (QCPAxisRect* rect : m_rects) styleAxes(*rect, m_metrics, m_theme);
+}
+
+void SquarePlot::setSize(QSize size) {
+  m_size = size;
+}
+
+void SquarePlot::update() {
+  m_layout = squareLayout(m_size, m_metrics, content.slotShare);
+  std::vector<QRect> places;
+  if (!m_layout.tokens.isEmpty()) places.push_back(m_layout.tokens);
+  if (!m_layout.slotArea.isEmpty()) places.push_back(m_layout.slotArea);
+  if (places.size() != m_rects.size()) {
+    m_rects = placeAxisRects(m_plot, m_size, places);
+    for (QCPAxisRect* rect : m_rects) styleAxes(*rect, m_metrics, m_theme);
+  } else {
+    moveAxisRects(m_plot, m_size, places);
+  }
+  for (std::size_t i = 0; i < m_rects.size(); ++i) {
+    QCPAxis* y = m_rects[i]->axis(QCPAxis::atLeft);
+    y->setRangeReversed(true);
+    y->setRange(content.viewport.top(), content.viewport.bottom());
+    y->setTicks(i == 0);
+    y->setTickLabels(i == 0 && content.queryLabels);
+  }
+  updateTicks();
+}
+
+void SquarePlot::updateTicks() {
+  const QFontMetricsF font(m_metrics.font);
+  const QRectF& view = content.viewport;
+  if (m_rects.empty()) return;
+  QCPAxis* y = m_rects[0]->axis(QCPAxis::atLeft);
+  const double height = m_layout.all().height();
+  if (!content.queryTexts.empty() && fitsTokens(view.height(), height, font.height()))
+    setTicks(*y, tokenTicks(view.top(), view.height(), content.queryTexts, font,
+                            m_metrics.left - 3.0 * m_metrics.gap));
+  else
+    setTicks(*y, cellTicks(view.top(), view.height(), content.queries, height, 2.2 * m_metrics.em));
+
+  if (!m_layout.tokens.isEmpty()) {
+    QCPAxis* x = m_rects[0]->axis(QCPAxis::atBottom);
+    const double width = m_layout.tokens.width();
+    x->setRange(view.left(), view.right());
+    if (!content.keyTexts.empty() && fitsTokens(view.width(), width, font.height())) {
+      x->setTickLabelRotation(-90);
+      setTicks(*x, tokenTicks(view.left(), view.width(), content.keyTexts, font,
+                              m_metrics.bottom - 3.0 * m_metrics.gap));
+    } else {
+      x->setTickLabelRotation(0);
+      const double label = font.horizontalAdvance(QString::number(std::max<Index>(9, content.keys - 1)));
+      setTicks(*x, cellTicks(view.left(), view.width(), content.keys, width, 1.7 * label + m_metrics.gap));
+    }
+  }
+  if (!m_layout.slotArea.isEmpty()) {
+    QCPAxis* x = m_rects.back()->axis(QCPAxis::atBottom);
+    x->setRange(0.0, static_cast<double>(content.slotCount));
+    x->setTicks(false);
+    x->setTickLabels(false);
+  }
+}
+
+std::optional<QPointF> SquarePlot::cellAt(QPointF position) const {
+  const QRectF tokens(m_layout.tokens);
+  const QRectF slotArea(m_layout.slotArea);
+  const QRectF all(m_layout.all());
+  const QRectF& view = content.viewport;
+  if (all.isEmpty() || view.isEmpty() || !all.contains(position)) return std::nullopt;
+  const double y = view.top() + (position.y() - all.top()) / all.height() * view.height();
+  if (!tokens.isEmpty() && tokens.contains(position))
+    return QPointF(view.left() + (position.x() - tokens.left()) / tokens.width() * view.width(), y);
+  if (!slotArea.isEmpty() && slotArea.contains(position)) return QPointF(-1.0, y);
+  return std::nullopt;
+}
+
+void SquarePlot::paintCells(QPainter& painter) const {
+  const QRectF& view = content.viewport;
+  for (const QRect& rect : {m_layout.tokens, m_layout.slotArea})
+    if (!rect.isEmpty()) painter.fillRect(rect, m_theme.plotBackground);
+  if (!m_layout.tokens.isEmpty())
+    drawCells(painter, content.tokenImage, content.tokenCells, view, m_layout.tokens, m_metrics.enlarge);
+  if (!m_layout.slotArea.isEmpty()) {
+    const QRectF slotView(0.0, view.top(), static_cast<double>(content.slotCount), view.height());
+    drawCells(painter, content.slotImage, content.slotCells, slotView, m_layout.slotArea, m_metrics.enlarge);
+  }
+}
+
+void SquarePlot::paintAround(QPainter& painter) const {
+  for (const QRect& rect : {m_layout.tokens, m_layout.slotArea})
+    if (!rect.isEmpty()) paintFrame(painter, rect, m_theme.frame, m_metrics.line);
+  if (m_metrics.legend > 0) paintLegend(painter, m_layout.legend, content.legend, m_metrics, m_theme.text);
+  if (!m_layout.slotArea.isEmpty()) {
+    const QFontMetricsF font(m_metrics.font);
+    QString text = QStringLiteral("%1 slots").arg(content.slotCount);
+    if (font.horizontalAdvance(text) > m_layout.slotArea.width() + m_metrics.right)
+      text = QStringLiteral("slots");
+    const double width = font.horizontalAdvance(text);
+    const double x = std::min(m_layout.slotArea.x() + 0.5 * (m_layout.slotArea.width() - width),
+                              m_layout.slotArea.right() + m_metrics.right - width);
+    painter.setFont(m_metrics.font);
+    painter.setPen(m_theme.secondaryText);
+    painter.drawText(QPointF(x, m_layout.slotArea.bottom() + 1 + m_metrics.gap + font.ascent()), text);
+  }
+  paintTitles(painter);
+}
+
+void SquarePlot::paintTitles(QPainter& painter) const {
+  const QFontMetricsF font(m_metrics.font);
+  const QRectF all(m_layout.all());
+  const double above = all.top() - m_metrics.gap - font.descent();
+  double x = all.left();
+  painter.setPen(m_theme.text);
+  if (!content.letter.isEmpty()) {
+    painter.setFont(m_metrics.bold());
+    painter.drawText(QPointF(x, above), content.letter);
+    x += QFontMetricsF(m_metrics.bold()).horizontalAdvance(content.letter) + 1.5 * m_metrics.gap;
+  }
+  painter.setFont(m_metrics.font);
+  if (!content.heading.isEmpty()) {
+    const double room = all.right() + m_metrics.right - x;
+    painter.drawText(QPointF(x, above), font.elidedText(content.heading, Qt::ElideRight, room));
+  }
+  if (!content.keyTitle.isEmpty()) {
+    const double y = all.bottom() + m_metrics.bottom - font.descent();
+    painter.drawText(QPointF(all.center().x() - 0.5 * font.horizontalAdvance(content.keyTitle), y),
+                     content.keyTitle);
+  }
+  if (!content.queryTitle.isEmpty()) {
+    painter.save();
+    painter.translate(all.left() - m_metrics.left + font.ascent(), all.center().y());
+    painter.rotate(-90.0);
+    painter.drawText(QPointF(-0.5 * font.horizontalAdvance(content.queryTitle), 0.0), content.queryTitle);
+    painter.restore();
+  }
+}
+
+void SquarePlot::paintOverlay(QPainter& painter) const {
+  if (overlay.selectedQuery >= 0 || overlay.selectedKey >= 0)
+    paintLines(painter, overlay.selectedQuery, overlay.selectedKey, m_theme.accent);
+  if (overlay.hoveredQuery >= 0 || overlay.hoveredKey >= 0)
+    paintLines(painter, overlay.hoveredQuery, overlay.hoveredKey, m_theme.crosshair);
+  if (overlay.busy) paintBusy(painter);
+}
+
+void SquarePlot::paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const {
+  const QRectF& view = content.viewport;
+  const QRectF all(m_layout.all());
+  QList<QLineF> lines;
+  const double y = static_cast<double>(query) + 0.5;
+  if (query >= 0 && y > view.top() && y < view.bottom()) {
+    const double at = std::floor(all.top() + (y - view.top()) / view.height() * all.height()) + 0.5;
+    lines << QLineF(all.left(), at, all.right(), at);
+  }
+  const QRectF tokens(m_layout.tokens);
+  const double x = static_cast<double>(key) + 0.5;
+  if (key >= 0 && !tokens.isEmpty() && x > view.left() && x < view.right()) {
+    const double at = std::floor(tokens.left() + (x - view.left()) / view.width() * tokens.width()) + 0.5;
+    lines << QLineF(at, tokens.top(), at, tokens.bottom());
+  }
+  // A pale line below the dashes keeps them visible on data of any colour.
+  QColor pale = color.lightness() > 128 ? QColor(Qt::black) : QColor(Qt::white);
+  pale.setAlpha(150);
+  painter.setPen(QPen(pale, m_metrics.line));
+  painter.drawLines(lines);
+  QPen dashes(color, m_metrics.line);
+  dashes.setDashPattern({3.0, 3.0});
+  painter.setPen(dashes);
+  painter.drawLines(lines);
+}
+
+void SquarePlot::paintBusy(QPainter& painter) const {
+  const QRectF all(m_layout.all());
+  QColor veil = m_theme.background;
+  veil.setAlpha(140);
+  painter.fillRect(all, veil);
+  const double thick = 3.0 * m_metrics.line;
+  const double width = 0.3 * all.width();
+  const double x = all.left() + (all.width() - width) * (0.5 - 0.5 * std::cos(2.0 * M_PI * overlay.phase));
+  painter.fillRect(QRectF(x, all.top(), width, thick), m_theme.accent);
+}
+
+}  // namespace attnscope

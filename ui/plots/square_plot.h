@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QImage>
+#include <QRectF>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ui/plots/legend.h"
+#include "ui/plots/plot_metrics.h"
+
+class QCPAxisRect;
+class QCustomPlot;
+
+namespace attnscope {
+
+// What a square of queries (down) by keys (across) shows. Positions are in cells.
+struct SquareContent {
+  Index queries = 0;
+  Index keys = 0;
+  Index slotCount = 0;
+  double slotShare = 0.0;  // see slotShare(): 1 shows the slots only
+  QRectF viewport;         // over the tokens; the slots are always shown whole
+
+  QImage tokenImage;
+  QRectF tokenCells;  // the cells that the image stands for
+  QImage slotImage;
+  QRectF slotCells;
+
+  std::vector<std::string> queryTexts;  // empty: numbers
+  std::vector<std::string> keyTexts;
+  std::vector<LegendEntry> legend;
+
+  // For print.
+  QString letter;
+  QString heading;
+  QString queryTitle;
+  QString keyTitle;
+  bool queryLabels = true;
+};
+
+// What moves over the picture without redrawing it.
+struct SquareOverlay {
+  qint64 hoveredQuery = -1;
+  qint64 hoveredKey = -1;
+  qint64 selectedQuery = -1;
+  qint64 selectedKey = -1;
+  bool busy = false;
+  double phase = 0.0;  // 0..1: where the bar of an unfinished job is
+};
+
+// Makes a QCustomPlot into a square: its axes, images, legend and cross-hair. The window and the figures use
+// it alike.
+class SquarePlot {
+ public:
+  explicit SquarePlot(QCustomPlot& plot);
+
+  void setLook(const PlotMetrics& metrics, const PlotTheme& theme);
+  void setSize(QSize size);
+
+  SquareContent content;
+  SquareOverlay overlay;
+  // To be called after `content` or the size changed; replot afterwards.
+  void update();
+
+  [[nodiscard]] const SquareLayout& layout() const { return m_layout; }
+  [[nodiscard]] const PlotMetrics& metrics() const { return m_metrics; }
+  // The cell under a position: y is the query, x the key, or below 0 over the slots.
+  [[nodiscard]] std::optional<QPointF> cellAt(QPointF position) const;
+
+ private:
+  void updateTicks();
+  void paintCells(class QPainter& painter) const;
+  void paintAround(QPainter& painter) const;
+  void paintTitles(QPainter& painter) const;
+  void paintOverlay(QPainter& painter) const;
+  void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;
+  void paintBusy(QPainter& painter) const;
+
+  QCustomPlot& m_plot;
+  PlotMetrics m_metrics;
+  PlotTheme m_theme;
+  QSize m_size;
+  SquareLayout m_layout;
+  std::vector<QCPAxisRect*> m_rects;
+};
+
+}  // namespace attnscope

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/plots/square_view.h"
+
+#include <qcustomplot.h>
+
+#include <QRubberBand>
+#include <algorithm>
+#include <cmath>
+
+#include "ui/plots/cell_image.h"
+#include "ui/plots/qcp_support.h"
+#include "ui/state/view_link.h"
+
+namespace attnscope {
+
+namespace {
+
+// False if no query reads a token itself: then the tokens' part of the key axis would be an empty square.
+bool readsTokens(const Pattern& support, Index tokens) {
+  RunList runs;
+  for (Index i = 0; i < support.rows(); ++i) {
+    support.row(i, runs);
+    for (const Run& run : runs)
+      if (run.begin < tokens) return true;
+  }
+  return false;
+}
+
+std::vector<LegendEntry> legendOf(const Plan& plan) {
+  std::vector<LegendEntry> entries;
+  for (std::size_t i = 0; i < plan.labels.size(); ++i)
+    entries.push_back({QString::fromStdString(plan.labels[i].name), categoryQColor(i)});
+  return entries;
+}
+
+}  // namespace
+
+SquareView::SquareView(Show show, ViewLink* link, QWidget* parent)
+    : QWidget(parent),
+      m_show(show),
+      m_link(link),
+      m_plot(makeBarePlot(this)),
+      m_square(std::make_unique<SquarePlot>(*m_plot)),
+      m_theme(PlotTheme::light()),
+      m_band(new QRubberBand(QRubberBand::Rectangle, this)) {
+  setObjectName(QStringLiteral("square"));
+  setMouseTracking(true);
+  setFocusPolicy(Qt::StrongFocus);
+  m_busyTimer.setInterval(40);
+  connect(&m_busyTimer, &QTimer::timeout, this, [this] {
+    m_square->overlay.phase = std::fmod(m_square->overlay.phase + 0.02, 1.0);
+    replotOverlay(*m_plot);
+  });
+  connect(&m_maker, &NumberMaker::ready, this, &SquareView::take);
+  if (m_link) {
+    connect(m_link, &ViewLink::viewportChanged, this, &SquareView::updateView);
+    connect(m_link, &ViewLink::hoveredChanged, this, &SquareView::updateOverlay);
+    connect(m_link, &ViewLink::selectedChanged, this, &SquareView::updateOverlay);
+  }
+  updateLook();
+}
+
+SquareView::~SquareView() {
+  m_maker.cancel();
+  delete m_plot;  // before m_square, which its layers call
+}
+
+void SquareView::setExploration(std::shared_ptr<const Exploration> exploration, Index head) {
+  m_exploration = std::move(exploration);
+  m_head = head;
+  SquareContent& content = m_square->content;
+  const Plan& plan = m_exploration->call.plan->plan();
+  content.queries = plan.shape.nQ;
+  content.keys = plan.shape.nK;
+  content.queryTexts = m_exploration->input.tokensQ;
+  content.keyTexts = m_exploration->input.tokensK;
+  if (m_show == Show::Pattern) {
+    m_source = supportSource(*m_exploration, head);
+    content.slotCount = m_exploration->call.plan->slotCount();
+    content.slotShare = slotShare(content.keys, content.slotCount,
+                                  content.slotCount < 1 || readsTokens(*m_source.support, content.keys));
+    content.legend = legendOf(plan);
+  } else {
+    m_source = weightSource(m_exploration, head);
+  }
+  m_request = {};
+  m_numbers.reset();  // its picture stays until the new one is there
+  updateLook();
+  updateView();
+}
+
+void SquareView::setBusy(bool busy) {
+  m_square->overlay.busy = busy;
+  if (busy)
+    m_busyTimer.start();
+  else
+    m_busyTimer.stop();
+  replotOverlay(*m_plot);
+}
+
+void SquareView::setStyleChoices(const ViewStyle& style) {
+  m_style = style;
+  if (m_show == Show::Pattern) return;
+  recolor();
+  if (m_request.reduce != style.reduce) requestNumbers();
+}
+
+void SquareView::setTheme(const PlotTheme& theme) {
+  m_theme = theme;
+  updateLook();
+  m_square->update();
+  recolor();
+}
+
+void SquareView::clear() {
+  m_maker.cancel();
+  m_exploration.reset();
+  m_source = {};
+  m_request = {};
+  m_numbers.reset();
+  m_square->content = {};
+  m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+bool SquareView::isSettled() const {
+  return !m_maker.isRunning() && (!m_exploration || (m_numbers && m_numbers->complete));
+}
+
+void SquareView::updateLook() {
+  const SquareContent& content = m_square->content;
+  PlotMetrics metrics = plotMetrics(m_theme, 0.0, content.queries, content.keys,
+                                    !content.queryTexts.empty() || !content.keyTexts.empty());
+  // Two lines of names whatever the mechanism, so that the squares of a row are equally large.
+  if (m_show == Show::Pattern) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
+  m_square->setLook(metrics, m_theme);
+}
+
+QRectF SquareView::effectiveViewport() const {
+  const QRectF own(0.0, 0.0, static_cast<double>(m_square->content.keys),
+                   static_cast<double>(m_square->content.queries));
+  const QRectF wanted = m_link ? m_link->viewport().intersected(own) : own;
+  if (wanted.isEmpty()) return own;
+  // Where a cell is less than a pixel, whole cells: the picture then has exactly one number for each pixel.
+  const QRect area = m_square->layout().all();
+  const double cell = area.isEmpty() ? 1.0 : area.height() * devicePixelRatioF() / wanted.height();
+  return cell < 1.0 ? QRectF(wanted.toAlignedRect()).intersected(own) : wanted;
+}
+
+void SquareView::updateView() {
+  if (!m_exploration) return;
+  m_square->setSize(size());
+  m_square->update();
+  m_square->content.viewport = effectiveViewport();
+  m_square->update();
+  updateOverlay();
+  m_plot->replot(QCustomPlot::rpQueuedReplot);
+  requestNumbers();
+}
+
+void SquareView::requestNumbers() {
+  if (!m_exploration || !isVisible()) return;
+  const SquareLayout& layout = m_square->layout();
+  const SquareContent& content = m_square->content;
+  const auto pixels = [this](int length) {
+    return static_cast<Index>(std::lround(length * devicePixelRatioF()));
+  };
+  NumberRequest request;
+  request.source = m_source;
+  request.reduce = m_style.reduce;
+  if (!layout.tokens.isEmpty())
+    request.tokens = cellWindow(content.viewport, content.queries, content.keys,
+                                pixels(layout.tokens.height()), pixels(layout.tokens.width()));
+  if (!layout.slotArea.isEmpty()) {
+    const QRectF view(0.0, content.viewport.y(), static_cast<double>(content.slotCount),
+                      content.viewport.height());
+    request.slotWindow = cellWindow(view, content.queries, content.slotCount,
+                                    pixels(layout.slotArea.height()), pixels(layout.slotArea.width()));
+  }
+  const bool same = request.tokens == m_request.tokens && request.slotWindow == m_request.slotWindow &&
+                    request.reduce == m_request.reduce;
+  if (same) return;  // m_request is emptied when the exploration changes
+  m_request = request;
+  m_maker.request(request);
+}
+
+void SquareView::take(const ViewNumbersPtr& numbers) {
+  if (!numbers->error.isEmpty()) {
+    emit failed(numbers->error);
+    return;
+  }
+  m_numbers = numbers;
+  recolor();
+  if (numbers->complete) emit settled();
+}
+
+void SquareView::recolor() {
+  if (m_numbers && m_exploration) {
+    SquareContent& content = m_square->content;
+    if (m_show == Show::Pattern) {
+      content.tokenImage = coverageImage(m_numbers->tokenCoverage, m_theme.plotBackground);
+      content.slotImage = coverageImage(m_numbers->slotCoverage, m_theme.plotBackground);
+    } else {
+      ViewStyle style = m_style;
+      style.scale.diverging = style.scale.diverging || m_exploration->matrix->isSigned();
+      content.tokenImage = weightImage(m_numbers->weights, style, m_theme.plotBackground);
+    }
+    content.tokenCells = m_numbers->tokens.rect();
+    content.slotCells = m_numbers->slotWindow.rect();
+  }
+  m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void SquareView::updateOverlay() {
+  if (!m_link) return;
+  SquareOverlay& overlay = m_square->overlay;
+  overlay.hoveredQuery = m_link->hoveredQuery();
+  overlay.hoveredKey = m_link->hoveredKey();
+  overlay.selectedQuery = m_link->selectedQuery();
+  overlay.selectedKey = m_link->selectedKey();
+  replotOverlay(*m_plot);
+}
+
+void SquareView::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  m_plot->setGeometry(rect());
+  updateView();
+}
+
+void SquareView::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  updateView();  // hidden squares ask for nothing
+}
+
+}  // namespace attnscope

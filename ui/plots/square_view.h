@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QTimer>
+#include <QWidget>
+#include <memory>
+
+#include "kernels/explore.h"
+#include "ui/plots/square_plot.h"
+#include "ui/plots/view_numbers.h"
+#include "ui/plots/view_style.h"
+
+class QRubberBand;
+
+namespace attnscope {
+
+class ViewLink;
+
+// The pattern or the map of one mechanism on screen: numbers from workers, colours, cross-hair and zoom
+// through the link. Wheel zooms at the cursor, dragging pans, Shift and dragging zooms into a rectangle, a
+// double click shows everything, a click selects; arrows move the selection, + and - zoom, Home shows
+// everything, Escape deselects.
+class SquareView final : public QWidget {
+  Q_OBJECT
+
+ public:
+  enum class Show { Pattern, Map };
+  SquareView(Show show, ViewLink* link, QWidget* parent);
+  ~SquareView() override;
+
+  void setExploration(std::shared_ptr<const Exploration> exploration, Index head);
+  void setBusy(bool busy);
+  void setStyleChoices(const ViewStyle& style);
+  void setTheme(const PlotTheme& theme);
+  void clear();
+  [[nodiscard]] bool isSettled() const;
+  [[nodiscard]] int requestCount() const { return m_maker.requestCount(); }
+  [[nodiscard]] const PlotMetrics& metrics() const { return m_square->metrics(); }
+  // Where the cells are, in this widget's coordinates.
+  [[nodiscard]] QRect cellArea() const { return m_square->layout().all(); }
+
+ signals:
+  void settled();
+  void failed(const QString& sentence);
+
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  void mouseDoubleClickEvent(QMouseEvent* event) override;
+  void wheelEvent(QWheelEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+
+ private:
+  void updateLook();
+  void updateView();
+  void requestNumbers();
+  void take(const ViewNumbersPtr& numbers);
+  void recolor();
+  void updateOverlay();
+  void hover(QPointF position);
+  void pan(QPointF position);
+  void moveSelection(qint64 queries, qint64 keys);
+  [[nodiscard]] QRectF effectiveViewport() const;
+
+  enum class Drag { None, Maybe, Pan, Band };
+
+  Show m_show;
+  ViewLink* m_link;
+  class QCustomPlot* m_plot;
+  std::unique_ptr<SquarePlot> m_square;
+  NumberMaker m_maker;
+  NumberSource m_source;
+  NumberRequest m_request;
+  ViewNumbersPtr m_numbers;
+  std::shared_ptr<const Exploration> m_exploration;
+  Index m_head = 0;
+  ViewStyle m_style;
+  PlotTheme m_theme;
+  QTimer m_busyTimer;
+  Drag m_drag = Drag::None;
+  QPointF m_dragStart;
+  QRectF m_dragViewport;
+  QRubberBand* m_band;
+};
+
+}  // namespace attnscope
