@@ -45,6 +45,7 @@ struct InsidePanel {
 
   // Bars: one a category.
   std::vector<double> bars;
+  std::vector<std::string> barNames;  // empty, or a name for each bar
 
   // Scatter: float32 (m, 2), coloured by group; token[p] links a point to a query row (-1: none). Anchors are the
   // centroids, hash directions or inducing points, (a, 2), group a.

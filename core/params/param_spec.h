@@ -12,6 +12,8 @@
 
 namespace attnscope {
 
+class ParamValues;
+
 using IndexList = std::vector<Index>;
 using ParamValue = std::variant<bool, Index, double, std::string, IndexList>;
 
@@ -28,6 +30,8 @@ struct ParamSpec {
 
   // The default may depend on the shape; `defaultText` says how ("ceil(sqrt n)").
   std::function<ParamValue(const Shape&)> defaultValue;
+  // Set where the default also follows parameters declared before this one (buckets from the chunk).
+  std::function<ParamValue(const Shape&, const ParamValues&)> derivedDefault;
   std::string defaultText;
 
   // Range of Int, Real and the elements of IntList; both ends included. The upper end may depend on the shape.

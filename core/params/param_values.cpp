@@ -13,8 +13,8 @@ namespace attnscope {
 
 namespace {
 
-ParamValue clampedDefault(const ParamSpec& spec, const Shape& shape) {
-  ParamValue value = spec.defaultValue(shape);
+ParamValue clampedDefault(const ParamSpec& spec, const Shape& shape, const ParamValues& before) {
+  ParamValue value = spec.derivedDefault ? spec.derivedDefault(shape, before) : spec.defaultValue(shape);
   const double maximum = spec.maximum ? spec.maximum(shape) : 1e18;
   const auto clamp = [&](double x) { return std::max(spec.minimum, std::min(x, maximum)); };
   if (auto* integer = std::get_if<Index>(&value)) {
@@ -44,7 +44,7 @@ Result<ParamValues> ParamValues::resolve(std::span<const ParamSpec> specs, const
   for (const ParamSpec& spec : specs) {
     const auto it = given.find(spec.id);
     if (it == given.end()) {
-      values.m_values[spec.id] = clampedDefault(spec, shape);
+      values.m_values[spec.id] = clampedDefault(spec, shape, values);
       continue;
     }
     auto parsed = parseParam(spec, it->second, shape);

@@ -13,6 +13,10 @@
 #include "core/plan/pattern.h"
 #include "core/plan/tile_map.h"
 
+// Qt makes `slots` a macro; a plan is read from files on both sides of Qt's headers.
+#pragma push_macro("slots")
+#undef slots
+
 namespace attnscope {
 
 // Buffers of a plan: float32 (H, rows, cols), named by their index in Plan::buffers.
@@ -110,6 +114,7 @@ struct LinearAttendStep {
   bool causal = false;
   double eps = 0.0;
   Index chunk = 64;
+  std::uint8_t label = 0;  // why every (earlier) key is in the support
 };
 
 using Step = std::variant<AttendStep, MergeStep, ProjectStep, NormaliseRowsStep, FeatureMapStep, LinearAttendStep>;
@@ -133,6 +138,7 @@ struct Plan {
   Shape shape;
   bool causal = false;
   std::vector<BufferSpec> buffers;  // the first three are the input
+  std::vector<std::pair<BufferId, Tensor>> constants;  // buffers filled before the first step: (H, rows, cols)
   std::vector<Step> steps;
   std::vector<Label> labels;  // of the patterns' runs
   BufferId out = kNoBuffer;
@@ -165,6 +171,7 @@ class FrozenPlan {
   // Effective support of head h on the key axis [tokens | slots], in token order: which values reach which output.
   [[nodiscard]] const PatternPtr& support(Index head) const { return m_support[static_cast<std::size_t>(head)]; }
   [[nodiscard]] Index supportCols() const { return m_plan.shape.nK + m_plan.slots; }
+  [[nodiscard]] Index slotCount() const { return m_plan.slots; }
   // True where heads a and b have the same support object.
   [[nodiscard]] bool sameSupport(Index a, Index b) const;
 
@@ -181,3 +188,5 @@ class FrozenPlan {
 [[nodiscard]] std::string planText(const FrozenPlan& plan);
 
 }  // namespace attnscope
+
+#pragma pop_macro("slots")

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Reformer: Kitaev, Kaiser, Levskaya, arXiv 2001.04451, section 2 (LSH attention with shared queries and keys).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/analysis/spectrum.h"
+#include "core/base/rng.h"
+#include "core/mechanisms/catalogue_support.h"
+#include "core/mechanisms/lsh_rounds.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr double kSelfPenalty = 1e5;     // as the paper and trax
+constexpr Index kFactoriseAbove = 128;  // buckets; one rotation for all would cost n d b / 2
+
+MechanismCard makeCard() {
+  MechanismCard card;
+  card.id = "reformer";
+  card.name = "Reformer";
+  card.family = Family::LearnablePatterns;
+  card.paper = "Reformer: The Efficient Transformer";
+  card.authors = "Kitaev, Kaiser, Levskaya";
+  card.year = 2020;
+  card.arxiv = "2001.04451";
+  card.surveyComplexity = "O(n log n)";
+  card.countedComplexity = "at most n_r (2nm \u2212 m\u00b2) pairs; n log n needs a constant chunk m";
+  card.readsKeys = false;
+  card.anyLengths = false;
+  card.summary =
+      "Softmax is ruled by the few most similar keys, so sort tokens into buckets of similar direction and compare only "
+      "inside a bucket. A random rotation gives the bucket for free; several rounds repair unlucky splits.";
+  card.formula = "h(x) = argmax [xR; \u2212xR],  k\u2c7c = q\u2c7c/|q\u2c7c|,  o\u1d62 = \u03a3\u1d63 exp(z\u1d62\u207d\u02b3\u207e \u2212 z\u1d62) o\u1d62\u207d\u02b3\u207e";
+  card.ours =
+      "K is not read: queries and keys are shared. A token reads itself only if it has nobody else (the limit of the "
+      "paper's penalty of 10\u2075). The last chunk may be shorter, nothing is padded.";
+  return card;
+}
+
+std::vector<ParamSpec> makeParams() {
+  const auto toN = [](const Shape& s) { return static_cast<double>(s.nK); };
+  std::vector<ParamSpec> params;
+  params.push_back(intParam("rounds", "n_r", "Independent hashings whose results are merged.", 1,
+                            [](const Shape&) { return 32.0; }, [](const Shape&) { return Index{2}; }, "2"));
+  params.back().paperValue = ParamValue{Index{4}};
+  params.back().paperText = "1, 2, 4 and 8 studied; 4 nearly solves the copy task";
+  params.push_back(intParam("chunk", "m", "Tokens in one chunk of the sorted order.", 1, toN,
+                            [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)"));
+  params.back().unit = "tokens";
+  params.back().paperValue = ParamValue{Index{64}};
+  params.back().paperText = "64 to 256";
+  ParamSpec buckets = intParam("buckets", "b", "Number of hash buckets; the default fills half a chunk with each.", 2,
+                               [](const Shape& s) { return static_cast<double>(std::max<Index>(2, 2 * s.nK)); },
+                               [](const Shape& s) { return 2 * ceilDiv(s.nK, ceilSqrt(s.nK)); }, "2 ceil(n/m)");
+  buckets.multipleOf = 2;
+  buckets.derivedDefault = [](const Shape& s, const ParamValues& before) {
+    return ParamValue{2 * ceilDiv(s.nK, before.integer("chunk"))};
+  };
+  params.push_back(std::move(buckets));
+  params.push_back(intParam("look_back", "", "Chunks before the own one that are read.", 0, toN,
+                            [](const Shape&) { return Index{1}; }, "1"));
+  params.back().unit = "chunks";
+  params.push_back(intParam("look_ahead", "", "Chunks after the own one that are read.", 0, toN,
+                            [](const Shape&) { return Index{0}; }, "0"));
+  params.back().unit = "chunks";
+  params.push_back(boolParam("restrict_to_bucket", "Compare only tokens of the same bucket, as the paper; published code "
+                             "compares the whole chunk.", true));
+  params.push_back(boolParam("dedup", "Count a pair found in several rounds once.", true));
+  params.push_back(choiceParam("self", "When a token may read itself.", {"fallback", "penalty", "always"},
+                               {"only if it has nobody else", "with a penalty of 100,000 on the logit", "like any other key"},
+                               "fallback"));
+  params.push_back(boolParam("wrap", "The first chunk of a round also reads the last chunk of the round before, as published "
+                             "code does; no effect inside buckets.", false));
+  params.back().visibleWhenId = "restrict_to_bucket";
+  params.back().visibleWhenValues = {"off"};
+  return params;
+}
+
+// One rotation matrix per head and round, or two for the factorised hash.
+struct Rotations {
+  Tensor first;   // (H, rounds, d, half_1)
+  Tensor second;  // empty unless factorised
+  Index buckets = 0;
+};
+
+Tensor drawRotations(const LoweringRequest& request, const std::string& name, Index rounds, Index half) {
+  const Shape shape = request.input.shape();
+  const RandomStream stream(request.options.seed, "reformer", name);
+  Tensor tensor(DType::F32, {shape.heads, rounds, shape.d, half});
+  auto values = tensor.mutableValues<float>();
+  std::size_t at = 0;
+  for (Index h = 0; h < shape.heads; ++h)
+    for (Index r = 0; r < rounds; ++r)
+      for (Index c = 0; c < shape.d; ++c)
+        for (Index a = 0; a < half; ++a)
+          values[at++] = static_cast<float>(stream.normal({static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(r),
+                                                           static_cast<std::uint32_t>(c)}, static_cast<std::uint32_t>(a)));
+  return tensor;
+}
+
+Result<Rotations> makeRotations(const LoweringRequest& request, Plan& plan) {
+  const Index rounds = request.params.integer("rounds");
+  const Index buckets = request.params.integer("buckets");
+  Rotations rotations;
+  const auto own = [&](const std::string& name, Index half) -> Result<Tensor> {
+    ATTN_ASSIGN(owned, ownTensor(request, name, DType::F32, {rounds, plan.shape.d, half}, {},
+                                 [&] { return drawRotations(request, name, rounds, half); }));
+    plan.params.push_back({name, originText(request, owned.fromFile), [tensor = owned.tensor] { return tensor; }});
+    return owned.tensor;
+  };
+  if (buckets <= kFactoriseAbove) {
+    rotations.buckets = buckets;
+    ATTN_ASSIGN(first, own("rotations", buckets / 2));
+    rotations.first = std::move(first);
+    return rotations;
+  }
+  const auto root = std::sqrt(static_cast<double>(buckets));
+  const auto b1 = static_cast<Index>(std::exp2(std::ceil(std::log2(root))));
+  const Index b2 = 2 * (buckets / (2 * b1));
+  rotations.buckets = b1 * b2;
+  ATTN_ASSIGN(first, own("rotations_1", b1 / 2));
+  ATTN_ASSIGN(second, own("rotations_2", b2 / 2));
+  rotations.first = std::move(first);
+  rotations.second = std::move(second);
+  return rotations;
+}
+
+std::span<const float> rotationOf(const Tensor& tensor, Index head, Index round) {
+  const auto block = static_cast<std::size_t>(tensor.dim(2) * tensor.dim(3));
+  return tensor.slice<float>(head).subspan(static_cast<std::size_t>(round) * block, block);
+}
+
+Result<std::vector<std::int32_t>> bucketsOf(const LoweringRequest& request, const Rotations& rotations, Index head,
+                                            Index round) {
+  const Shape shape = request.input.shape();
+  const auto q = request.input.q.slice<float>(head);
+  ATTN_ASSIGN(bucket, hashRows(q, shape.nQ, shape.d, rotationOf(rotations.first, head, round), rotations.first.dim(3),
+                               request.job));
+  if (rotations.second.empty()) return bucket;
+  ATTN_ASSIGN(high, hashRows(q, shape.nQ, shape.d, rotationOf(rotations.second, head, round), rotations.second.dim(3),
+                             request.job));
+  const auto b1 = static_cast<std::int32_t>(2 * rotations.first.dim(3));
+  for (std::size_t i = 0; i < bucket.size(); ++i) bucket[i] += b1 * high[i];
+  return bucket;
+}
+
+// What a query at a position of one round reads, with the counts that the softmax needs.
+PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t round, bool dedup, bool fallback) {
+  const Index n = lsh->length();
+  return makePattern(n, n, [lsh, round, dedup, fallback](Index p, RunList& runs) {
+    const auto& order = lsh->rounds()[round].order;
+    const std::int32_t i = order[static_cast<std::size_t>(p)];
+    const bool skipSelf = fallback && !lsh->isAlone(i);
+    const bool many = dedup && lsh->rounds().size() > 1;
+    const auto label = static_cast<std::uint8_t>(round);
+    std::vector<LshCandidates::Span> spans;
+    lsh->candidates(round, p, spans);
+    for (const auto& span : spans) {
+      for (Index at = span.begin; at < span.end; ++at) {
+        if (skipSelf && at == p) continue;
+        const int times = many ? lsh->multiplicity(i, order[static_cast<std::size_t>(at)]) : 1;
+        if (!runs.empty() && runs.back().end == at && runs.back().multiplicity == times)
+          ++runs.back().end;
+        else
+          runs.push_back({at, at + 1, 1, label, static_cast<std::uint8_t>(times)});
+      }
+    }
+  });
+}
+
+Tensor stackTrace(const std::vector<std::shared_ptr<const LshCandidates>>& heads, bool order) {
+  const auto rounds = static_cast<Index>(heads.front()->rounds().size());
+  const Index n = heads.front()->length();
+  Tensor tensor(DType::I32, {static_cast<Index>(heads.size()), rounds, n});
+  auto out = tensor.mutableValues<std::int32_t>().begin();
+  for (const auto& head : heads)
+    for (const LshRound& round : head->rounds()) out = std::copy_n((order ? round.order : round.bucket).begin(), n, out);
+  return tensor;
+}
+
+class Reformer final : public Mechanism {
+ public:
+  const MechanismCard& card() const override { return m_card; }
+  const std::vector<ParamSpec>& params() const override { return m_params; }
+  Result<Plan> lower(const LoweringRequest& request) const override;
+  Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
+
+ private:
+  Result<std::vector<std::shared_ptr<const LshCandidates>>> decide(const LoweringRequest& request, Plan& plan) const;
+  MechanismCard m_card = makeCard();
+  std::vector<ParamSpec> m_params = makeParams();
+};
+
+Result<std::vector<std::shared_ptr<const LshCandidates>>> Reformer::decide(const LoweringRequest& request,
+                                                                           Plan& plan) const {
+  ATTN_ASSIGN(rotations, makeRotations(request, plan));
+  LshRules rules;
+  rules.chunk = request.params.integer("chunk");
+  rules.lookBack = request.params.integer("look_back");
+  rules.lookAhead = request.params.integer("look_ahead");
+  rules.restrictToBucket = request.params.flag("restrict_to_bucket");
+  rules.causal = request.options.causal;
+  rules.wrap = request.params.flag("wrap");
+  std::vector<std::shared_ptr<const LshCandidates>> heads;
+  for (Index h = 0; h < plan.shape.heads; ++h) {
+    std::vector<LshRound> rounds;
+    for (Index r = 0; r < request.params.integer("rounds"); ++r) {
+      ATTN_ASSIGN(bucket, bucketsOf(request, rotations, h, r));
+      rounds.push_back(sortByBucket(std::move(bucket)));
+    }
+    heads.push_back(std::make_shared<LshCandidates>(std::move(rounds), rules));
+  }
+  return heads;
+}
+
+Result<Plan> Reformer::lower(const LoweringRequest& request) const {
+  const Shape shape = request.input.shape();
+  Plan plan = Plan::begin(m_card.id, shape, request.options.causal);
+  ATTN_ASSIGN(heads, decide(request, plan));
+  const auto rounds = heads.front()->rounds().size();
+  plan.trace.push_back({"buckets", stackTrace(heads, false)});
+  plan.trace.push_back({"order", stackTrace(heads, true)});
+
+  const BufferId unitKeys = plan.addBuffer("unit_keys", shape.nK, shape.d);
+  plan.steps.emplace_back(NormaliseRowsStep{"keys are unit queries", kQuery, unitKeys});
+  const std::string& self = request.params.choice("self");
+  MergeStep merge;
+  merge.title = "merge rounds";
+  for (std::size_t r = 0; r < rounds; ++r) {
+    plan.labels.push_back({fmt::format("round {}", r + 1), fmt::format("first found in the same {} in round {}",
+                           request.params.flag("restrict_to_bucket") ? "bucket" : "chunk", r + 1)});
+    AttendStep step;
+    step.title = fmt::format("round {}", r + 1);
+    step.k = unitKeys;
+    step.scale = request.scaleOr(1.0);
+    step.selfPenalty = self == "penalty" ? kSelfPenalty : 0.0;
+    step.out = plan.addBuffer(fmt::format("out_round_{}", r + 1), shape.nQ, shape.dV);
+    step.lse = plan.addBuffer(fmt::format("lse_round_{}", r + 1), shape.nQ, 1, fmt::format("lse_round_{}", r + 1));
+    for (const auto& lsh : heads) {
+      const Order order = makeOrder(lsh->rounds()[r].order);
+      step.heads.push_back({order, order, roundPattern(lsh, r, request.params.flag("dedup"), self == "fallback")});
+    }
+    merge.outs.push_back(step.out);
+    merge.lses.push_back(step.lse);
+    plan.steps.emplace_back(std::move(step));
+  }
+  plan.out = plan.addBuffer("out", shape.nQ, shape.dV);
+  plan.lse = plan.addBuffer("lse", shape.nQ, 1);
+  merge.out = plan.out;
+  merge.lse = plan.lse;
+  plan.steps.emplace_back(std::move(merge));
+  return plan;
+}
+
+Tensor traceOf(const Plan& plan, const std::string& name) {
+  for (const NamedTensor& trace : plan.trace)
+    if (trace.name == name) return trace.tensor;
+  return {};
+}
+
+// Tokens in their own order and in sorted order, coloured by bucket, one strip a round.
+InsidePanel bucketStrips(const Tensor& buckets, const Tensor& order, Index head, Index chunk) {
+  const Index rounds = buckets.dim(1);
+  const Index n = buckets.dim(2);
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Strips;
+  panel.title = "Buckets and sorted order";
+  panel.caption = "Each round colours the tokens by bucket, sorts them, and cuts the order into chunks.";
+  panel.xTitle = "position";
+  panel.stripGroup = Tensor(DType::I32, {2 * rounds, n});
+  panel.stripToken = Tensor(DType::I32, {2 * rounds, n});
+  auto group = panel.stripGroup.mutableValues<std::int32_t>();
+  auto token = panel.stripToken.mutableValues<std::int32_t>();
+  const auto bucketOf = buckets.slice<std::int32_t>(head);
+  const auto orderOf = order.slice<std::int32_t>(head);
+  for (Index r = 0; r < rounds; ++r) {
+    std::vector<Index> borders;
+    for (Index b = chunk; b < n; b += chunk) borders.push_back(b);
+    for (Index p = 0; p < n; ++p) {
+      const std::int32_t sorted = orderOf[static_cast<std::size_t>(r * n + p)];
+      const auto plain = static_cast<std::size_t>(2 * r * n + p);
+      const auto after = static_cast<std::size_t>((2 * r + 1) * n + p);
+      group[plain] = bucketOf[static_cast<std::size_t>(r * n + p)];
+      token[plain] = static_cast<std::int32_t>(p);
+      group[after] = bucketOf[static_cast<std::size_t>(r * n + sorted)];
+      token[after] = sorted;
+    }
+    panel.stripNames.push_back(fmt::format("round {}, as written", r + 1));
+    panel.stripNames.push_back(fmt::format("round {}, sorted", r + 1));
+    panel.stripBorders.emplace_back();
+    panel.stripBorders.push_back(std::move(borders));
+  }
+  return panel;
+}
+
+InsidePanel bucketScatter(const InsidesRequest& request, const Tensor& buckets, Index round) {
+  const Shape shape = request.input.shape();
+  const auto bucketOf = buckets.slice<std::int32_t>(request.head).subspan(static_cast<std::size_t>(round * shape.nQ));
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Scatter;
+  panel.title = fmt::format("Queries by bucket, round {}", round + 1);
+  panel.caption = "The two directions of largest variance; neighbours in direction share a bucket.";
+  panel.xTitle = "component 1";
+  panel.yTitle = "component 2";
+  panel.points = projectToPlane(request.input.q.slice<float>(request.head), shape.nQ, shape.d);
+  for (Index i = 0; i < shape.nQ; ++i) {
+    panel.group.push_back(bucketOf[static_cast<std::size_t>(i)]);
+    panel.token.push_back(static_cast<std::int32_t>(i));
+  }
+  return panel;
+}
+
+InsidePanel bucketSizes(const Tensor& buckets, Index head, Index round) {
+  const Index n = buckets.dim(2);
+  const auto bucketOf = buckets.slice<std::int32_t>(head).subspan(static_cast<std::size_t>(round * n), static_cast<std::size_t>(n));
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Bars;
+  panel.title = fmt::format("Bucket sizes, round {}", round + 1);
+  panel.caption = "A bucket larger than a chunk loses pairs: its ends cannot see each other.";
+  panel.xTitle = "bucket";
+  panel.yTitle = "tokens";
+  panel.bars.assign(static_cast<std::size_t>(*std::max_element(bucketOf.begin(), bucketOf.end())) + 1, 0.0);
+  for (const std::int32_t b : bucketOf) panel.bars[static_cast<std::size_t>(b)] += 1.0;
+  return panel;
+}
+
+Result<std::vector<InsidePanel>> Reformer::insides(const InsidesRequest& request) const {
+  const Tensor buckets = traceOf(request.plan.plan(), "buckets");
+  const Tensor order = traceOf(request.plan.plan(), "order");
+  std::vector<InsidePanel> panels;
+  panels.push_back(bucketStrips(buckets, order, request.head, request.params.integer("chunk")));
+  if (!request.job.advance(0)) return cancelled();
+  for (Index r = 0; r < buckets.dim(1); ++r) panels.push_back(bucketScatter(request, buckets, r));
+  for (Index r = 0; r < buckets.dim(1); ++r) panels.push_back(bucketSizes(buckets, request.head, r));
+  return panels;
+}
+
+}  // namespace
+
+const Mechanism& reformerMechanism() {
+  static const Reformer mechanism;
+  return mechanism;
+}
+
+}  // namespace attnscope

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/mechanisms/catalogue_support.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace attnscope {
+
+namespace {
+
+std::vector<Index> withHeads(Index heads, const std::vector<Index>& rest) {
+  std::vector<Index> shape{heads};
+  shape.insert(shape.end(), rest.begin(), rest.end());
+  return shape;
+}
+
+bool shapeFits(std::span<const Index> found, const std::vector<Index>& expected,
+               const std::vector<std::size_t>& atLeast) {
+  if (found.size() != expected.size()) return false;
+  for (std::size_t axis = 0; axis < expected.size(); ++axis) {
+    const bool mayBeLarger = std::find(atLeast.begin(), atLeast.end(), axis) != atLeast.end();
+    if (mayBeLarger ? found[axis] < expected[axis] : found[axis] != expected[axis]) return false;
+  }
+  return true;
+}
+
+Result<Tensor> repeatedForHeads(const Tensor& tensor, Index heads) {
+  std::vector<Index> shape = withHeads(heads, tensor.shape());
+  Tensor repeated(tensor.dtype(), std::move(shape));
+  auto* target = static_cast<char*>(const_cast<void*>(repeated.raw()));
+  for (Index h = 0; h < heads; ++h) std::memcpy(target + static_cast<std::size_t>(h) * tensor.bytes(), tensor.raw(), tensor.bytes());
+  return repeated;
+}
+
+Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& name, const Tensor& found, DType type,
+                           const std::vector<Index>& rest, const std::vector<std::size_t>& atLeast) {
+  const Index heads = request.input.shape().heads;
+  if (found.dtype() != type)
+    return fail(ErrorKind::Input, fmt::format("Weights: '{}' is {}, but must be {}.", name, dtypeName(found.dtype()),
+                                              dtypeName(type)));
+  if (shapeFits(found.shape(), rest, atLeast)) return repeatedForHeads(found, heads);
+  std::vector<std::size_t> shifted;
+  for (const std::size_t axis : atLeast) shifted.push_back(axis + 1);
+  if (shapeFits(found.shape(), withHeads(heads, rest), shifted)) return found;
+  return fail(ErrorKind::Input,
+              fmt::format("Weights: '{}' has the shape {}, but this input and these parameters need {}{} (or without the "
+                          "first axis, for all heads).", name, shapeText(found.shape()), shapeText(withHeads(heads, rest)),
+                          atLeast.empty() ? "" : " or longer"));
+}
+
+}  // namespace
+
+Result<OwnedTensor> ownTensor(const LoweringRequest& request, const std::string& name, DType type,
+                              const std::vector<Index>& rest, const std::vector<std::size_t>& atLeast,
+                              const std::function<Tensor()>& draw) {
+  const auto it = request.weights.find(name);
+  if (it == request.weights.end()) return OwnedTensor{draw(), false};
+  ATTN_ASSIGN(tensor, fromWeights(request, name, it->second, type, rest, atLeast));
+  return OwnedTensor{std::move(tensor), true};
+}
+
+Result<Tensor> givenTensor(const LoweringRequest& request, const std::string& name, DType type,
+                           const std::vector<Index>& rest) {
+  return fromWeights(request, name, request.weights.at(name), type, rest, {});
+}
+
+bool isGivenTensor(const LoweringRequest& request, const std::string& name) {
+  return request.weights.contains(name);
+}
+
+std::string originText(const LoweringRequest& request, bool fromFile) {
+  return fromFile ? "file" : fmt::format("drawn from seed {}", request.options.seed);
+}
+
+Order makeOrder(std::vector<std::int32_t> order) {
+  return std::make_shared<const std::vector<std::int32_t>>(std::move(order));
+}
+
+PatternPtr densePattern(Index nQ, Index nK, bool causal, std::uint8_t label) {
+  return makePattern(nQ, nK, [nQ, nK, causal, label](Index i, RunList& runs) {
+    const Index end = causal ? std::min(i + nK - nQ + 1, nK) : nK;
+    if (end > 0) runs.push_back({0, end, 1, label, 1});
+  });
+}
+
+std::vector<HeadAttend> sameForAllHeads(Index heads, const HeadAttend& attend) {
+  return std::vector<HeadAttend>(static_cast<std::size_t>(heads), attend);
+}
+
+}  // namespace attnscope

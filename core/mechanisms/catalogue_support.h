@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/mechanisms/mechanism.h"
+
+namespace attnscope {
+
+// What several entries of the catalogue need. Nothing here knows a particular mechanism.
+
+// The tensor `name` of shape (H, rest...), from the user's weights if they have it, else as `draw` makes it.
+// A tensor from a file may lack the axis of heads (then it serves all heads) and may be larger on axes listed in
+// `atLeast` (by index into rest). Wrong shapes are refused with what was found and expected.
+struct OwnedTensor {
+  Tensor tensor;
+  bool fromFile = false;
+};
+[[nodiscard]] Result<OwnedTensor> ownTensor(const LoweringRequest& request, const std::string& name, DType type,
+                                            const std::vector<Index>& rest, const std::vector<std::size_t>& atLeast,
+                                            const std::function<Tensor()>& draw);
+
+// The same for a tensor that is only used if the user gave it.
+[[nodiscard]] Result<Tensor> givenTensor(const LoweringRequest& request, const std::string& name, DType type,
+                                         const std::vector<Index>& rest);
+[[nodiscard]] bool isGivenTensor(const LoweringRequest& request, const std::string& name);
+
+// "drawn from seed 3" or "file".
+[[nodiscard]] std::string originText(const LoweringRequest& request, bool fromFile);
+
+[[nodiscard]] Order makeOrder(std::vector<std::int32_t> order);
+
+// Every (earlier) key, the pattern of full attention: query i stands at i + n_k - n_q.
+[[nodiscard]] PatternPtr densePattern(Index nQ, Index nK, bool causal, std::uint8_t label = 0);
+
+// One HeadAttend for all heads.
+[[nodiscard]] std::vector<HeadAttend> sameForAllHeads(Index heads, const HeadAttend& attend);
+
+}  // namespace attnscope

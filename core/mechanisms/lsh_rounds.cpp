@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/mechanisms/lsh_rounds.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+
+namespace attnscope {
+
+namespace {
+
+// scores[a] = sum_c x[c] R[c][a], summed over c in index order for every column at once.
+void rotate(std::span<const float> x, std::span<const float> rotation, Index half, std::vector<double>& scores) {
+  std::fill(scores.begin(), scores.end(), 0.0);
+  for (std::size_t c = 0; c < x.size(); ++c) {
+    const double value = x[c];
+    const float* row = rotation.data() + c * static_cast<std::size_t>(half);
+    for (Index a = 0; a < half; ++a) scores[static_cast<std::size_t>(a)] += value * static_cast<double>(row[a]);
+  }
+}
+
+std::int32_t firstLargest(const std::vector<double>& scores) {
+  const auto half = static_cast<std::int32_t>(scores.size());
+  std::int32_t best = 0;
+  double bestScore = scores[0];
+  for (std::int32_t a = 1; a < 2 * half; ++a) {
+    const double score = a < half ? scores[static_cast<std::size_t>(a)] : -scores[static_cast<std::size_t>(a - half)];
+    if (score > bestScore) {
+      bestScore = score;
+      best = a;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<std::vector<std::int32_t>> hashRows(std::span<const float> rows, Index n, Index d,
+                                           std::span<const float> rotation, Index half, const JobContext& job) {
+  std::vector<std::int32_t> bucket(static_cast<std::size_t>(n));
+  tbb::parallel_for(tbb::blocked_range<Index>(0, n, 64), [&](const tbb::blocked_range<Index>& range) {
+    if (job.isCancelled()) return;
+    std::vector<double> scores(static_cast<std::size_t>(half));
+    for (Index i = range.begin(); i < range.end(); ++i) {
+      rotate(rows.subspan(static_cast<std::size_t>(i * d), static_cast<std::size_t>(d)), rotation, half, scores);
+      bucket[static_cast<std::size_t>(i)] = firstLargest(scores);
+    }
+  });
+  if (job.isCancelled()) return cancelled();
+  return bucket;
+}
+
+LshRound sortByBucket(std::vector<std::int32_t> bucket) {
+  LshRound round;
+  const std::size_t n = bucket.size();
+  round.order.resize(n);
+  std::iota(round.order.begin(), round.order.end(), 0);
+  std::stable_sort(round.order.begin(), round.order.end(), [&](std::int32_t a, std::int32_t b) {
+    return bucket[static_cast<std::size_t>(a)] < bucket[static_cast<std::size_t>(b)];
+  });
+  round.position.resize(n);
+  round.bucketBegin.resize(n);
+  round.bucketEnd.resize(n);
+  const auto bucketAt = [&](std::size_t p) { return bucket[static_cast<std::size_t>(round.order[p])]; };
+  std::size_t begin = 0;
+  while (begin < n) {
+    std::size_t end = begin;
+    while (end < n && bucketAt(end) == bucketAt(begin)) ++end;
+    for (std::size_t p = begin; p < end; ++p) {
+      round.position[static_cast<std::size_t>(round.order[p])] = static_cast<std::int32_t>(p);
+      round.bucketBegin[p] = static_cast<std::int32_t>(begin);
+      round.bucketEnd[p] = static_cast<std::int32_t>(end);
+    }
+    begin = end;
+  }
+  round.bucket = std::move(bucket);
+  return round;
+}
+
+LshCandidates::LshCandidates(std::vector<LshRound> rounds, const LshRules& rules)
+    : m_rounds(std::move(rounds)), m_rules(rules), m_n(static_cast<Index>(m_rounds.front().order.size())) {
+  m_chunks = (m_n + m_rules.chunk - 1) / m_rules.chunk;
+  m_alone.assign(static_cast<std::size_t>(m_n), 1);
+  tbb::parallel_for(Index{0}, m_n, [&](Index i) {
+    std::vector<Span> spans;
+    for (std::size_t r = 0; r < m_rounds.size() && m_alone[static_cast<std::size_t>(i)] != 0; ++r) {
+      candidates(r, m_rounds[r].position[static_cast<std::size_t>(i)], spans);
+      Index count = 0;
+      for (const Span& span : spans) count += span.end - span.begin;
+      if (count > 1) m_alone[static_cast<std::size_t>(i)] = 0;
+    }
+  });
+}
+
+bool LshCandidates::readsChunk(Index from, Index to) const {
+  return to >= from - m_rules.lookBack && to <= from + m_rules.lookAhead;
+}
+
+void LshCandidates::candidates(std::size_t round, Index p, std::vector<Span>& spans) const {
+  spans.clear();
+  const Index own = p / m_rules.chunk;
+  const Index all = m_chunks * static_cast<Index>(m_rounds.size());
+  for (Index chunk = own - m_rules.lookBack; chunk <= own + m_rules.lookAhead; ++chunk) {
+    if (chunk >= 0 && chunk < m_chunks) {
+      addChunk(round, chunk, round, p, spans);
+    } else if (m_rules.wrap && !m_rules.restrictToBucket) {
+      const Index ring = ((static_cast<Index>(round) * m_chunks + chunk) % all + all) % all;
+      addChunk(static_cast<std::size_t>(ring / m_chunks), ring % m_chunks, round, p, spans);
+    }
+  }
+  if (spans.size() < 2) return;
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
+  std::size_t last = 0;
+  for (std::size_t s = 1; s < spans.size(); ++s) {  // join what touches; a wrapped key may be there twice
+    if (spans[s].begin <= spans[last].end)
+      spans[last].end = std::max(spans[last].end, spans[s].end);
+    else
+      spans[++last] = spans[s];
+  }
+  spans.resize(last + 1);
+}
+
+// Adds the readable part of a chunk of `round`, in positions of `ownRound`.
+void LshCandidates::addChunk(std::size_t round, Index chunk, std::size_t ownRound, Index p,
+                             std::vector<Span>& spans) const {
+  const LshRound& own = m_rounds[ownRound];
+  const LshRound& other = m_rounds[round];
+  const std::int32_t i = own.order[static_cast<std::size_t>(p)];
+  Index begin = chunk * m_rules.chunk;
+  Index end = std::min(m_n, begin + m_rules.chunk);
+  if (round != ownRound) {  // a wrapped chunk: its tokens are scattered over this round's order
+    for (Index at = begin; at < end; ++at) {
+      const std::int32_t j = other.order[static_cast<std::size_t>(at)];
+      const Index position = own.position[static_cast<std::size_t>(j)];
+      if (!m_rules.causal || j <= i) spans.push_back({position, position + 1});
+    }
+    return;
+  }
+  if (m_rules.restrictToBucket) {
+    begin = std::max<Index>(begin, own.bucketBegin[static_cast<std::size_t>(p)]);
+    end = std::min<Index>(end, own.bucketEnd[static_cast<std::size_t>(p)]);
+  }
+  while (begin < end) {  // bucket by bucket: inside one, tokens rise, so the earlier ones are a prefix
+    const Index stop = std::min<Index>(end, own.bucketEnd[static_cast<std::size_t>(begin)]);
+    Index upTo = stop;
+    if (m_rules.causal)
+      upTo = std::upper_bound(own.order.begin() + begin, own.order.begin() + stop, i) - own.order.begin();
+    if (begin < upTo) spans.push_back({begin, upTo});
+    begin = stop;
+  }
+}
+
+bool LshCandidates::contains(std::size_t round, std::int32_t i, std::int32_t j) const {
+  if (m_rules.causal && j > i) return false;
+  const LshRound& own = m_rounds[round];
+  if (m_rules.restrictToBucket &&
+      own.bucket[static_cast<std::size_t>(i)] != own.bucket[static_cast<std::size_t>(j)])
+    return false;
+  const Index from = own.position[static_cast<std::size_t>(i)] / m_rules.chunk;
+  if (readsChunk(from, own.position[static_cast<std::size_t>(j)] / m_rules.chunk)) return true;
+  if (!m_rules.wrap || m_rules.restrictToBucket) return false;
+  const Index all = m_chunks * static_cast<Index>(m_rounds.size());
+  for (Index chunk = from - m_rules.lookBack; chunk <= from + m_rules.lookAhead; ++chunk) {
+    if (chunk >= 0 && chunk < m_chunks) continue;
+    const Index ring = ((static_cast<Index>(round) * m_chunks + chunk) % all + all) % all;
+    const LshRound& other = m_rounds[static_cast<std::size_t>(ring / m_chunks)];
+    if (other.position[static_cast<std::size_t>(j)] / m_rules.chunk == ring % m_chunks) return true;
+  }
+  return false;
+}
+
+int LshCandidates::multiplicity(std::int32_t i, std::int32_t j) const {
+  int count = 0;
+  for (std::size_t r = 0; r < m_rounds.size(); ++r) count += contains(r, i, j) ? 1 : 0;
+  return count;
+}
+
+}  // namespace attnscope

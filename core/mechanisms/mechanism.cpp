@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/mechanisms/mechanism.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/mechanisms/registry.h"
+
+namespace attnscope {
+
+namespace {
+
+Result<bool> settleCausal(const MechanismCard& card, const CallOptions& options) {
+  switch (card.causal) {
+    case CausalSupport::Both: return options.causal;
+    case CausalSupport::CausalByDefault: return options.causalGiven ? options.causal : true;
+    case CausalSupport::Never:
+      if (options.causal)
+        return fail(ErrorKind::Usage,
+                    fmt::format("{} has no causal form ({}): every query reads something made from later tokens. "
+                                "Leave out causal.", card.name, card.paper));
+      return false;
+    case CausalSupport::Always:
+      if (options.causalGiven && !options.causal)
+        return fail(ErrorKind::Usage, fmt::format("{} is causal by construction ({}); causal=off is not defined.",
+                                                  card.name, card.paper));
+      return true;
+  }
+  return options.causal;
+}
+
+Status checkLengths(const MechanismCard& card, const Shape& shape) {
+  if (card.anyLengths || shape.nQ == shape.nK) return {};
+  return fail(ErrorKind::Usage, fmt::format("{} needs as many queries as keys, but the input has {} queries and {} keys. "
+                                            "Use a self-attention input, or a mechanism that allows cross-attention.",
+                                            card.name, shape.nQ, shape.nK));
+}
+
+}  // namespace
+
+const char* familyName(Family family) {
+  switch (family) {
+    case Family::Baseline: return "Baseline";
+    case Family::FixedPatterns: return "Fixed patterns";
+    case Family::LearnablePatterns: return "Learnable patterns";
+    case Family::Memories: return "Memories";
+    case Family::LowRankKernels: return "Low rank and kernels";
+  }
+  return "";
+}
+
+double LoweringRequest::defaultScale() const {
+  return scaleOr(1.0 / std::sqrt(static_cast<double>(input.shape().d)));
+}
+
+Result<std::vector<InsidePanel>> Mechanism::insides(const InsidesRequest&) const { return std::vector<InsidePanel>{}; }
+
+Result<PlannedCall> planCall(const MechanismSpec& spec, const AttentionInput& input, const WeightSet& weights,
+                             const JobContext& job) {
+  PlannedCall call;
+  call.spec = spec;
+  ATTN_ASSIGN(mechanism, findMechanism(spec.id));
+  call.mechanism = mechanism;
+  const MechanismCard& card = mechanism->card();
+  ATTN_TRY(checkLengths(card, input.shape()));
+  ATTN_ASSIGN(params, ParamValues::resolve(mechanism->params(), spec.params, input.shape(), card.id));
+  call.params = std::move(params);
+  call.options = spec.options;
+  ATTN_ASSIGN(causal, settleCausal(card, spec.options));
+  call.options.causal = causal;
+  ATTN_ASSIGN(plan, mechanism->lower({input, call.params, call.options, weights, job}));
+  ATTN_ASSIGN(frozen, FrozenPlan::freeze(std::move(plan), job));
+  call.plan = std::move(frozen);
+  return call;
+}
+
+}  // namespace attnscope

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "core/plan/plan_support.h"
+
+namespace attnscope {
+
+namespace {
+
+// Heads whose steps share every pattern and order look the same: one support object serves them all.
+bool headsAlike(const Plan& plan, Index a, Index b) {
+  for (const Step& step : plan.steps) {
+    const auto* attend = std::get_if<AttendStep>(&step);
+    if (attend == nullptr) continue;
+    const HeadAttend& x = attend->heads[static_cast<std::size_t>(a)];
+    const HeadAttend& y = attend->heads[static_cast<std::size_t>(b)];
+    if (x.pattern != y.pattern || x.queryOrder != y.queryOrder || x.keyOrder != y.keyOrder) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const std::string& stepTitle(const Step& step) {
+  return std::visit([](const auto& s) -> const std::string& { return s.title; }, step);
+}
+
+const char* stepKind(const Step& step) {
+  struct Namer {
+    const char* operator()(const AttendStep&) const { return "attend"; }
+    const char* operator()(const MergeStep&) const { return "merge"; }
+    const char* operator()(const ProjectStep&) const { return "project"; }
+    const char* operator()(const NormaliseRowsStep&) const { return "normalise"; }
+    const char* operator()(const FeatureMapStep&) const { return "feature map"; }
+    const char* operator()(const LinearAttendStep&) const { return "linear attend"; }
+  };
+  return std::visit(Namer{}, step);
+}
+
+Index featureWidth(Feature feature, Index d) { return feature == Feature::Poly2 ? d * d : d; }
+
+Plan Plan::begin(std::string mechanism, const Shape& shape, bool causal) {
+  Plan plan;
+  plan.mechanism = std::move(mechanism);
+  plan.shape = shape;
+  plan.causal = causal;
+  plan.addBuffer("q", shape.nQ, shape.d);
+  plan.addBuffer("k", shape.nK, shape.d);
+  plan.addBuffer("v", shape.nK, shape.dV);
+  return plan;
+}
+
+BufferId Plan::addBuffer(std::string name, Index rows, Index cols, std::string traceName) {
+  buffers.push_back({std::move(name), rows, cols, std::move(traceName)});
+  return static_cast<BufferId>(buffers.size() - 1);
+}
+
+Result<std::shared_ptr<const FrozenPlan>> FrozenPlan::freeze(Plan plan, const JobContext& job) {
+  auto frozen = std::make_shared<FrozenPlan>();
+  frozen->m_plan = std::move(plan);
+  const Plan& made = frozen->m_plan;
+  std::map<const Pattern*, std::shared_ptr<const TileMap>> known;
+  frozen->m_tiles.resize(made.steps.size());
+  for (std::size_t s = 0; s < made.steps.size(); ++s) {
+    const auto* attend = std::get_if<AttendStep>(&made.steps[s]);
+    if (attend == nullptr) continue;
+    for (const HeadAttend& head : attend->heads) {
+      auto& map = known[head.pattern.get()];
+      if (!map) {
+        ATTN_ASSIGN(built, TileMap::build(*head.pattern, job));
+        map = std::move(built);
+      }
+      frozen->m_tiles[s].push_back(map);
+    }
+  }
+  for (Index h = 0; h < made.shape.heads; ++h) {
+    Index like = 0;
+    while (like < h && !headsAlike(made, like, h)) ++like;
+    frozen->m_support.push_back(like < h ? frozen->m_support[static_cast<std::size_t>(like)] : supportOf(made, h));
+  }
+  return std::shared_ptr<const FrozenPlan>(std::move(frozen));
+}
+
+const TileMap& FrozenPlan::tiles(std::size_t step, Index head) const {
+  return *m_tiles[step][static_cast<std::size_t>(head)];
+}
+
+bool FrozenPlan::sameSupport(Index a, Index b) const { return support(a) == support(b); }
+
+Index FrozenPlan::pairs(Index head) const {
+  Index pairs = 0;
+  for (const auto& maps : m_tiles)
+    if (!maps.empty()) pairs += maps[static_cast<std::size_t>(head)]->pairs();
+  return pairs;
+}
+
+Index FrozenPlan::executedTiles(Index head) const {
+  Index tiles = 0;
+  for (const auto& maps : m_tiles)
+    if (!maps.empty()) tiles += maps[static_cast<std::size_t>(head)]->tiles();
+  return tiles;
+}
+
+std::string planText(const FrozenPlan& frozen) {
+  const Plan& plan = frozen.plan();
+  std::string text = fmt::format("{}: {} heads, n_q {}, n_k {}, d {}, d_v {}{}\n", plan.mechanism, plan.shape.heads,
+                                 plan.shape.nQ, plan.shape.nK, plan.shape.d, plan.shape.dV,
+                                 plan.causal ? ", causal" : "");
+  for (const BufferSpec& buffer : plan.buffers)
+    text += fmt::format("  buffer {} ({}, {})\n", buffer.name, buffer.rows, buffer.cols);
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    text += fmt::format("  step {}: {}", stepKind(plan.steps[s]), stepTitle(plan.steps[s]));
+    if (std::holds_alternative<AttendStep>(plan.steps[s])) {
+      for (Index h = 0; h < plan.shape.heads; ++h) {
+        const TileMap& map = frozen.tiles(s, h);
+        text += fmt::format("{}{} pairs in {} tiles", h == 0 ? "; " : " | ", map.pairs(), map.tiles());
+      }
+    }
+    text += "\n";
+  }
+  if (plan.slots > 0) text += fmt::format("  slots {}\n", plan.slots);
+  if (!plan.note.empty()) text += "  note: " + plan.note + "\n";
+  return text;
+}
+
+}  // namespace attnscope

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/cpu/buffer_table.h"
+
+namespace attnscope {
+
+namespace {
+
+// Rows of the identity on the tokens, columns [begin, begin + width).
+Tensor identityValues(Index rows, const IdentitySlab& slab) {
+  Tensor values = Tensor::zeros(DType::F32, {1, rows, slab.width});
+  auto cells = values.mutableValues<float>();
+  for (Index c = 0; c < slab.width; ++c)
+    if (slab.begin + c < rows) cells[static_cast<std::size_t>((slab.begin + c) * slab.width + c)] = 1.0F;
+  return values;
+}
+
+}  // namespace
+
+BufferTable::BufferTable(const FrozenPlan& plan, const AttentionInput& input, const RunOptions& options)
+    : m_plan(plan.plan()), m_options(options), m_tensors(plan.plan().buffers.size()) {
+  m_tensors[kQuery] = input.q;
+  m_tensors[kKey] = input.k;
+  m_tensors[kValue] = options.identity ? identityValues(m_plan.shape.nK, *options.identity) : input.v;
+  for (const auto& [id, tensor] : m_plan.constants) m_tensors[static_cast<std::size_t>(id)] = tensor;
+}
+
+Tensor& BufferTable::create(BufferId id) {
+  Tensor& tensor = m_tensors[static_cast<std::size_t>(id)];
+  tensor = Tensor(DType::F32, {m_plan.shape.heads, rows(id), cols(id)});
+  return tensor;
+}
+
+const float* BufferTable::head(BufferId id, Index h) const {
+  const Tensor& held = tensor(id);
+  return held.slice<float>(h * held.dim(0) / m_plan.shape.heads).data();
+}
+
+}  // namespace attnscope

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/cpu/tile_math.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/tile_math.cpp"
+#include <hwy/foreach_target.h>  // compiles this file again for each instruction set
+// After foreach_target.
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope::tile_math::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Tag = hn::ScalableTag<float>;
+using Vec = hn::Vec<Tag>;
+
+// Registers hold kRows x kVectors sums: 4 x 4 of the 32 of AVX-512, 4 x 2 of the 16 of the others.
+constexpr Index kRows = 4;
+constexpr Index kVectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL ? 4 : 2;
+
+template <Index Rows, Index Vectors>
+HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* HWY_RESTRICT b, Index ldb,
+                          float* HWY_RESTRICT c, Index ldc, Index k, bool accumulate) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Vec sums[Rows][Vectors];
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (Index v = 0; v < Vectors; ++v)
+      sums[r][v] = accumulate ? hn::LoadU(tag, c + r * ldc + v * lanes) : hn::Zero(tag);
+  for (Index t = 0; t < k; ++t) {
+    Vec right[Vectors];
+#pragma GCC unroll 4
+    for (Index v = 0; v < Vectors; ++v) right[v] = hn::LoadU(tag, b + t * ldb + v * lanes);
+#pragma GCC unroll 4
+    for (Index r = 0; r < Rows; ++r) {
+      const Vec left = hn::Set(tag, a[r * lda + t]);
+#pragma GCC unroll 4
+      for (Index v = 0; v < Vectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (Index v = 0; v < Vectors; ++v) hn::StoreU(sums[r][v], tag, c + r * ldc + v * lanes);
+}
+
+template <Index Rows>
+HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index width,
+                         Index k, bool accumulate) {
+  const auto lanes = static_cast<Index>(hn::Lanes(Tag()));
+  Index at = 0;
+  for (; at + kVectors * lanes <= width; at += kVectors * lanes)
+    gemmBlock<Rows, kVectors>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
+  for (; at < width; at += lanes) gemmBlock<Rows, 1>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
+}
+
+void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width, Index k,
+          bool accumulate) {
+  Index row = 0;
+  for (; row + kRows <= m; row += kRows)
+    gemmRows<kRows>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+  for (; row < m; ++row) gemmRows<1>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+}
+
+// 2^x for x <= 127: a polynomial on [-1/2, 1/2] times a power of two put together from its exponent. Below 2^-126 the
+// result is 0, which makes a masked logit weigh exactly nothing.
+HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
+  const hn::RebindToSigned<Tag> tagInt;
+  const Vec low = hn::Set(tag, -126.0F);
+  const auto underflow = hn::Lt(x, low);
+  const Vec clamped = hn::Min(hn::Max(x, low), hn::Set(tag, 127.0F));
+  const Vec whole = hn::Round(clamped);
+  const Vec f = hn::Sub(clamped, whole);
+  Vec p = hn::Set(tag, 1.54035304e-4F);
+  p = hn::MulAdd(p, f, hn::Set(tag, 1.33335581e-3F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 9.61812911e-3F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 5.55041087e-2F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 2.40226507e-1F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 6.93147181e-1F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 1.0F));
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(tagInt, whole), hn::Set(tagInt, 127)));
+  return hn::IfThenZeroElse(underflow, hn::Mul(p, hn::BitCast(tag, exponent)));
+}
+
+HWY_INLINE float rowMaximum(Tag tag, const float* row, Index lanes) {
+  Vec largest = hn::LoadU(tag, row);
+  for (Index at = lanes; at < 64; at += lanes) largest = hn::Max(largest, hn::LoadU(tag, row + at));
+  return hn::GetLane(hn::MaxOfLanes(tag, largest));
+}
+
+void SoftmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const float lowest = -hwy::HighestValue<float>();
+  for (Index r = 0; r < rows; ++r) {
+    float* row = logits + r * 64;
+    const float tileMaximum = rowMaximum(tag, row, lanes);
+    if (tileMaximum > maximum[r]) {
+      if (maximum[r] >= lowest) {  // not the first key of this row
+        const float factor = hn::GetLane(exp2Vec(tag, hn::Set(tag, maximum[r] - tileMaximum)));
+        sum[r] *= factor;
+        float* out = accumulated + r * width;
+        const Vec scale = hn::Set(tag, factor);
+        for (Index at = 0; at < width; at += lanes) hn::StoreU(hn::Mul(hn::LoadU(tag, out + at), scale), tag, out + at);
+      }
+      maximum[r] = tileMaximum;
+    }
+    // A row without any key so far: subtract 0 instead of -inf, so that -inf stays -inf and weighs 0.
+    const Vec shift = hn::Set(tag, maximum[r] >= lowest ? maximum[r] : 0.0F);
+    Vec total = hn::Zero(tag);
+    for (Index at = 0; at < 64; at += lanes) {
+      const Vec weight = exp2Vec(tag, hn::Sub(hn::LoadU(tag, row + at), shift));
+      total = hn::Add(total, weight);
+      hn::StoreU(weight, tag, row + at);
+    }
+    sum[r] += hn::GetLane(hn::SumOfLanes(tag, total));
+  }
+}
+
+void ApplyMask(float* logits, Index rows, const std::uint64_t* bits) {
+  const float minusInfinity = -__builtin_inff();
+  for (Index r = 0; r < rows; ++r) {
+    const std::uint64_t row = bits[r];
+    if (row == ~std::uint64_t{0}) continue;
+    float* values = logits + r * 64;
+    const Tag tag;
+    const auto lanes = static_cast<Index>(hn::Lanes(tag));
+    const Vec hidden = hn::Set(tag, minusInfinity);
+    for (Index at = 0; at < 64; at += lanes) {
+      const std::uint64_t part = row >> at;
+      const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
+      hn::StoreU(hn::IfThenElse(mask, hn::LoadU(tag, values + at), hidden), tag, values + at);
+    }
+  }
+}
+
+void Exponential(const float* in, float* out, Index n) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  // x log2(e) in two parts: the rounding of one product alone would cost digits for large |x|.
+  const Vec high = hn::Set(tag, 1.44269502F);
+  const Vec low = hn::Set(tag, 1.92596299e-8F);
+  const auto one = [&](Vec x) HWY_ATTR {
+    const Vec product = hn::Mul(x, high);
+    const Vec rest = hn::MulAdd(x, low, hn::MulSub(x, high, product));
+    const Vec whole = hn::Round(hn::Max(hn::Min(product, hn::Set(tag, 128.0F)), hn::Set(tag, -150.0F)));
+    // 2^whole is applied by exp2Vec's own exponent: give it whole plus the exact fraction.
+    return hn::Mul(exp2Vec(tag, hn::Add(hn::Sub(product, whole), rest)), exp2Vec(tag, whole));
+  };
+  Index at = 0;
+  for (; at + lanes <= n; at += lanes) hn::StoreU(one(hn::LoadU(tag, in + at)), tag, out + at);
+  for (; at < n; ++at) out[at] = hn::GetLane(one(hn::Set(tag, in[at])));
+}
+
+void DotRows(const float* x, const float* rows, Index d, Index count, float* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  for (Index j = 0; j < count; ++j) {
+    const float* row = rows + j * d;
+    Vec sum = hn::Zero(tag);
+    Index c = 0;
+    for (; c + lanes <= d; c += lanes) sum = hn::MulAdd(hn::LoadU(tag, x + c), hn::LoadU(tag, row + c), sum);
+    float total = hn::GetLane(hn::SumOfLanes(tag, sum));
+    for (; c < d; ++c) total += x[c] * row[c];
+    out[j] = total;
+  }
+}
+
+const char* TargetName() {
+  switch (HWY_TARGET) {
+    case HWY_AVX3:
+    case HWY_AVX3_DL: return "AVX-512";
+    case HWY_AVX2: return "AVX2";
+    case HWY_SSE4: return "SSE4";
+    case HWY_SSSE3: return "SSSE3";
+    case HWY_SSE2: return "SSE2";
+    default: return "scalar";
+  }
+}
+
+}  // namespace attnscope::tile_math::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attnscope::tile_math {
+
+HWY_EXPORT(Gemm);
+HWY_EXPORT(SoftmaxStep);
+HWY_EXPORT(ApplyMask);
+HWY_EXPORT(Exponential);
+HWY_EXPORT(DotRows);
+HWY_EXPORT(TargetName);
+
+void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width, Index k,
+          bool accumulate) {
+  HWY_DYNAMIC_DISPATCH(Gemm)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+}
+
+void softmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxStep)(logits, rows, maximum, sum, accumulated, width);
+}
+
+void applyMask(float* logits, Index rows, const std::uint64_t* bits) {
+  HWY_DYNAMIC_DISPATCH(ApplyMask)(logits, rows, bits);
+}
+
+void exponential(const float* in, float* out, Index n) { HWY_DYNAMIC_DISPATCH(Exponential)(in, out, n); }
+
+void dotRows(const float* x, const float* rows, Index d, Index count, float* out) {
+  HWY_DYNAMIC_DISPATCH(DotRows)(x, rows, d, count, out);
+}
+
+const char* targetName() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
+
+}  // namespace attnscope::tile_math
+#endif
