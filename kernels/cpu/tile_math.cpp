@@ -175,7 +175,6 @@ const char* TargetName() {
     case HWY_AVX2: return "AVX2";
     case HWY_SSE4: return "SSE4";
     case HWY_SSSE3: return "SSSE3";
-    case HWY_SSE2: return "SSE2";
     default: return "scalar";
   }
 }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/analysis/cost.h"
+
+#include <algorithm>
+
+namespace attnscope {
+
+namespace {
+
+double cells(const Plan& plan, BufferId id) {
+  const BufferSpec& buffer = plan.buffers[static_cast<std::size_t>(id)];
+  return static_cast<double>(plan.shape.heads) * static_cast<double>(buffer.rows) * static_cast<double>(buffer.cols);
+}
+
+// Adds what one step compares, multiplies and moves.
+class StepCounter {
+ public:
+  StepCounter(const FrozenPlan& frozen, Cost& cost) : m_frozen(frozen), m_plan(frozen.plan()), m_cost(cost) {}
+
+  void count(std::size_t index) {
+    m_index = index;
+    std::visit(*this, m_plan.steps[index]);
+  }
+
+  void operator()(const AttendStep& step) const {
+    double pairs = 0.0;
+    double tiles = 0.0;
+    for (Index h = 0; h < m_plan.shape.heads; ++h) {
+      pairs += static_cast<double>(m_frozen.tiles(m_index, h).pairs());
+      tiles += static_cast<double>(m_frozen.tiles(m_index, h).tiles());
+    }
+    m_cost.pairs += pairs;
+    m_cost.tiles += tiles;
+    const auto width = static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.q)].cols + m_plan.shape.dV);
+    m_cost.flops += pairs * (2.0 * width + 1.0);  // two products and an exponential a pair
+    // Keys and values are read again for every row of tiles; queries and outputs once.
+    m_cost.bytesRead += 4.0 * (tiles * static_cast<double>(kTile) * width + cells(m_plan, step.q) + cells(m_plan, step.out));
+  }
+  void operator()(const MergeStep& step) const {
+    m_cost.flops += 2.0 * static_cast<double>(step.outs.size()) * cells(m_plan, step.out);
+    m_cost.bytesRead += 4.0 * static_cast<double>(step.outs.size() + 1) * cells(m_plan, step.out);
+  }
+  void operator()(const ProjectStep& step) const {
+    const auto n = static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.in)].rows);
+    const bool dense = std::holds_alternative<Tensor>(step.weight);
+    m_cost.flops += dense ? 2.0 * n * cells(m_plan, step.out) : cells(m_plan, step.in);
+    m_cost.bytesRead += 4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out));
+    if (dense) m_cost.bytesRead += static_cast<double>(std::get<Tensor>(step.weight).bytes());
+  }
+  void operator()(const NormaliseRowsStep& step) const { elementwise(step.in, step.out, 3.0); }
+  void operator()(const FeatureMapStep& step) const { elementwise(step.in, step.out, 1.0); }
+  void operator()(const LinearAttendStep& step) const {
+    const auto r = static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.phiK)].cols);
+    const auto dV = static_cast<double>(m_plan.shape.dV);
+    const auto heads = static_cast<double>(m_plan.shape.heads);
+    const auto nQ = static_cast<double>(m_plan.shape.nQ);
+    const auto nK = static_cast<double>(m_plan.shape.nK);
+    m_cost.flops += heads * (2.0 * nK * r * dV + nK * r + 2.0 * nQ * r * (dV + 1.0));
+    if (step.causal)
+      m_cost.flops += heads * nQ * static_cast<double>(std::min(step.chunk, m_plan.shape.nK)) * (r + dV);
+    m_cost.bytesRead += 4.0 * (cells(m_plan, step.phiQ) + 2.0 * cells(m_plan, step.phiK) + cells(m_plan, step.out));
+  }
+
+ private:
+  void elementwise(BufferId in, BufferId out, double flops) const {
+    m_cost.flops += flops * cells(m_plan, out);
+    m_cost.bytesRead += 4.0 * (cells(m_plan, in) + cells(m_plan, out));
+  }
+
+  const FrozenPlan& m_frozen;
+  const Plan& m_plan;
+  Cost& m_cost;
+  std::size_t m_index = 0;
+};
+
+double tileMapBytes(const FrozenPlan& frozen) {
+  double bytes = 0.0;
+  for (std::size_t s = 0; s < frozen.plan().steps.size(); ++s)
+    if (std::holds_alternative<AttendStep>(frozen.plan().steps[s]))
+      for (Index h = 0; h < frozen.plan().shape.heads; ++h)
+        if (h == 0 || &frozen.tiles(s, h) != &frozen.tiles(s, h - 1))
+          bytes += static_cast<double>(frozen.tiles(s, h).bytes());
+  return bytes;
+}
+
+double supportPairs(const FrozenPlan& frozen) {
+  std::vector<double> counts;
+  for (Index h = 0; h < frozen.plan().shape.heads; ++h) {
+    Index like = 0;
+    while (like < h && !frozen.sameSupport(like, h)) ++like;
+    const Pattern& support = *frozen.support(h);
+    counts.push_back(like < h ? counts[static_cast<std::size_t>(like)]
+                              : static_cast<double>(countPairs(support, 0, support.rows(), 0, support.cols())));
+  }
+  double sum = 0.0;
+  for (const double count : counts) sum += count;
+  return sum;
+}
+
+}  // namespace
+
+Cost planCost(const FrozenPlan& frozen) {
+  const Plan& plan = frozen.plan();
+  Cost cost;
+  StepCounter counter(frozen, cost);
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) counter.count(s);
+  cost.support = supportPairs(frozen);
+  cost.peakBytes = tileMapBytes(frozen);
+  for (std::size_t b = 0; b < plan.buffers.size(); ++b) cost.peakBytes += 4.0 * cells(plan, static_cast<BufferId>(b));
+  cost.peakBytes += 4.0 * (cells(plan, kKey) + cells(plan, kValue));  // the packed copies
+  const double square = static_cast<double>(plan.shape.heads) * static_cast<double>(plan.shape.nQ) *
+                        static_cast<double>(plan.shape.nK);
+  cost.cellDensity = cost.support / square;
+  const auto tileRows = static_cast<double>((plan.shape.nQ + kTile - 1) / kTile);
+  const auto tileCols = static_cast<double>((plan.shape.nK + kTile - 1) / kTile);
+  cost.tileDensity = cost.tiles / (static_cast<double>(plan.shape.heads) * tileRows * tileCols);
+  return cost;
+}
+
+}  // namespace attnscope

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/bench/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "core/analysis/cost.h"
+#include "core/base/memory.h"
+#include "core/base/units.h"
+#include "core/inputs/input_document.h"
+#include "core/mechanisms/mechanism.h"
+#include "kernels/backend_registry.h"
+
+namespace attnscope {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double quantile(const std::vector<double>& sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const std::size_t high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
+}
+
+// One curve at one length while it is measured.
+struct Candidate {
+  SweepPoint point;
+  PlannedCall call;
+  std::vector<double> seconds;
+  double spent = 0.0;
+  bool done = false;
+};
+
+class Sweep {
+ public:
+  Sweep(const SweepRequest& request, const Backend& backend, const JobContext& job)
+      : m_request(request), m_backend(backend), m_job(job), m_ended(request.specs.size()) {}
+
+  // Measures all curves at one length; false if the job was cancelled.
+  bool measureLength(const AttentionInput& input, std::vector<SweepPoint>& points,
+                     const std::function<void(const SweepPoint&)>& onPoint) {
+    std::vector<Candidate> candidates;
+    for (std::size_t s = 0; s < m_request.specs.size(); ++s) {
+      if (m_job.isCancelled()) return false;
+      candidates.push_back(prepare(s, input));
+    }
+    // Rounds over all curves, so that a slow minute of the machine hits all alike. The first round warms up.
+    bool open = true;
+    for (int round = 0; open; ++round) {
+      open = false;
+      for (Candidate& candidate : candidates) {
+        if (candidate.done) continue;
+        if (!measureOnce(candidate, input, round)) return false;
+        open = open || !candidate.done;
+      }
+    }
+    for (Candidate& candidate : candidates) {
+      summarise(candidate);
+      points.push_back(candidate.point);
+      onPoint(candidate.point);
+    }
+    return true;
+  }
+
+ private:
+  Candidate prepare(std::size_t s, const AttentionInput& input) {
+    Candidate candidate;
+    candidate.point.spec = s;
+    candidate.point.n = input.shape().nK;
+    candidate.done = true;
+    if (!m_ended[s].empty()) {
+      candidate.point.skipped = m_ended[s];
+      return candidate;
+    }
+    MechanismSpec spec = m_request.specs[s];
+    if (m_request.causal && !spec.options.causalGiven) spec.options.causal = spec.options.causalGiven = true;
+    const auto start = Clock::now();
+    auto call = planCall(spec, input, {}, m_job);
+    candidate.point.planSeconds = secondsSince(start);
+    if (!call) {
+      candidate.point.skipped = call.error().message;
+      return candidate;
+    }
+    const Cost cost = planCost(*call->plan);
+    candidate.point.pairs = cost.pairs;
+    candidate.point.flops = cost.flops;
+    candidate.point.bytes = cost.peakBytes;
+    if (auto fits = requireMemory(m_backend.memoryNeeded(*call->plan, {}), spec.text()); !fits) {
+      candidate.point.skipped = "out of memory foretold: " + fits.error().message;
+      m_ended[s] = candidate.point.skipped;
+      return candidate;
+    }
+    candidate.call = std::move(*call);
+    candidate.done = false;
+    return candidate;
+  }
+
+  bool measureOnce(Candidate& candidate, const AttentionInput& input, int round) {
+    RunOptions options;
+    options.threads = m_request.threads;
+    options.keepBuffers = false;
+    auto run = m_backend.run(*candidate.call.plan, input, options, m_inner);
+    if (m_job.isCancelled()) return false;
+    if (!run) {
+      candidate.point.skipped = run.error().message;
+      candidate.done = true;
+      return true;
+    }
+    candidate.spent += run->seconds;
+    const bool slow = run->seconds > m_request.secondsPerPoint;
+    if (round > 0 || slow) candidate.seconds.push_back(run->seconds);
+    const auto repeats = static_cast<int>(candidate.seconds.size());
+    candidate.done = slow || repeats >= m_request.maxRepeats ||
+                     (repeats >= m_request.minRepeats && candidate.spent > m_request.secondsPerPoint);
+    if (slow)
+      m_ended[candidate.point.spec] =
+          fmt::format("not measured: {} at n = {} was over the limit of {} a point", durationText(run->seconds),
+                      candidate.point.n, durationText(m_request.secondsPerPoint));
+    return true;
+  }
+
+  static void summarise(Candidate& candidate) {
+    if (candidate.seconds.empty()) return;
+    std::sort(candidate.seconds.begin(), candidate.seconds.end());
+    candidate.point.median = quantile(candidate.seconds, 0.5);
+    candidate.point.low = quantile(candidate.seconds, 0.25);
+    candidate.point.high = quantile(candidate.seconds, 0.75);
+    candidate.point.repeats = static_cast<int>(candidate.seconds.size());
+  }
+
+  const SweepRequest& m_request;
+  const Backend& m_backend;
+  const JobContext& m_job;
+  JobContext m_inner;  // progress of single passes is of no interest
+  std::vector<std::string> m_ended;
+};
+
+}  // namespace
+
+Result<std::vector<SweepPoint>> runSweep(const SweepRequest& request,
+                                         const std::function<void(const SweepPoint&)>& onPoint, const JobContext& job) {
+  ATTN_ASSIGN(backend, findBackend(request.device));
+  if (request.specs.empty() || request.lengths.empty())
+    return fail(ErrorKind::Usage, "A measurement needs at least one mechanism and one length.");
+  std::vector<SweepPoint> points;
+  Sweep sweep(request, *backend, job);
+  job.beginPhase(static_cast<double>(request.lengths.size()));
+  for (const Index n : request.lengths) {
+    ATTN_ASSIGN(input, loadInput(fmt::format("{}:n={},d={},heads={}", request.recipe, n, request.d, request.heads), 0, job));
+    if (!sweep.measureLength(input, points, onPoint) || !job.advance()) break;
+  }
+  return points;
+}
+
+}  // namespace attnscope

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/cpu/small_steps.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "kernels/cpu/tile_math.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr Index kRowsPerTask = 256;
+
+// Calls body(head, firstRow, endRow) for blocks of rows of all heads.
+Status forRows(const BufferTable& buffers, Index rows, const JobContext& job,
+               const std::function<void(Index, Index, Index)>& body) {
+  const Index blocks = (rows + kRowsPerTask - 1) / kRowsPerTask;
+  const Index tasks = blocks * buffers.plan().shape.heads;
+  tbb::parallel_for(Index{0}, tasks, [&](Index t) {
+    if (job.isCancelled()) return;
+    const Index begin = t % blocks * kRowsPerTask;
+    body(t / blocks, begin, std::min(rows, begin + kRowsPerTask));
+  });
+  if (job.isCancelled()) return cancelled();
+  return {};
+}
+
+// exp(lse_p - lse) of each partial result, and lse itself.
+float mergeWeights(const std::vector<const float*>& lses, Index row, std::vector<double>& weights) {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (const float* lse : lses) largest = std::max(largest, static_cast<double>(lse[row]));
+  if (largest == -std::numeric_limits<double>::infinity()) {
+    std::fill(weights.begin(), weights.end(), 0.0);
+    return static_cast<float>(largest);
+  }
+  double sum = 0.0;
+  for (std::size_t p = 0; p < lses.size(); ++p) sum += weights[p] = std::exp(lses[p][row] - largest);
+  for (double& weight : weights) weight /= sum;
+  return static_cast<float>(largest + std::log(sum));
+}
+
+void reduceSegment(const SegmentReduce& reduce, Index slot, const float* in, float* out, Index cols) {
+  const Index begin = reduce.bounds[static_cast<std::size_t>(slot)];
+  const Index end = reduce.bounds[static_cast<std::size_t>(slot) + 1];
+  std::copy_n(in + begin * cols, cols, out);
+  if (reduce.kind == SegmentReduce::Kind::First) return;
+  const bool max = reduce.kind == SegmentReduce::Kind::Max;
+  for (Index c = 0; c < cols; ++c) {
+    double sum = out[c];
+    float largest = out[c];
+    for (Index j = begin + 1; j < end; ++j) {
+      sum += in[j * cols + c];
+      largest = std::max(largest, in[j * cols + c]);
+    }
+    out[c] = max ? largest : static_cast<float>(sum / static_cast<double>(end - begin));
+  }
+}
+
+// out = W in for one block of slots, summed over tokens in pieces so that long sums keep their digits.
+void projectDense(const float* weight, Index ldw, const float* in, Index n, float* out, Index slots, Index cols) {
+  constexpr Index kPiece = 512;
+  const Index width = (cols + 15) / 16 * 16;
+  std::vector<float> rows(static_cast<std::size_t>(kPiece * width), 0.0F);
+  std::vector<float> part(static_cast<std::size_t>(slots * width));
+  std::vector<double> total(static_cast<std::size_t>(slots * cols), 0.0);
+  for (Index begin = 0; begin < n; begin += kPiece) {
+    const Index count = std::min(kPiece, n - begin);
+    for (Index j = 0; j < count; ++j) std::copy_n(in + (begin + j) * cols, cols, rows.data() + j * width);
+    tile_math::gemm(weight + begin, ldw, rows.data(), width, part.data(), width, slots, width, count, false);
+    for (Index a = 0; a < slots; ++a)
+      for (Index c = 0; c < cols; ++c)
+        total[static_cast<std::size_t>(a * cols + c)] += part[static_cast<std::size_t>(a * width + c)];
+  }
+  for (std::size_t i = 0; i < total.size(); ++i) out[i] = static_cast<float>(total[i]);
+}
+
+void mapFeatures(Feature feature, const float* in, float* out, Index d) {
+  switch (feature) {
+    case Feature::Elu1:
+      tile_math::exponential(in, out, d);
+      for (Index c = 0; c < d; ++c)
+        if (in[c] > 0.0F) out[c] = in[c] + 1.0F;
+      return;
+    case Feature::Exp: tile_math::exponential(in, out, d); return;
+    case Feature::Relu:
+      for (Index c = 0; c < d; ++c) out[c] = std::max(in[c], 0.0F);
+      return;
+    case Feature::Relu2:
+      for (Index c = 0; c < d; ++c) out[c] = std::max(in[c], 0.0F) * std::max(in[c], 0.0F);
+      return;
+    case Feature::Poly2:
+      for (Index a = 0; a < d; ++a)
+        for (Index c = 0; c < d; ++c) out[a * d + c] = in[a] * in[c];
+      return;
+  }
+}
+
+}  // namespace
+
+Status mergeOnCpu(const MergeStep& step, BufferTable& buffers, const JobContext& job) {
+  Tensor& out = buffers.create(step.out);
+  Tensor& lse = buffers.create(step.lse);
+  const Index cols = buffers.cols(step.out);
+  return forRows(buffers, buffers.rows(step.out), job, [&](Index h, Index begin, Index end) {
+    std::vector<const float*> outs;
+    std::vector<const float*> lses;
+    for (std::size_t p = 0; p < step.outs.size(); ++p) {
+      outs.push_back(buffers.head(step.outs[p], h));
+      lses.push_back(buffers.head(step.lses[p], h));
+    }
+    std::vector<double> weights(outs.size());
+    float* target = out.mutableSlice<float>(h).data();
+    float* targetLse = lse.mutableSlice<float>(h).data();
+    for (Index i = begin; i < end; ++i) {
+      targetLse[i] = mergeWeights(lses, i, weights);
+      for (Index c = 0; c < cols; ++c) {
+        double sum = 0.0;
+        for (std::size_t p = 0; p < outs.size(); ++p) sum += weights[p] * outs[p][i * cols + c];
+        target[i * cols + c] = static_cast<float>(sum);
+      }
+    }
+  });
+}
+
+Status projectOnCpu(const ProjectStep& step, BufferTable& buffers, const JobContext& job) {
+  constexpr Index kSlotsPerTask = 16;
+  Tensor& out = buffers.create(step.out);
+  const Index cols = buffers.cols(step.in);
+  const Index slots = buffers.rows(step.out);
+  const Index n = buffers.rows(step.in);
+  const Index blocks = (slots + kSlotsPerTask - 1) / kSlotsPerTask;
+  tbb::parallel_for(Index{0}, blocks * buffers.plan().shape.heads, [&](Index t) {
+    if (job.isCancelled()) return;
+    const Index h = t / blocks;
+    const Index begin = t % blocks * kSlotsPerTask;
+    const Index count = std::min(kSlotsPerTask, slots - begin);
+    const float* in = buffers.head(step.in, h);
+    float* target = out.mutableSlice<float>(h).data() + begin * cols;
+    if (const auto* weight = std::get_if<Tensor>(&step.weight)) {
+      const auto rows = weight->slice<float>(weight->dim(0) == 1 ? 0 : h);
+      projectDense(rows.data() + begin * weight->dim(2), weight->dim(2), in, n, target, count, cols);
+    } else {
+      for (Index a = 0; a < count; ++a)
+        reduceSegment(std::get<SegmentReduce>(step.weight), begin + a, in, target + a * cols, cols);
+    }
+  });
+  if (job.isCancelled()) return cancelled();
+  return {};
+}
+
+Status normaliseRowsOnCpu(const NormaliseRowsStep& step, BufferTable& buffers, const JobContext& job) {
+  Tensor& out = buffers.create(step.out);
+  const Index d = buffers.cols(step.in);
+  return forRows(buffers, buffers.rows(step.in), job, [&](Index h, Index begin, Index end) {
+    const float* in = buffers.head(step.in, h);
+    float* target = out.mutableSlice<float>(h).data();
+    for (Index i = begin; i < end; ++i) {
+      double squares = 0.0;
+      for (Index c = 0; c < d; ++c) squares += static_cast<double>(in[i * d + c]) * in[i * d + c];
+      const double factor = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
+      for (Index c = 0; c < d; ++c) target[i * d + c] = static_cast<float>(in[i * d + c] * factor);
+    }
+  });
+}
+
+Status featureMapOnCpu(const FeatureMapStep& step, BufferTable& buffers, const JobContext& job) {
+  Tensor& out = buffers.create(step.out);
+  const Index d = buffers.cols(step.in);
+  const Index r = buffers.cols(step.out);
+  return forRows(buffers, buffers.rows(step.out), job, [&](Index h, Index begin, Index end) {
+    const float* in = buffers.head(step.in, h);
+    float* target = out.mutableSlice<float>(h).data();
+    if (buffers.options().zeroLogits) {
+      std::fill(target + begin * r, target + end * r, 1.0F);
+      return;
+    }
+    for (Index i = begin; i < end; ++i) mapFeatures(step.feature, in + i * d, target + i * r, d);
+  });
+}
+
+}  // namespace attnscope
