@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/main_window.h"
+
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QDragEnterEvent>
+#include <QFileInfo>
+#include <QMimeData>
+#include <QScrollArea>
+#include <QSettings>
+#include <QSplitter>
+#include <QTabWidget>
+#include <QToolButton>
+#include <QUrl>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "ui/jobs/compute_service.h"
+#include "ui/jobs/scaling_runner.h"
+#include "ui/models/cost_model.h"
+#include "ui/panels/activity_bar.h"
+#include "ui/panels/cost_table.h"
+#include "ui/panels/gallery.h"
+#include "ui/panels/input_panel.h"
+#include "ui/panels/inspector.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/parameter_form.h"
+#include "ui/panels/scaling_panel.h"
+#include "ui/panels/tool_strip.h"
+#include "ui/panels/wall.h"
+#include "ui/state/document.h"
+#include "ui/state/text.h"
+#include "ui/state/view_link.h"
+
+namespace attnscope {
+
+namespace {
+
+QDockWidget* makeDock(QMainWindow* window, const QString& name, const QString& title, QWidget* content) {
+  auto* dock = new QDockWidget(title, window);
+  dock->setObjectName(name);
+  dock->setWidget(content);
+  dock->setFeatures(QDockWidget::DockWidgetClosable);
+  dock->setTitleBarWidget(new QWidget(dock));  // the content has its own headings; View shows and hides
+  return dock;
+}
+
+std::vector<MechanismSpec> defaultColumns() {
+  std::vector<MechanismSpec> columns;
+  for (const char* id : {"full", "longformer", "reformer", "linformer"}) {
+    MechanismSpec spec;
+    spec.id = id;
+    columns.push_back(spec);
+  }
+  return columns;
+}
+
+}  // namespace
+
+MainWindow::MainWindow(const QStringList& files)
+    : m_document(new Document(this)),
+      m_service(new ComputeService(m_document, this)),
+      m_runner(new ScalingRunner(this)),
+      m_link(new ViewLink(this)) {
+  setWindowTitle(tr("Attnscope"));
+  setAcceptDrops(true);
+  setDockOptions(QMainWindow::AnimatedDocks);
+  m_document->setColumns(defaultColumns(), tr("start"));
+  if (!files.isEmpty()) m_document->setSource(files.first());
+  m_document->undoStack()->clear();
+  restoreSettings();
+  buildCentre();
+  buildDocks();
+  buildMenus();
+  connectParts();
+  resetLayout();
+  const QSettings settings;
+  if (settings.value(QStringLiteral("window/version")).toInt() == 1) {
+    restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
+    restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), 1);
+  }
+  applyPlotTheme();
+  m_service->begin();
+  m_gallery->begin();
+}
+
+MainWindow::~MainWindow() {
+  // Children ask each other while they go: the workers are stopped first.
+  m_service->shutDown();
+  m_runner->cancel();
+}
+
+void MainWindow::buildCentre() {
+  m_tools = new ToolStrip(m_document, m_service, this);
+  addToolBar(Qt::TopToolBarArea, m_tools);
+  m_messages = new MessageBar(this);
+  m_wall = new Wall(m_document, m_service, m_link, this);
+  auto* scroll = new QScrollArea(this);
+  scroll->setWidget(m_wall);
+  scroll->setWidgetResizable(true);
+  scroll->setFocusPolicy(Qt::NoFocus);
+  auto* centre = new QWidget(this);
+  auto* layout = new QVBoxLayout(centre);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(m_messages);
+  layout->addWidget(scroll, 1);
+  setCentralWidget(centre);
+  m_activity = new ActivityBar(m_service, m_runner, this);
+  setStatusBar(m_activity);
+}
+
+void MainWindow::buildDocks() {
+  setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+  setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+  m_gallery = new Gallery(m_document, this);
+  m_inputPanel = new InputPanel(m_service, this);
+  m_inputPanel->setRecent(m_recent);
+  m_leftTabs = new QTabWidget(this);
+  m_leftTabs->setDocumentMode(true);
+  m_leftTabs->addTab(m_gallery, tr("Mechanisms"));
+  m_leftTabs->addTab(m_inputPanel, tr("Input"));
+  m_leftDock = makeDock(this, QStringLiteral("leftDock"), tr("Mechanisms and input"), m_leftTabs);
+  addDockWidget(Qt::LeftDockWidgetArea, m_leftDock);
+
+  m_parameters = new ParameterForm(m_document, m_service, this);
+  m_parameterDock = makeDock(this, QStringLiteral("parameterDock"), tr("Parameters"), m_parameters);
+  addDockWidget(Qt::LeftDockWidgetArea, m_parameterDock);
+  splitDockWidget(m_leftDock, m_parameterDock, Qt::Vertical);
+
+  m_inspector = new Inspector(m_document, m_service, m_link, this);
+  m_rightDock = makeDock(this, QStringLiteral("rightDock"), tr("Inspector"), m_inspector);
+  addDockWidget(Qt::RightDockWidgetArea, m_rightDock);
+
+  m_scaling = new ScalingPanel(m_document, m_runner, this);
+  m_costs = new CostModel(m_document, m_service, this);
+  auto* splitter = new QSplitter(Qt::Horizontal, this);
+  splitter->setHandleWidth(1);
+  splitter->setChildrenCollapsible(false);
+  splitter->addWidget(m_scaling);
+  splitter->addWidget(new CostTable(m_costs, this));
+  splitter->setStretchFactor(0, 1);
+  splitter->setStretchFactor(1, 1);
+  m_bottomDock = makeDock(this, QStringLiteral("bottomDock"), tr("Scaling and cost"), splitter);
+  addDockWidget(Qt::BottomDockWidgetArea, m_bottomDock);
+}
+
+void MainWindow::connectParts() {
+  connect(m_service, &ComputeService::inputReady, this, &MainWindow::inputOpened);
+  connect(m_service, &ComputeService::inputFailed, this, [this](const QString& sentence) {
+    m_messages->showError(m_service->input() ? tr("%1 What was open before is still open.").arg(sentence) : sentence);
+    // The document may name a source that could not be read (an undone step, the command line): with nothing on
+    // screen the sample is better than an empty wall.
+    if (!m_service->input() && m_document->state().source != QLatin1String("sample"))
+      m_service->open(QStringLiteral("sample"));
+  });
+  connect(m_service, &ComputeService::cancelledByUser, this, [this] {
+    m_messages->showNote(tr("Cancelled. The pictures show what was computed before."), tr("Compute again"),
+                         [this] { m_service->recompute(); });
+  });
+  connect(m_service, &ComputeService::activityChanged, this, &MainWindow::checkSettled);
+  connect(m_service, &ComputeService::insidesUpdated, this, &MainWindow::checkSettled);
+  connect(m_wall, &Wall::settled, this, &MainWindow::checkSettled);
+  connect(m_inspector, &Inspector::updated, this, &MainWindow::checkSettled);
+  connect(m_wall, &Wall::panelMenuAsked, this, &MainWindow::showPanelMenu);
+  connect(m_wall, &Wall::headerMenuAsked, this, &MainWindow::showHeaderMenu);
+  connect(m_inputPanel, &InputPanel::sourceChosen, this, &MainWindow::openSource);
+  connect(m_inputPanel, &InputPanel::fileDialogAsked, this, &MainWindow::openDialog);
+  connect(m_scaling, &ScalingPanel::failed, m_messages, &MessageBar::showError);
+  connect(m_scaling, &ScalingPanel::exportAsked, this, &MainWindow::exportScaling);
+}
+
+void MainWindow::openSource(const QString& source) {
+  m_messages->dismiss();
+  m_service->open(source);
+}
+
+void MainWindow::inputOpened() {
+  const LoadedInput& loaded = *m_service->input();
+  setWindowTitle(tr("%1 – Attnscope").arg(toQ(loaded.input.title)));
+  const Shape shape = loaded.shape();
+  if (m_link->selectedQuery() < 0 || m_link->selectedQuery() >= shape.nQ || m_link->selectedKey() >= shape.nK)
+    m_link->setSelected(shape.nQ / 2, std::max<Index>(0, shape.nK / 2 - 3));
+  const QFileInfo file(loaded.source);
+  if (!file.exists() || !file.isFile()) return;
+  m_recent.removeAll(file.absoluteFilePath());
+  m_recent.prepend(file.absoluteFilePath());
+  while (m_recent.size() > 8) m_recent.removeLast();
+  rebuildRecent();
+}
+
+bool MainWindow::isSettled() const {
+  return m_service->isIdle() && m_inspector->isIdle() && m_wall->isSettled();
+}
+
+void MainWindow::checkSettled() {
+  const bool now = isSettled();
+  if (now != std::exchange(m_wasSettled, now) && now) Q_EMIT settled();
+}
+
+void MainWindow::applyPlotTheme() {
+  PlotTheme theme = PlotTheme::forPalette(palette());
+  m_scaling->setTheme(theme);
+  theme.background = Chrome::of(palette()).wall;
+  m_wall->setTheme(theme);
+}
+
+void MainWindow::setTheme(ThemeChoice choice) {
+  m_theme = choice;
+  applyTheme(choice);
+  applyPlotTheme();
+}
+
+void MainWindow::changeEvent(QEvent* event) {
+  QMainWindow::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange && m_wall) applyPlotTheme();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  saveSettings();
+  m_runner->cancel();
+  m_service->shutDown();
+  QMainWindow::closeEvent(event);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  const QMimeData* mime = event->mimeData();
+  if ((mime->hasUrls() && mime->urls().first().isLocalFile()) || mime->hasText()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  const QMimeData* mime = event->mimeData();
+  if (mime->hasUrls() && mime->urls().first().isLocalFile()) {
+    openSource(mime->urls().first().toLocalFile());
+  } else if (mime->hasText()) {
+    openSource(QStringLiteral("text:unit=word:%1").arg(mime->text().trimmed()));
+  }
+  event->acceptProposedAction();
+}
+
+void MainWindow::resetLayout() {
+  for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock}) dock->show();
+  resizeDocks({m_leftDock, m_rightDock}, {264, 300}, Qt::Horizontal);
+  resizeDocks({m_leftDock, m_parameterDock}, {430, 330}, Qt::Vertical);
+  resizeDocks({m_bottomDock}, {196}, Qt::Vertical);
+}
+
+void MainWindow::saveSettings() const {
+  QSettings settings;
+  settings.setValue(QStringLiteral("window/version"), 1);
+  settings.setValue(QStringLiteral("window/geometry"), saveGeometry());
+  settings.setValue(QStringLiteral("window/state"), saveState(1));
+  settings.setValue(QStringLiteral("window/theme"), static_cast<int>(m_theme));
+  settings.setValue(QStringLiteral("input/recent"), m_recent);
+}
+
+void MainWindow::restoreSettings() {
+  const QSettings settings;
+  m_recent = settings.value(QStringLiteral("input/recent")).toStringList();
+  m_theme = static_cast<ThemeChoice>(std::clamp(settings.value(QStringLiteral("window/theme")).toInt(), 0, 2));
+  applyTheme(m_theme);
+  resize(1440, 900);
+}
+
+}  // namespace attnscope

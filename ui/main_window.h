@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QMainWindow>
+#include <functional>
+
+#include "ui/export/figure.h"
+#include "ui/plots/panel.h"
+#include "ui/theme.h"
+
+class QAction;
+class QDockWidget;
+class QMenu;
+class QTabWidget;
+
+namespace attnscope {
+
+class ActivityBar;
+class ComputeService;
+class CostModel;
+class Document;
+class Gallery;
+class InputPanel;
+class Inspector;
+class MessageBar;
+class ParameterForm;
+class ScalingPanel;
+class ScalingRunner;
+class ToolStrip;
+class ViewLink;
+class Wall;
+
+// The window: puts the parts together and owns the commands of the menus. Everything that is shown comes from the
+// document and the compute service; the window itself decides nothing.
+class MainWindow final : public QMainWindow {
+  Q_OBJECT
+
+ public:
+  // Opens the first of `files`, or the sample.
+  explicit MainWindow(const QStringList& files = {});
+  ~MainWindow() override;
+
+  // Nothing runs and every visible panel is drawn.
+  [[nodiscard]] bool isSettled() const;
+
+  [[nodiscard]] Document* document() const { return m_document; }
+  [[nodiscard]] ComputeService* service() const { return m_service; }
+  [[nodiscard]] ViewLink* link() const { return m_link; }
+  [[nodiscard]] Wall* wall() const { return m_wall; }
+  [[nodiscard]] Gallery* gallery() const { return m_gallery; }
+  [[nodiscard]] Inspector* inspector() const { return m_inspector; }
+  [[nodiscard]] ParameterForm* parameters() const { return m_parameters; }
+  [[nodiscard]] MessageBar* messages() const { return m_messages; }
+  [[nodiscard]] ScalingPanel* scaling() const { return m_scaling; }
+  [[nodiscard]] ScalingRunner* runner() const { return m_runner; }
+
+  void openSource(const QString& source);
+  void setTheme(ThemeChoice choice);
+  // The commands, by the name that they have in QAction::objectName(); null if there is none.
+  [[nodiscard]] QAction* command(const QString& name) const;
+
+ Q_SIGNALS:
+  void settled();
+
+ protected:
+  void closeEvent(QCloseEvent* event) override;
+  void changeEvent(QEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+ private:
+  void buildCentre();
+  void buildDocks();
+  void buildMenus();
+  void buildFileMenu();
+  void buildViewMenu();
+  void buildMechanismMenu();
+  void connectParts();
+  QAction* addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
+                      std::function<void()> run);
+
+  void inputOpened();
+  void checkSettled();
+  void rebuildRecent();
+  void openDialog();
+  void copyCommandLine();
+  void exportWall();
+  void exportPanel(int column, PanelKind kind);
+  void exportScaling();
+  void runExport(FigureSpec spec, const QString& what);
+  void showPanelMenu(int column, PanelKind kind, QPoint position);
+  void showHeaderMenu(int column, QPoint position);
+  [[nodiscard]] FigureSpec figureOf(const std::vector<int>& columns) const;
+  void resetLayout();
+  void saveSettings() const;
+  void restoreSettings();
+  void applyPlotTheme();
+
+  Document* m_document;
+  ComputeService* m_service;
+  ScalingRunner* m_runner;
+  ViewLink* m_link;
+  ToolStrip* m_tools = nullptr;
+  MessageBar* m_messages = nullptr;
+  Wall* m_wall = nullptr;
+  Gallery* m_gallery = nullptr;
+  InputPanel* m_inputPanel = nullptr;
+  ParameterForm* m_parameters = nullptr;
+  Inspector* m_inspector = nullptr;
+  ScalingPanel* m_scaling = nullptr;
+  CostModel* m_costs = nullptr;
+  ActivityBar* m_activity = nullptr;
+  QTabWidget* m_leftTabs = nullptr;
+  QDockWidget* m_leftDock = nullptr;
+  QDockWidget* m_parameterDock = nullptr;
+  QDockWidget* m_rightDock = nullptr;
+  QDockWidget* m_bottomDock = nullptr;
+  QMenu* m_recentMenu = nullptr;
+  QMenu* m_mechanismMenu = nullptr;
+  QStringList m_recent;
+  ThemeChoice m_theme = ThemeChoice::System;
+  bool m_wasSettled = false;
+};
+
+}  // namespace attnscope

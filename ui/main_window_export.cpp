@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Figures from the window: what is on the wall, as a description for writeFigure().
+#include <QApplication>
+#include <QFileInfo>
+
+#include "core/mechanisms/registry.h"
+#include "ui/jobs/compute_service.h"
+#include "ui/jobs/scaling_runner.h"
+#include "ui/main_window.h"
+#include "ui/panels/export_dialog.h"
+#include "ui/panels/message_bar.h"
+#include "ui/state/command_text.h"
+#include "ui/state/document.h"
+#include "ui/state/text.h"
+#include "ui/state/view_link.h"
+
+namespace attnscope {
+
+namespace {
+
+QString columnTitle(const MechanismSpec& spec) {
+  const auto found = findMechanism(spec.id);
+  QString title = found ? toQ((*found)->card().name) : toQ(spec.id);
+  QStringList parts;
+  for (const auto& [id, text] : spec.params) parts << QStringLiteral("%1 = %2").arg(toQ(id), toQ(text));
+  return parts.isEmpty() ? title : QStringLiteral("%1 (%2)").arg(title, parts.join(QStringLiteral(", ")));
+}
+
+}  // namespace
+
+FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
+  const DocumentState& state = m_document->state();
+  FigureSpec spec;
+  spec.rows.clear();
+  if (state.rows.pattern) spec.rows.push_back(PanelKind::Pattern);
+  if (state.rows.map) spec.rows.push_back(PanelKind::Map);
+  if (state.rows.insides) spec.rows.push_back(PanelKind::Insides);
+  for (const int i : columns) {
+    const ColumnResult& result = m_service->column(i);
+    if (!result.exploration) continue;
+    FigureColumn column;
+    column.title = columnTitle(state.columns[static_cast<std::size_t>(i)]);
+    column.exploration = result.exploration;
+    if (result.insides) column.insides = *result.insides;
+    spec.columns.push_back(std::move(column));
+  }
+  spec.head = m_service->head();
+  if (m_link->viewport() != m_link->bounds()) spec.viewport = m_link->viewport();
+  spec.style = state.style;
+  QString device;
+  if (!spec.columns.empty()) device = toQ(spec.columns.front().exploration->device);
+  spec.provenance = QStringLiteral("Attnscope %1; %2; %3")
+                        .arg(QApplication::applicationVersion(), device, commandLineOf(state, m_service->head()));
+  return spec;
+}
+
+void MainWindow::exportWall() {
+  std::vector<int> all;
+  for (int i = 0; i < m_document->columnCount(); ++i) all.push_back(i);
+  runExport(figureOf(all), tr("The whole wall"));
+}
+
+void MainWindow::exportPanel(int column, PanelKind kind) {
+  FigureSpec spec = figureOf({column});
+  spec.rows = {kind};
+  runExport(spec, tr("One picture of column %1").arg(columnLetter(column)));
+}
+
+void MainWindow::exportScaling() {
+  if (m_runner->points().empty()) {
+    m_messages->showNote(tr("There are no curves yet."), tr("Measure now"),
+                         [this] { command(QStringLiteral("measureScaling"))->trigger(); });
+    return;
+  }
+  FigureSpec spec = figureOf({});
+  spec.rows.clear();
+  spec.sweep = m_runner->points();
+  for (const MechanismSpec& measured : m_runner->request().specs) {
+    FigureColumn column;
+    column.title = columnTitle(measured);
+    spec.columns.push_back(column);
+  }
+  runExport(spec, tr("Scaling curves"));
+}
+
+void MainWindow::runExport(FigureSpec spec, const QString& what) {
+  if (spec.columns.empty()) {
+    m_messages->showNote(tr("Nothing is computed yet that could be exported."));
+    return;
+  }
+  ExportDialog dialog(std::move(spec), what, this);
+  if (dialog.exec() != QDialog::Accepted) return;
+  // Figures are laid out by widgets' code and so on this thread; the cursor says that it takes a moment.
+  QApplication::setOverrideCursor(Qt::WaitCursor);
+  const Status written = writeFigure(dialog.spec(), dialog.path());
+  QApplication::restoreOverrideCursor();
+  if (written)
+    m_messages->showNote(tr("Saved %1.").arg(QFileInfo(dialog.path()).absoluteFilePath()));
+  else
+    m_messages->showError(toQ(written.error().message));
+}
+
+}  // namespace attnscope

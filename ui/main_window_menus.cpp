@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The commands: what stands in the menus, and what each of them does.
+#include <QAction>
+#include <QActionGroup>
+#include <QClipboard>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QGuiApplication>
+#include <QMenu>
+#include <QMenuBar>
+#include <QToolButton>
+
+#include "core/mechanisms/registry.h"
+#include "ui/icons.h"
+#include "ui/jobs/compute_service.h"
+#include "ui/jobs/scaling_runner.h"
+#include "ui/main_window.h"
+#include "ui/models/cost_model.h"
+#include "ui/panels/about.h"
+#include "ui/panels/command_palette.h"
+#include "ui/panels/gallery.h"
+#include "ui/panels/input_panel.h"
+#include "ui/panels/inspector.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/scaling_panel.h"
+#include "ui/panels/tool_strip.h"
+#include "ui/state/command_text.h"
+#include "ui/state/document.h"
+#include "ui/state/text.h"
+#include "ui/state/view_link.h"
+
+namespace attnscope {
+
+QAction* MainWindow::addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
+                                std::function<void()> run) {
+  QAction* action = menu->addAction(text, this, std::move(run));
+  action->setObjectName(name);
+  action->setShortcut(keys);
+  return action;
+}
+
+QAction* MainWindow::command(const QString& name) const { return findChild<QAction*>(name); }
+
+void MainWindow::buildMenus() {
+  buildFileMenu();
+  QMenu* edit = menuBar()->addMenu(tr("&Edit"));
+  QAction* undo = m_document->undoStack()->createUndoAction(this, tr("Undo"));
+  undo->setShortcut(QKeySequence::Undo);
+  undo->setObjectName(QStringLiteral("undo"));
+  QAction* redo = m_document->undoStack()->createRedoAction(this, tr("Redo"));
+  redo->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
+  redo->setObjectName(QStringLiteral("redo"));
+  edit->addAction(undo);
+  edit->addAction(redo);
+  edit->addSeparator();
+  addCommand(edit, QStringLiteral("copyReading"), tr("Copy what the inspector says"), Qt::CTRL | Qt::SHIFT | Qt::Key_C,
+             [this] { QGuiApplication::clipboard()->setText(m_inspector->text()); });
+  addCommand(edit, QStringLiteral("copyCosts"), tr("Copy the cost table"), {},
+             [this] { QGuiApplication::clipboard()->setText(m_costs->text()); });
+
+  buildViewMenu();
+  buildMechanismMenu();
+
+  QMenu* measure = menuBar()->addMenu(tr("M&easure"));
+  addCommand(measure, QStringLiteral("recompute"), tr("Compute again"), Qt::Key_F5, [this] { m_service->recompute(); });
+  addCommand(measure, QStringLiteral("measureScaling"), tr("Time against length"), Qt::Key_F6, [this] {
+    m_bottomDock->show();
+    m_scaling->measure();
+  });
+  addCommand(measure, QStringLiteral("cancel"), tr("Cancel what is running"), Qt::CTRL | Qt::Key_Period, [this] {
+    m_runner->cancel();
+    m_service->cancelAll();
+  });
+
+  QMenu* help = menuBar()->addMenu(tr("&Help"));
+  addCommand(help, QStringLiteral("palette"), tr("Find a command…"), Qt::CTRL | Qt::SHIFT | Qt::Key_P, [this] {
+    CommandPalette palette(menuBar(), this);
+    palette.exec();
+  });
+  addCommand(help, QStringLiteral("shortcuts"), tr("Keyboard shortcuts"), Qt::Key_F1,
+             [this] { showShortcuts(menuBar(), this); });
+  addCommand(help, QStringLiteral("about"), tr("About Attnscope"), {}, [this] { showAbout(this); });
+
+  auto* exportButton = new QToolButton(this);
+  exportButton->setDefaultAction(command(QStringLiteral("exportWall")));
+  exportButton->setProperty("framed", true);
+  exportButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  exportButton->setIconSize({14, 14});
+  m_tools->addTrailing(exportButton);
+  auto* paletteButton = new QToolButton(this);
+  paletteButton->setProperty("framed", true);
+  paletteButton->setText(tr("Commands  Ctrl+Shift+P"));
+  connect(paletteButton, &QToolButton::clicked, command(QStringLiteral("palette")), &QAction::trigger);
+  m_tools->addTrailing(paletteButton);
+}
+
+void MainWindow::buildFileMenu() {
+  QMenu* file = menuBar()->addMenu(tr("&File"));
+  addCommand(file, QStringLiteral("open"), tr("Open…"), QKeySequence::Open, [this] { openDialog(); });
+  addCommand(file, QStringLiteral("openSample"), tr("Open the sample"), {},
+             [this] { openSource(QStringLiteral("sample")); });
+  m_recentMenu = file->addMenu(tr("Recent"));
+  rebuildRecent();
+  file->addSeparator();
+  QAction* wallAction = addCommand(file, QStringLiteral("exportWall"), tr("Export wall…"), Qt::CTRL | Qt::Key_E,
+                                   [this] { exportWall(); });
+  wallAction->setIcon(glyphIcon(Glyph::Export));
+  addCommand(file, QStringLiteral("exportColumn"), tr("Export the selected column…"), {}, [this] {
+    FigureSpec spec = figureOf({m_document->selectedColumn()});
+    runExport(spec, tr("Column %1").arg(columnLetter(m_document->selectedColumn())));
+  });
+  addCommand(file, QStringLiteral("exportScaling"), tr("Export the scaling curves…"), {}, [this] { exportScaling(); });
+  file->addSeparator();
+  addCommand(file, QStringLiteral("copyCommand"), tr("Copy as command line"), Qt::CTRL | Qt::SHIFT | Qt::Key_L,
+             [this] { copyCommandLine(); });
+  file->addSeparator();
+  addCommand(file, QStringLiteral("quit"), tr("Quit"), QKeySequence::Quit, [this] { close(); });
+
+  // The button of the input opens the same commands.
+  auto* menu = new QMenu(this);
+  menu->addAction(command(QStringLiteral("open")));
+  menu->addAction(command(QStringLiteral("openSample")));
+  menu->addMenu(m_recentMenu);
+  menu->addSeparator();
+  menu->addAction(tr("Recipes and text…"), this, [this] {
+    m_leftDock->show();
+    m_leftTabs->setCurrentWidget(m_inputPanel);
+  });
+  m_tools->sourceButton()->setMenu(menu);
+}
+
+void MainWindow::buildViewMenu() {
+  QMenu* view = menuBar()->addMenu(tr("&View"));
+  const std::array<std::pair<PanelKind, QString>, 3> rows{
+      {{PanelKind::Pattern, tr("Pattern")}, {PanelKind::Map, tr("Map")}, {PanelKind::Insides, tr("Insides")}}};
+  int number = 1;
+  for (const auto& [kind, text] : rows) {
+    QAction* action = view->addAction(text);
+    action->setObjectName(QStringLiteral("row%1").arg(number));
+    action->setCheckable(true);
+    action->setShortcut(QKeySequence(Qt::CTRL | static_cast<Qt::Key>(Qt::Key_0 + number++)));
+    connect(action, &QAction::triggered, this, [this, kind = kind](bool on) { m_document->setRowVisible(kind, on); });
+    const auto show = [this, action, kind = kind] {
+      const RowChoice& shown = m_document->state().rows;
+      action->setChecked(kind == PanelKind::Pattern ? shown.pattern : kind == PanelKind::Map ? shown.map : shown.insides);
+    };
+    connect(m_document, &Document::rowsChanged, action, show);
+    show();
+  }
+  view->addSeparator();
+  addCommand(view, QStringLiteral("zoomReset"), tr("Show everything"), Qt::CTRL | Qt::Key_0,
+             [this] { m_link->resetViewport(); });
+  addCommand(view, QStringLiteral("findMechanism"), tr("Find a mechanism"), QKeySequence::Find, [this] {
+    m_leftDock->show();
+    m_leftTabs->setCurrentWidget(m_gallery);
+    m_gallery->focusSearch();
+  });
+  QMenu* theme = view->addMenu(tr("Theme"));
+  auto* group = new QActionGroup(this);
+  const std::array<QString, 3> names{tr("System"), tr("Light"), tr("Dark")};
+  for (int i = 0; i < 3; ++i) {
+    QAction* action = theme->addAction(names[static_cast<std::size_t>(i)]);
+    action->setObjectName(QStringLiteral("theme%1").arg(i));
+    action->setCheckable(true);
+    action->setChecked(i == static_cast<int>(m_theme));
+    group->addAction(action);
+    connect(action, &QAction::triggered, this, [this, i] { setTheme(static_cast<ThemeChoice>(i)); });
+  }
+  view->addSeparator();
+  for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock}) view->addAction(dock->toggleViewAction());
+  addCommand(view, QStringLiteral("resetLayout"), tr("Reset the layout"), {}, [this] { resetLayout(); });
+}
+
+void MainWindow::buildMechanismMenu() {
+  m_mechanismMenu = menuBar()->addMenu(tr("&Mechanism"));
+  QMenu* add = m_mechanismMenu->addMenu(tr("Add"));
+  QMenu* replace = m_mechanismMenu->addMenu(tr("Replace the selected column by"));
+  for (const Mechanism* mechanism : allMechanisms()) {
+    MechanismSpec spec;
+    spec.id = mechanism->card().id;
+    const QString name = toQ(mechanism->card().name);
+    add->addAction(name, this, [this, spec] { m_document->addColumn(spec); });
+    replace->addAction(name, this, [this, spec] { m_document->replaceColumn(m_document->selectedColumn(), spec); });
+  }
+  m_mechanismMenu->addSeparator();
+  addCommand(m_mechanismMenu, QStringLiteral("removeColumn"), tr("Remove the selected column"), Qt::CTRL | Qt::Key_W,
+             [this] { m_document->removeColumn(m_document->selectedColumn()); });
+  addCommand(m_mechanismMenu, QStringLiteral("moveLeft"), tr("Move the column left"), Qt::CTRL | Qt::SHIFT | Qt::Key_Left,
+             [this] { m_document->moveColumn(m_document->selectedColumn(), m_document->selectedColumn() - 1); });
+  addCommand(m_mechanismMenu, QStringLiteral("moveRight"), tr("Move the column right"),
+             Qt::CTRL | Qt::SHIFT | Qt::Key_Right,
+             [this] { m_document->moveColumn(m_document->selectedColumn(), m_document->selectedColumn() + 1); });
+  addCommand(m_mechanismMenu, QStringLiteral("nextColumn"), tr("Select the next column"), Qt::CTRL | Qt::Key_Right,
+             [this] { m_document->selectColumn((m_document->selectedColumn() + 1) % m_document->columnCount()); });
+  addCommand(m_mechanismMenu, QStringLiteral("resetParams"), tr("Reset its parameters"), {},
+             [this] { m_document->resetParams(m_document->selectedColumn()); });
+}
+
+void MainWindow::rebuildRecent() {
+  m_recentMenu->clear();
+  m_recentMenu->setEnabled(!m_recent.isEmpty());
+  for (const QString& file : m_recent)
+    m_recentMenu->addAction(QFileInfo(file).fileName(), this, [this, file] { openSource(file); })->setToolTip(file);
+  m_inputPanel->setRecent(m_recent);
+}
+
+void MainWindow::openDialog() {
+  const QString folder = m_recent.isEmpty() ? QString() : QFileInfo(m_recent.first()).absolutePath();
+  const QString file = QFileDialog::getOpenFileName(
+      this, tr("Open an input"), folder,
+      tr("Inputs (*.safetensors *.npz *.npy *.png *.jpg *.jpeg *.txt *.md);;All files (*)"));
+  if (!file.isEmpty()) openSource(file);
+}
+
+void MainWindow::copyCommandLine() {
+  const QString line = commandLineOf(m_document->state(), m_service->head());
+  QGuiApplication::clipboard()->setText(line);
+  m_messages->showNote(tr("Copied: %1").arg(line));
+}
+
+void MainWindow::showPanelMenu(int column, PanelKind kind, QPoint position) {
+  m_document->selectColumn(column);
+  QMenu menu(this);
+  menu.addAction(tr("Export this picture as PNG, SVG or PDF…"), this, [this, column, kind] { exportPanel(column, kind); });
+  menu.addAction(command(QStringLiteral("exportWall")));
+  menu.addSeparator();
+  menu.addAction(command(QStringLiteral("zoomReset")));
+  menu.addAction(command(QStringLiteral("copyReading")));
+  menu.addAction(command(QStringLiteral("copyCommand")));
+  menu.exec(position);
+}
+
+void MainWindow::showHeaderMenu(int column, QPoint position) {
+  m_document->selectColumn(column);
+  QMenu menu(this);
+  for (const char* name : {"moveLeft", "moveRight", "resetParams", "removeColumn"})
+    menu.addAction(command(QString::fromLatin1(name)));
+  menu.addSeparator();
+  menu.addAction(command(QStringLiteral("exportColumn")));
+  menu.exec(position);
+}
+
+}  // namespace attnscope

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/activity_bar.h"
+
+#include <QLabel>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QTimer>
+
+#include "core/base/units.h"
+#include "ui/jobs/compute_service.h"
+#include "ui/jobs/scaling_runner.h"
+#include "ui/panels/heading.h"
+#include "ui/state/text.h"
+#include "ui/theme.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr double kShowAfterSeconds = 0.25;  // what is done before that needs no bar
+
+}  // namespace
+
+ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget* parent)
+    : QStatusBar(parent),
+      m_service(service),
+      m_runner(runner),
+      m_timer(new QTimer(this)),
+      m_device(new QLabel(this)),
+      m_gpu(makeNote({}, this)),
+      m_what(makeNote({}, this)),
+      m_progress(new QProgressBar(this)),
+      m_left(makeNote({}, this)),
+      m_cancel(new QPushButton(tr("Cancel"), this)) {
+  setSizeGripEnabled(false);
+  m_device->setFont(smallFont());
+  m_device->setContentsMargins(10, 0, 8, 0);
+  m_device->setObjectName(QStringLiteral("device"));
+  for (QLabel* label : {m_gpu, m_what, m_left}) label->setWordWrap(false);
+  m_progress->setRange(0, 1000);
+  m_progress->setTextVisible(false);
+  m_progress->setFixedWidth(140);
+  m_progress->setAccessibleName(tr("Progress"));
+  m_left->setMinimumWidth(70);
+  m_cancel->setFont(smallFont());
+  m_cancel->setToolTip(tr("Stop what is running (Esc). What was shown before stays."));
+  addWidget(m_device);
+  addWidget(m_gpu);
+  addPermanentWidget(m_what);
+  addPermanentWidget(m_progress);
+  addPermanentWidget(m_left);
+  addPermanentWidget(m_cancel);
+  m_timer->setInterval(100);
+  connect(m_timer, &QTimer::timeout, this, &ActivityBar::refresh);
+  connect(m_service, &ComputeService::activityChanged, this, &ActivityBar::refresh);
+  connect(m_service, &ComputeService::devicesKnown, this, &ActivityBar::refreshDevice);
+  connect(m_service, &ComputeService::columnUpdated, this, &ActivityBar::refreshDevice);
+  connect(m_runner, &ScalingRunner::started, this, &ActivityBar::refresh);
+  connect(m_runner, &ScalingRunner::finished, this, &ActivityBar::refresh);
+  connect(m_cancel, &QPushButton::clicked, this, [this] {
+    m_runner->cancel();
+    m_service->cancelAll();
+  });
+  m_device->setText(tr("Looking for devices…"));
+  refresh();
+}
+
+QString ActivityBar::deviceText() const { return m_device->text(); }
+
+void ActivityBar::refreshDevice() {
+  QString device;
+  for (int i = 0; i < kMaxColumns && device.isEmpty(); ++i)
+    if (m_service->column(i).exploration) device = toQ(m_service->column(i).exploration->device);
+  QStringList missing;
+  for (const DeviceInfo& info : m_service->devices()) {
+    if (info.available && device.isEmpty()) device = toQ(info.name);
+    if (!info.available) missing << toQ(info.reason);
+  }
+  if (device.isEmpty()) return;
+  m_device->setText(QStringLiteral("● %1").arg(device.replace(QStringLiteral(", "), QStringLiteral(" · "))));
+  m_gpu->setText(missing.join(QStringLiteral(" · ")));
+}
+
+void ActivityBar::refresh() {
+  Activity shown;
+  bool any = false;
+  if (m_runner->isRunning()) {
+    shown = {tr("Measuring %1").arg(m_runner->currentWork()), m_runner->fraction(), m_runner->seconds()};
+    any = true;
+  } else if (const auto list = m_service->activities(); !list.empty()) {
+    shown = list.front();
+    any = true;
+  }
+  if (any != m_timer->isActive()) any ? m_timer->start() : m_timer->stop();
+  const bool visible = any && shown.seconds >= kShowAfterSeconds;
+  for (QWidget* part : std::initializer_list<QWidget*>{m_what, m_progress, m_left, m_cancel}) part->setVisible(visible);
+  if (!visible) return;
+  m_what->setText(shown.what);
+  m_progress->setRange(0, shown.fraction > 0.0 ? 1000 : 0);  // no news yet: a busy bar
+  m_progress->setValue(static_cast<int>(shown.fraction * 1000));
+  const double left = shown.fraction > 0.02 ? shown.seconds * (1.0 - shown.fraction) / shown.fraction : 0.0;
+  m_left->setText(left > 0.5 ? tr("%1 left").arg(toQ(durationText(left))) : QString());
+}
+
+}  // namespace attnscope

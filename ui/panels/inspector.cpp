@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/inspector.h"
+
+#include <QLabel>
+#include <QScrollArea>
+#include <QTimer>
+#include <QVBoxLayout>
+
+#include "core/base/units.h"
+#include "core/mechanisms/registry.h"
+#include "ui/jobs/compute_service.h"
+#include "ui/jobs/row_reader.h"
+#include "ui/panels/heading.h"
+#include "ui/panels/input_shade.h"
+#include "ui/panels/pair_table.h"
+#include "ui/panels/row_curve.h"
+#include "ui/state/text.h"
+#include "ui/state/view_link.h"
+#include "ui/theme.h"
+
+namespace attnscope {
+
+namespace {
+
+// The text of a token in quotes, or its place where there are no texts.
+QString tokenWord(const std::vector<std::string>& tokens, Index i, const QString& kind) {
+  if (i < 0 || i >= static_cast<Index>(tokens.size())) return QStringLiteral("%1 %2").arg(kind).arg(i);
+  return QStringLiteral("“%1”").arg(toQ(tokens[static_cast<std::size_t>(i)]));
+}
+
+QString distanceText(Index query, Index key) {
+  if (query == key) return QObject::tr("itself");
+  return query > key ? QObject::tr("%1 back").arg(query - key) : QObject::tr("%1 ahead").arg(key - query);
+}
+
+}  // namespace
+
+Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link, QWidget* parent)
+    : QWidget(parent),
+      m_document(document),
+      m_service(service),
+      m_link(link),
+      m_reader(new RowReader(this)),
+      m_askSoon(new QTimer(this)),
+      m_pair(new QLabel(this)),
+      m_position(makeNote({}, this)),
+      m_hint(makeNote(tr("Move over a picture to read a pair. Click to keep it; arrow keys move it."), this)),
+      m_table(new PairTable(this)),
+      m_rowHeading(makeHeading(tr("Row over all keys"), this)),
+      m_curve(new RowCurve(this)),
+      m_shadeHeading(makeHeading(tr("On the text"), this)),
+      m_shade(new InputShade(this)),
+      m_formulaHeading(makeHeading(tr("Formula"), this)),
+      m_formula(new QLabel(this)),
+      m_summary(makeNote({}, this)) {
+  auto* inner = new QWidget;
+  auto* layout = new QVBoxLayout(inner);
+  layout->setContentsMargins(14, 10, 14, 12);
+  layout->setSpacing(6);
+  m_pair->setFont(titleFont());
+  m_pair->setWordWrap(true);
+  m_pair->setObjectName(QStringLiteral("pairTitle"));
+  QFont math(QStringLiteral("DejaVu Serif"));
+  math.setPointSizeF(font().pointSizeF() * 1.05);
+  math.setItalic(true);
+  m_formula->setFont(math);
+  m_formula->setWordWrap(true);
+  m_formula->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  m_summary->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  layout->addWidget(makeHeading(tr("Under the cursor"), this));
+  for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hint, m_table}) layout->addWidget(part);
+  layout->addSpacing(6);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_rowHeading, m_curve, m_shadeHeading, m_shade}) layout->addWidget(part);
+  layout->addSpacing(6);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_formulaHeading, m_formula, m_summary}) layout->addWidget(part);
+  layout->addStretch(1);
+
+  auto* scroll = new QScrollArea(this);
+  scroll->setWidget(inner);
+  scroll->setWidgetResizable(true);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  auto* outer = new QVBoxLayout(this);
+  outer->setContentsMargins(0, 0, 0, 0);
+  outer->addWidget(scroll);
+
+  m_askSoon->setSingleShot(true);
+  m_askSoon->setInterval(0);  // several signals of one event ask once
+  connect(m_askSoon, &QTimer::timeout, this, &Inspector::ask);
+  const auto soon = [this] { m_askSoon->start(); };
+  connect(m_link, &ViewLink::hoveredChanged, this, soon);
+  connect(m_link, &ViewLink::selectedChanged, this, soon);
+  connect(m_service, &ComputeService::columnUpdated, this, soon);
+  connect(m_document, &Document::columnsChanged, this, soon);
+  connect(m_service, &ComputeService::inputReady, this, [this] {
+    m_shade->setInput(m_service->input());
+    m_shadeHeading->setText(m_service->input()->input.image.rgb.empty() ? tr("On the text") : tr("On the picture"));
+    m_askSoon->start();
+  });
+  connect(m_document, &Document::selectionChanged, this, [this] {
+    showCard();
+    showShade();
+  });
+  connect(m_document, &Document::columnsChanged, this, &Inspector::showCard);
+  connect(m_reader, &RowReader::readingChanged, this, &Inspector::showReading);
+  const auto hoverKey = [this](qint64 key) {
+    if (m_reader->reading().query >= 0) m_link->setHovered(m_reader->reading().query, key);
+  };
+  connect(m_curve, &RowCurve::keyHovered, this, hoverKey);
+  connect(m_shade, &InputShade::keyHovered, this, hoverKey);
+  connect(m_shade, &InputShade::queryClicked, this,
+          [this](qint64 query) { m_link->setSelected(query, m_link->selectedKey()); });
+  showCard();
+  showReading();
+}
+
+bool Inspector::isIdle() const { return m_reader->isIdle() && !m_askSoon->isActive(); }
+
+void Inspector::ask() {
+  const bool hovered = m_link->hoveredQuery() >= 0;
+  const Index query = hovered ? m_link->hoveredQuery() : m_link->selectedQuery();
+  const Index key = hovered ? m_link->hoveredKey() : m_link->selectedKey();
+  if (query < 0 || !m_service->input()) {
+    m_reader->clear();
+    return;
+  }
+  std::vector<std::shared_ptr<const Exploration>> explorations;
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const ColumnResult& result = m_service->column(i);
+    const bool fits = result.exploration && result.exploration->input.digest == m_service->input()->input.digest;
+    explorations.push_back(fits ? result.exploration : nullptr);
+  }
+  m_reader->ask(std::move(explorations), m_service->head(), query, key);
+}
+
+void Inspector::showReading() {
+  const RowReading& reading = m_reader->reading();
+  const bool any = reading.query >= 0;
+  m_table->setVisible(any && reading.key >= 0);
+  m_position->setVisible(any);
+  m_hint->setVisible(!any);
+  m_table->setReading(reading);
+  m_curve->setReading(reading);
+  m_rowHeading->setText(any ? tr("Row %1 over all keys").arg(reading.query) : tr("Row over all keys"));
+  showPairTitle();
+  showShade();
+  Q_EMIT updated();
+}
+
+void Inspector::showPairTitle() {
+  const RowReading& reading = m_reader->reading();
+  m_pair->setVisible(reading.query >= 0);
+  if (reading.query < 0 || !m_service->input()) return;
+  const AttentionInput& input = m_service->input()->input;
+  const QString query = tokenWord(input.tokensQ, reading.query, tr("query"));
+  if (reading.key < 0) {
+    m_pair->setText(query);
+    m_position->setText(tr("query %1").arg(reading.query));
+    return;
+  }
+  const auto& keyTokens = input.tokensK.empty() ? input.tokensQ : input.tokensK;
+  m_pair->setText(tr("%1 reads %2").arg(query, tokenWord(keyTokens, reading.key, tr("key"))));
+  QString where = tr("query %1 · key %2 · %3").arg(reading.query).arg(reading.key).arg(distanceText(reading.query, reading.key));
+  if (input.grid) {
+    const Index width = input.grid->width;
+    where = tr("query %1 (row %2, column %3) · key %4 (row %5, column %6)")
+                .arg(reading.query).arg(reading.query / width).arg(reading.query % width)
+                .arg(reading.key).arg(reading.key / width).arg(reading.key % width);
+  }
+  m_position->setText(where);
+}
+
+void Inspector::showShade() {
+  const RowReading& reading = m_reader->reading();
+  const int selected = m_document->selectedColumn();
+  const auto at = static_cast<std::size_t>(selected);
+  const auto row = at < reading.columns.size() ? reading.columns[at].row : nullptr;
+  m_shade->setRow(row, reading.query, reading.key, columnColor(selected));
+  const bool picture = m_service->input() && !m_service->input()->input.image.rgb.empty();
+  const auto found = findMechanism(m_document->state().columns[at].id);
+  m_shadeHeading->setText((picture ? tr("On the picture · %1") : tr("On the text · %1"))
+                              .arg(found ? toQ((*found)->card().name) : QString()));
+}
+
+void Inspector::showCard() {
+  const auto at = static_cast<std::size_t>(m_document->selectedColumn());
+  const auto found = findMechanism(m_document->state().columns[at].id);
+  if (!found) return;
+  const MechanismCard& card = (*found)->card();
+  m_formulaHeading->setText(tr("Formula · %1").arg(toQ(card.name)));
+  m_formula->setText(toQ(card.formula));
+  QString text = QStringLiteral("<p>%1</p><p>%2</p>")
+                     .arg(toQ(card.summary).toHtmlEscaped(),
+                          tr("Cost in the survey: %1. As counted here: %2.")
+                              .arg(toQ(card.surveyComplexity), toQ(card.countedComplexity))
+                              .toHtmlEscaped());
+  if (!card.ours.empty()) text += QStringLiteral("<p>%1</p>").arg(toQ(card.ours).toHtmlEscaped());
+  if (!card.paper.empty())
+    text += QStringLiteral("<p>%1, <i>%2</i>, %3</p>")
+                .arg(toQ(card.authors).toHtmlEscaped(), toQ(card.paper).toHtmlEscaped())
+                .arg(card.year);
+  m_summary->setText(text);
+}
+
+QString Inspector::text() const {
+  if (m_reader->reading().query < 0) return {};
+  return QStringLiteral("%1\n%2\n%3\n").arg(m_pair->text(), m_position->text(), m_table->text());
+}
+
+}  // namespace attnscope

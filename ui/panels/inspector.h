@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QWidget>
+
+class QLabel;
+class QTimer;
+
+namespace attnscope {
+
+class ComputeService;
+class Document;
+class InputShade;
+class PairTable;
+class RowCurve;
+class RowReader;
+class ViewLink;
+
+// The pair under the cross-hair in words: who reads whom, with which weight and rank in every column, and why; the whole
+// row as curves and on the input itself; what the selected mechanism is. While the cursor is elsewhere it shows the pair
+// that was clicked.
+class Inspector final : public QWidget {
+  Q_OBJECT
+
+ public:
+  Inspector(Document* document, ComputeService* service, ViewLink* link, QWidget* parent = nullptr);
+
+  // Everything that is shown, as text.
+  [[nodiscard]] QString text() const;
+  [[nodiscard]] bool isIdle() const;
+
+ Q_SIGNALS:
+  void updated();
+
+ private:
+  void ask();
+  void showReading();
+  void showShade();
+  void showCard();
+  void showPairTitle();
+
+  Document* m_document;
+  ComputeService* m_service;
+  ViewLink* m_link;
+  RowReader* m_reader;
+  QTimer* m_askSoon;
+  QLabel* m_pair;
+  QLabel* m_position;
+  QLabel* m_hint;
+  PairTable* m_table;
+  QLabel* m_rowHeading;
+  RowCurve* m_curve;
+  QLabel* m_shadeHeading;
+  InputShade* m_shade;
+  QLabel* m_formulaHeading;
+  QLabel* m_formula;
+  QLabel* m_summary;
+};
+
+}  // namespace attnscope

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/state/command_text.h"
+
+#include <QRegularExpression>
+#include <QStringList>
+
+#include "ui/state/text.h"
+
+namespace attnscope {
+
+QString shellWord(const QString& text) {
+  static const QRegularExpression plain(QStringLiteral("^[A-Za-z0-9_./:=,+@%-]+$"));
+  if (plain.match(text).hasMatch()) return text;
+  QString quoted = text;
+  return QLatin1Char('\'') + quoted.replace(QLatin1Char('\''), QStringLiteral("'\\''")) + QLatin1Char('\'');
+}
+
+QString commandLineOf(const DocumentState& state, Index head) {
+  QStringList rows;
+  if (state.rows.pattern) rows << QStringLiteral("pattern");
+  if (state.rows.map) rows << QStringLiteral("map");
+  if (state.rows.insides) rows << QStringLiteral("insides");
+  QStringList words{QStringLiteral("attnscope"), QStringLiteral("figure"), rows.join(QLatin1Char('+'))};
+  for (int i = 0; i < static_cast<int>(state.columns.size()); ++i)
+    words << shellWord(toQ(state.columns[static_cast<std::size_t>(i)].text()));
+  words << QStringLiteral("--input") << shellWord(state.source);
+  if (state.layer > 0) words << QStringLiteral("--layer") << QString::number(state.layer);
+  if (head > 0) words << QStringLiteral("--head") << QString::number(head);
+  if (state.causal == CausalChoice::On) words << QStringLiteral("--causal");
+  if (state.causal == CausalChoice::Off) words << QStringLiteral("--no-causal");
+  if (state.scale) words << QStringLiteral("--scale") << QString::number(*state.scale);
+  if (state.seed != 0) words << QStringLiteral("--seed") << QString::number(state.seed);
+  words << QStringLiteral("--colormap") << state.style.colorMap;
+  words << QStringLiteral("--output") << QStringLiteral("attention.pdf");
+  return words.join(QLatin1Char(' '));
+}
+
+}  // namespace attnscope
