@@ -22,8 +22,8 @@ struct FigureColumn {
   std::vector<InsidePanel> insides;  // only read where the figure has a row of insides
 };
 
-// A figure for print: rows of views by columns of mechanisms, on one set of axes and one colour scale, or the scaling
-// curves. Drawn by the same code as the window, on another device; nothing on screen changes.
+// A figure for print: rows of views by columns of mechanisms, on one set of axes and one colour scale, or the
+// scaling curves. Drawn by the same code as the window, on another device; nothing on screen changes.
 struct FigureSpec {
   std::vector<PanelKind> rows{PanelKind::Map};
   std::vector<FigureColumn> columns;
@@ -36,11 +36,25 @@ struct FigureSpec {
   bool letters = true;      // a, b, c on the panels
   PlotTheme theme = PlotTheme::light();
   ViewStyle style;
-  QString provenance;       // program, version, device, input, seed: goes into the file's metadata
+  QString provenance;  // program, version, device, input, seed: goes into the file's metadata
 };
 
-// Writes .png, .svg or .pdf by the file's ending. Text stays text and cells stay sharp in the vector formats. Needs a
-// QGuiApplication, no display. Errors (Output) name the file and the remedy.
+// A figure in two steps, for the window: make() computes the numbers, on any thread, and can be cancelled;
+// write() paints and saves, on the GUI thread. Errors (Usage, Output) name the file and the remedy.
+class PreparedFigure {
+ public:
+  [[nodiscard]] static Result<PreparedFigure> make(const FigureSpec& spec, const QString& path,
+                                                   const JobContext& job = {});
+  [[nodiscard]] Status write() const;
+
+ private:
+  struct Data;
+  explicit PreparedFigure(std::shared_ptr<const Data> data);
+  std::shared_ptr<const Data> m_data;
+};
+
+// Both steps in one call. Writes .png, .svg or .pdf by the file's ending. Text stays text and cells stay
+// sharp in the vector formats. Needs a QApplication, no display: the offscreen platform will do.
 [[nodiscard]] Status writeFigure(const FigureSpec& spec, const QString& path, const JobContext& job = {});
 
 }  // namespace attnscope

@@ -4,7 +4,9 @@
 #include <qcustomplot.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 
 #include "core/base/units.h"
 #include "ui/plots/cell_image.h"
@@ -164,7 +166,6 @@ void InsidePlot::paintAround(QPainter& painter) const {
 void InsidePlot::paintNames(QPainter& painter) const {
   const QFontMetricsF font(m_metrics.font);
   painter.setFont(m_metrics.font);
-  double y = m_area.top() + m_metrics.gap;
   if (m_panel.kind == InsidePanel::Kind::Matrix) {
     painter.setPen(m_theme.secondaryText);
     const QString top = QStringLiteral("%1…%2").arg(
@@ -187,15 +188,40 @@ void InsidePlot::paintNames(QPainter& painter) const {
         x + m_metrics.gap + wide < m_area.right() ? x + m_metrics.gap : x - m_metrics.gap - wide;
     painter.drawText(QPointF(at, m_area.center().y()), text);
   }
-  if (m_panel.curves.size() < 2) return;
+  if (m_panel.curves.size() > 1) paintCurveNames(painter);
+}
+
+// In the corner that the fewest points of the curves touch.
+void InsidePlot::paintCurveNames(QPainter& painter) const {
+  const QFontMetricsF font(m_metrics.font);
+  double widest = 0.0;
+  for (const InsidePanel::Curve& curve : m_panel.curves)
+    widest = std::max(widest, font.horizontalAdvance(QString::fromStdString(curve.name)));
+  const QSizeF size(widest + 1.8 * m_metrics.em, static_cast<double>(m_panel.curves.size()) * m_metrics.em);
+  const QRectF inner = QRectF(m_area).adjusted(m_metrics.gap, m_metrics.gap, -m_metrics.gap, -m_metrics.gap);
+  const std::array<QPointF, 4> corners{inner.topLeft(), QPointF(inner.right() - size.width(), inner.top()),
+                                       QPointF(inner.left(), inner.bottom() - size.height()),
+                                       QPointF(inner.right() - size.width(), inner.bottom() - size.height())};
+  QPointF best = corners[1];
+  std::size_t fewest = std::numeric_limits<std::size_t>::max();
+  for (const QPointF& corner : corners) {
+    const QRectF box(corner, size);
+    std::size_t inside = 0;
+    for (const InsidePanel::Curve& curve : m_panel.curves)
+      for (std::size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i)
+        inside += box.contains(toPixel(curve.x[i], curve.y[i])) ? 1 : 0;
+    if (inside < fewest) {
+      fewest = inside;
+      best = corner;
+    }
+  }
+  double y = best.y();
+  painter.setPen(m_theme.text);
   for (std::size_t c = 0; c < m_panel.curves.size(); ++c) {
-    const QString name = QString::fromStdString(m_panel.curves[c].name);
-    const double x = m_area.right() - m_metrics.gap - font.horizontalAdvance(name);
-    painter.setPen(m_theme.text);
-    painter.drawText(QPointF(x, y + font.ascent()), name);
-    painter.fillRect(
-        QRectF(x - 1.6 * m_metrics.em, y + 0.45 * m_metrics.em, 1.3 * m_metrics.em, 2.0 * m_metrics.line),
-        categoryQColor(c));
+    painter.fillRect(QRectF(best.x(), y + 0.5 * m_metrics.em, 1.3 * m_metrics.em, 2.0 * m_metrics.line),
+                     categoryQColor(c));
+    painter.drawText(QPointF(best.x() + 1.7 * m_metrics.em, y + font.ascent()),
+                     QString::fromStdString(m_panel.curves[c].name));
     y += m_metrics.em;
   }
 }

@@ -78,6 +78,15 @@ void InsidePlot::setHeading(const QString& letter) {
 void InsidePlot::update(QSize size) {
   m_size = size;
   const int top = headingHeight(m_metrics);
+  if (m_panel.kind == InsidePanel::Kind::Strips) {
+    // Names of strips are words: they get the room that they need, within reason.
+    double widest = 0.0;
+    for (const std::string& name : m_panel.stripNames)
+      widest =
+          std::max(widest, QFontMetricsF(m_metrics.font).horizontalAdvance(QString::fromStdString(name)));
+    const int wanted = static_cast<int>(std::ceil(widest)) + 3 * m_metrics.gap + 2;
+    m_metrics.left = std::max(m_metrics.left, std::min(wanted, size.width() * 2 / 5));
+  }
   const int width = std::max(20, size.width() - m_metrics.left - m_metrics.right);
   const int below =
       belowPlot(m_panel, m_metrics) + captionHeight(m_panel, width + m_metrics.right, m_metrics);

@@ -42,6 +42,7 @@ class InsidePlot {
   void paintData(class QPainter& painter) const;
   void paintAround(QPainter& painter) const;
   void paintNames(QPainter& painter) const;
+  void paintCurveNames(QPainter& painter) const;
   void paintMatrixBar(QPainter& painter, const QString& range) const;
   void paintMarks(QPainter& painter) const;
   [[nodiscard]] QRectF stripRect(Index row) const;

@@ -70,7 +70,11 @@ void addPainted(QCustomPlot& plot, const QString& layer, std::function<void(QPai
 }
 
 void replotOverlay(QCustomPlot& plot) {
-  if (QCPLayer* layer = plot.layer(QStringLiteral("overlay"))) layer->replot();
+  QCPLayer* layer = plot.layer(QStringLiteral("overlay"));
+  if (plot.replotTime() > 0.0 && layer)
+    layer->replot();
+  else
+    plot.replot(QCustomPlot::rpQueuedReplot);  // a layer has no buffer before the first replot
 }
 
 void styleAxes(QCPAxisRect& rect, const PlotMetrics& metrics, const PlotTheme& theme) {

@@ -4,10 +4,10 @@
 #include <qcustomplot.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/analysis/scaling_fit.h"
-#include "core/base/units.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/qcp_support.h"
 
@@ -56,13 +56,22 @@ std::vector<AxisTick> lengthTicks(const Extent& extent, double pixels, double mi
   return ticks;
 }
 
+// "10 ms": ticks are powers of ten.
+QString timeText(int exponent) {
+  static const std::array<const char*, 4> units{"s", "ms", "µs", "ns"};
+  const int unit = std::clamp((2 - exponent) / 3, 0, 3);
+  const double value = std::pow(10.0, exponent + 3 * unit);
+  return QString::number(value, 'g', 6) + QLatin1Char(' ') +
+         QString::fromUtf8(units[static_cast<std::size_t>(unit)]);
+}
+
 std::vector<AxisTick> timeTicks(const Extent& extent) {
   std::vector<AxisTick> ticks;
   const int first = static_cast<int>(std::floor(std::log10(extent.s0)));
   const int last = static_cast<int>(std::ceil(std::log10(extent.s1)));
   for (int e = first; e <= last; ++e) {
     const double seconds = std::pow(10.0, e);
-    ticks.push_back({seconds, QString::fromStdString(durationText(seconds))});
+    ticks.push_back({seconds, timeText(e)});
   }
   return ticks;
 }

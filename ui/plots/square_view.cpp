@@ -9,31 +9,10 @@
 
 #include "ui/plots/cell_image.h"
 #include "ui/plots/qcp_support.h"
+#include "ui/plots/square_support.h"
 #include "ui/state/view_link.h"
 
 namespace attnscope {
-
-namespace {
-
-// False if no query reads a token itself: then the tokens' part of the key axis would be an empty square.
-bool readsTokens(const Pattern& support, Index tokens) {
-  RunList runs;
-  for (Index i = 0; i < support.rows(); ++i) {
-    support.row(i, runs);
-    for (const Run& run : runs)
-      if (run.begin < tokens) return true;
-  }
-  return false;
-}
-
-std::vector<LegendEntry> legendOf(const Plan& plan) {
-  std::vector<LegendEntry> entries;
-  for (std::size_t i = 0; i < plan.labels.size(); ++i)
-    entries.push_back({QString::fromStdString(plan.labels[i].name), categoryQColor(i)});
-  return entries;
-}
-
-}  // namespace
 
 SquareView::SquareView(Show show, ViewLink* link, QWidget* parent)
     : QWidget(parent),
@@ -79,7 +58,7 @@ void SquareView::setExploration(std::shared_ptr<const Exploration> exploration, 
     content.slotCount = m_exploration->call.plan->slotCount();
     content.slotShare = slotShare(content.keys, content.slotCount,
                                   content.slotCount < 1 || readsTokens(*m_source.support, content.keys));
-    content.legend = legendOf(plan);
+    content.legend = patternLegend(plan);
   } else {
     m_source = weightSource(m_exploration, head);
   }

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/export/figure_page.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "ui/plots/color_bar.h"
+#include "ui/plots/inside_plot.h"
+#include "ui/plots/square_support.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr double kMillimetresPerInch = 25.4;
+constexpr std::size_t kMaxInsideRows = 6;
+
+bool isSquare(PanelKind kind) {
+  return kind != PanelKind::Insides;
+}
+
+// "a" ... "z", then "aa": as journals letter panels.
+QString panelLetter(int index) {
+  const QChar last(u'a' + index % 26);
+  return index < 26 ? QString(last) : QString(QChar(u'a' + index / 26 - 1)) + last;
+}
+
+}  // namespace
+
+Result<FigurePage> FigurePage::layOut(const FigureSpec& spec, const PageDevice& device) {
+  FigurePage page(spec, device);
+  if (page.m_spec.millimetres.width() <= 0.0)
+    page.m_spec.millimetres.setWidth(spec.sweep.empty() ? 183.0 : 89.0);
+  ATTN_TRY(spec.sweep.empty() ? page.layOutWall() : page.layOutScaling());
+  return page;
+}
+
+QSizeF FigurePage::millimetres() const {
+  return QSizeF(m_size) * kMillimetresPerInch / m_device.unitsPerInch;
+}
+
+Status FigurePage::layOutScaling() {
+  const double units = m_device.unitsPerInch / kMillimetresPerInch;
+  const QSizeF wanted = m_spec.millimetres;
+  const double height = wanted.height() > 0.0 ? wanted.height() : 0.62 * wanted.width();
+  m_size = QSize(static_cast<int>(std::lround(wanted.width() * units)),
+                 static_cast<int>(std::lround(height * units)));
+  m_metrics = plotMetrics(m_spec.theme, m_spec.fontPoints * m_device.unitsPerInch / 72.0, 99, 99, false);
+  if (m_size.width() < 12 * m_metrics.em || m_size.height() < 8 * m_metrics.em)
+    return fail(ErrorKind::Usage, "The figure is too small for its text. Make it larger, e.g. 89x60 mm.");
+  return {};
+}
+
+QRectF FigurePage::viewportOf(const Exploration& exploration) const {
+  const Shape& shape = exploration.call.plan->plan().shape;
+  const QRectF all(0.0, 0.0, static_cast<double>(shape.nK), static_cast<double>(shape.nQ));
+  const QRectF part = QRectF(m_spec.viewport.toAlignedRect()).intersected(all);
+  return part.isEmpty() ? all : part;
+}
+
+double FigurePage::slotShareOf(const Exploration& exploration) const {
+  const FrozenPlan& plan = *exploration.call.plan;
+  const Index tokens = plan.plan().shape.nK;
+  if (plan.slotCount() < 1) return 0.0;
+  return slotShare(tokens, plan.slotCount(), readsTokens(*plan.support(m_spec.head), tokens));
+}
+
+// Margins, from the largest labels of all columns, so that the squares are equally large and aligned.
+void FigurePage::measureColumns() {
+  Index queries = 1;
+  Index keys = 1;
+  bool words = false;
+  for (const FigureColumn& column : m_spec.columns) {
+    const Shape& shape = column.exploration->call.plan->plan().shape;
+    const QRectF view = viewportOf(*column.exploration);
+    queries = std::max(queries, shape.nQ);
+    keys = std::max(keys, shape.nK);
+    words = words ||
+            (!column.exploration->input.tokensK.empty() && view.width() <= 24.0 && view.height() <= 24.0);
+  }
+  const double font = m_spec.fontPoints * m_device.unitsPerInch / 72.0;
+  m_metrics = plotMetrics(m_spec.theme, font, queries, keys, words);
+  m_metrics.enlarge = m_device.vector ? 1024 : 0;
+  m_metrics.top = m_metrics.em + 2 * m_metrics.gap;
+  const bool insides =
+      std::find(m_spec.rows.begin(), m_spec.rows.end(), PanelKind::Insides) != m_spec.rows.end();
+  m_metrics.left += m_metrics.em;  // the title of the axis
+  m_otherLeft = insides ? m_metrics.left : 2 * m_metrics.gap;
+}
+
+int FigurePage::insideRows() const {
+  std::size_t rows = 0;
+  for (const FigureColumn& column : m_spec.columns) rows = std::max(rows, column.insides.size());
+  return static_cast<int>(std::min(rows, kMaxInsideRows));
+}
+
+int FigurePage::rowHeight(PanelKind kind, int side) const {
+  if (!isSquare(kind)) {
+    int height = 0;
+    for (const FigureColumn& column : m_spec.columns)
+      for (const InsidePanel& panel : column.insides)
+        height = std::max(height, insideHeight(panel, side + m_metrics.left + m_metrics.right, m_metrics));
+    return height + 2 * m_metrics.gap;
+  }
+  // The key axis' title stands below the last row of squares; room for it is kept in all for even spacing.
+  const int below = m_metrics.bottom + m_metrics.em + 2 * m_metrics.gap;
+  return m_metrics.top + side + below + (kind == PanelKind::Pattern ? m_legendHeight : 0);
+}
+
+int FigurePage::sideThatFits(int width, int height) const {
+  const auto columns = static_cast<int>(m_spec.columns.size());
+  int side = (width - m_metrics.left - (columns - 1) * m_otherLeft) / columns - m_metrics.right;
+  if (height > 0) {
+    const auto total = [this](int s) {
+      int sum = 0;
+      for (const PanelKind kind : m_spec.rows)
+        sum += rowHeight(kind, s) * (isSquare(kind) ? 1 : insideRows());
+      return sum;
+    };
+    while (side > 16 && total(side) > height) side -= std::max(1, side / 200);
+  }
+  // Cells of a raster are equally large if that costs little.
+  const QRectF view = viewportOf(*m_spec.columns.front().exploration);
+  const int cells = static_cast<int>(std::max(view.width(), view.height()));
+  if (!m_device.vector && side > cells && side % cells <= side / 12) side -= side % cells;
+  return side;
+}
+
+Status FigurePage::layOutWall() {
+  if (m_spec.columns.empty() || m_spec.rows.empty())
+    return fail(ErrorKind::Usage, "There is nothing to draw: choose at least one mechanism and one view.");
+  for (const FigureColumn& column : m_spec.columns)
+    if (!column.exploration || !column.exploration->call.plan)
+      return fail(ErrorKind::Usage,
+                  "A column is not computed yet. Wait until its map is shown, then export again.");
+  for (const FigureColumn& column : m_spec.columns)
+    if (column.exploration->matrix && column.exploration->matrix->isSigned())
+      m_spec.style.scale.diverging = true;
+  measureColumns();
+  const double units = m_device.unitsPerInch / kMillimetresPerInch;
+  const int width = static_cast<int>(std::lround(m_spec.millimetres.width() * units));
+  const int height = static_cast<int>(std::lround(m_spec.millimetres.height() * units));
+  const bool maps = std::find(m_spec.rows.begin(), m_spec.rows.end(), PanelKind::Map) != m_spec.rows.end();
+  const int bar = maps ? colorBarWidth(m_metrics, m_spec.style.scale) + 2 * m_metrics.gap : 0;
+  m_side = sideThatFits(width - bar, 0);
+  m_legendHeight = 0;
+  for (const FigureColumn& column : m_spec.columns)
+    m_legendHeight =
+        std::max(m_legendHeight,
+                 legendHeight(patternLegend(column.exploration->call.plan->plan()), m_side, m_metrics));
+  if (height > 0) m_side = sideThatFits(width - bar, height);
+  if (m_side < 4 * m_metrics.em)
+    return fail(
+        ErrorKind::Usage,
+        "The figure is too small for its panels. Make it larger (e.g. 183 mm wide), or take fewer columns.");
+  int y = 0;
+  for (std::size_t row = 0; row < m_spec.rows.size(); ++row) {
+    const int repeats = isSquare(m_spec.rows[row]) ? 1 : insideRows();
+    for (int inside = 0; inside < repeats; ++inside) placeRow(row, inside, y);
+  }
+  m_size = QSize(width, height > 0 ? height : y);
+  return {};
+}
+
+void FigurePage::placeRow(std::size_t row, int inside, int& y) {
+  const PanelKind kind = m_spec.rows[row];
+  const int height = rowHeight(kind, m_side);
+  bool squaresBelow = false;
+  for (std::size_t below = row + 1; below < m_spec.rows.size(); ++below)
+    squaresBelow = squaresBelow || isSquare(m_spec.rows[below]);
+  int x = 0;
+  for (std::size_t column = 0; column < m_spec.columns.size(); ++column) {
+    const int left = column == 0 ? m_metrics.left : m_otherLeft;
+    const int width = left + m_side + m_metrics.right;
+    if (isSquare(kind) || static_cast<std::size_t>(inside) < m_spec.columns[column].insides.size()) {
+      Cell cell;
+      cell.kind = kind;
+      cell.column = column;
+      cell.inside = static_cast<std::size_t>(inside);
+      cell.at = QPoint(x, y);
+      cell.size = QSize(width, height);
+      cell.metrics = m_metrics;
+      cell.metrics.left = left;
+      cell.metrics.legend = kind == PanelKind::Pattern ? m_legendHeight : 0;
+      if (isSquare(kind)) cell.metrics.bottom = m_metrics.bottom + m_metrics.em;
+      if (m_spec.letters) cell.letter = panelLetter(static_cast<int>(m_cells.size()));
+      cell.firstRow = row == 0;
+      cell.firstColumn = column == 0;
+      cell.lastSquare = isSquare(kind) && !squaresBelow;
+      m_cells.push_back(std::move(cell));
+    }
+    x += width;
+  }
+  if (kind == PanelKind::Map)
+    m_bars.emplace_back(x + 2 * m_metrics.gap, y + m_metrics.top,
+                        colorBarWidth(m_metrics, m_spec.style.scale), m_side);
+  y += height;
+}
+
+NumberRequest FigurePage::requestFor(const Cell& cell) const {
+  const FigureColumn& column = m_spec.columns[cell.column];
+  const Plan& plan = column.exploration->call.plan->plan();
+  const QRectF view = viewportOf(*column.exploration);
+  const double share = cell.kind == PanelKind::Pattern ? slotShareOf(*column.exploration) : 0.0;
+  const SquareLayout layout = squareLayout(cell.size, cell.metrics, share);
+  const auto pixels = [this](int units) {
+    return static_cast<Index>(std::ceil(units * m_device.pixelsPerInch / m_device.unitsPerInch));
+  };
+  NumberRequest request;
+  request.reduce = m_spec.style.reduce;
+  request.source = cell.kind == PanelKind::Pattern ? supportSource(*column.exploration, m_spec.head)
+                                                   : weightSource(column.exploration, m_spec.head);
+  if (!layout.tokens.isEmpty())
+    request.tokens = cellWindow(view, plan.shape.nQ, plan.shape.nK, pixels(layout.tokens.height()),
+                                pixels(layout.tokens.width()));
+  if (!layout.slotArea.isEmpty()) {
+    const Index count = request.source.slotCount;
+    const QRectF slotView(0.0, view.y(), static_cast<double>(count), view.height());
+    request.slotWindow = cellWindow(slotView, plan.shape.nQ, count, pixels(layout.slotArea.height()),
+                                    pixels(layout.slotArea.width()));
+  }
+  return request;
+}
+
+Status FigurePage::computeNumbers(const JobContext& job) {
+  for (Cell& cell : m_cells) {
+    if (!isSquare(cell.kind)) continue;
+    if (cell.kind == PanelKind::Map && !m_spec.columns[cell.column].exploration->matrix)
+      return fail(ErrorKind::Usage, "A column has no map yet. Wait until it is shown, then export again.");
+    cell.numbers = attnscope::computeNumbers(requestFor(cell), job);
+    if (!cell.numbers) return cancelled();
+    if (!cell.numbers->error.isEmpty()) return fail(ErrorKind::Compute, cell.numbers->error.toStdString());
+  }
+  return {};
+}
+
+}  // namespace attnscope

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <QRect>
+#include <QSize>
+#include <memory>
+#include <vector>
+
+#include "ui/export/figure.h"
+#include "ui/plots/plot_metrics.h"
+#include "ui/plots/view_numbers.h"
+
+class QPainter;
+
+namespace attnscope {
+
+// What kind of device the page is painted on.
+struct PageDevice {
+  double unitsPerInch = 300.0;   // pixels of a raster; steps of a vector format
+  double pixelsPerInch = 300.0;  // resolution at which matrices are embedded
+  bool vector = false;
+};
+
+// A figure laid out in whole units of its device, with its numbers. Laying it out is cheap; making the
+// numbers can take as long as a forward pass and may happen on any thread; painting belongs to the GUI
+// thread.
+class FigurePage {
+ public:
+  // Error (Usage) if there is nothing to draw or no room for it.
+  [[nodiscard]] static Result<FigurePage> layOut(const FigureSpec& spec, const PageDevice& device);
+  [[nodiscard]] Status computeNumbers(const JobContext& job);
+  void paint(QPainter& painter) const;
+
+  [[nodiscard]] QSize size() const { return m_size; }
+  [[nodiscard]] QSizeF millimetres() const;
+
+ private:
+  struct Cell {
+    PanelKind kind = PanelKind::Map;
+    std::size_t column = 0;
+    std::size_t inside = 0;  // index into the column's insides
+    QPoint at;
+    QSize size;
+    PlotMetrics metrics;
+    QString letter;
+    bool firstRow = false;
+    bool firstColumn = false;
+    bool lastSquare = false;  // carries the title of the key axis
+    ViewNumbersPtr numbers;
+  };
+
+  FigurePage(FigureSpec spec, const PageDevice& device) : m_spec(std::move(spec)), m_device(device) {}
+  Status layOutScaling();
+  Status layOutWall();
+  void measureColumns();
+  [[nodiscard]] int sideThatFits(int width, int height) const;
+  [[nodiscard]] int rowHeight(PanelKind kind, int side) const;
+  [[nodiscard]] int insideRows() const;
+  void placeRow(std::size_t row, int inside, int& y);
+  [[nodiscard]] NumberRequest requestFor(const Cell& cell) const;
+  [[nodiscard]] QRectF viewportOf(const Exploration& exploration) const;
+  [[nodiscard]] double slotShareOf(const Exploration& exploration) const;
+  void paintSquare(QPainter& painter, const Cell& cell) const;
+  void paintInside(QPainter& painter, const Cell& cell) const;
+  void paintBars(QPainter& painter) const;
+  void paintScaling(QPainter& painter) const;
+
+  FigureSpec m_spec;
+  PageDevice m_device;
+  PlotMetrics m_metrics;   // of the first column
+  int m_otherLeft = 0;     // left margin of the other columns
+  int m_legendHeight = 0;  // of a row of patterns: the tallest of them
+  int m_side = 0;
+  QSize m_size;
+  std::vector<Cell> m_cells;
+  std::vector<QRect> m_bars;  // colour bars, one a row of maps
+};
+
+}  // namespace attnscope

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// The painting of a laid-out figure, by the same plots as on screen.
+#include <qcustomplot.h>
+
+#include "ui/export/figure_page.h"
+#include "ui/plots/cell_image.h"
+#include "ui/plots/color_bar.h"
+#include "ui/plots/inside_plot.h"
+#include "ui/plots/qcp_support.h"
+#include "ui/plots/scaling_figure.h"
+#include "ui/plots/square_plot.h"
+#include "ui/plots/square_support.h"
+
+namespace attnscope {
+
+void FigurePage::paint(QPainter& painter) const {
+  painter.fillRect(QRect(QPoint(), m_size), m_spec.theme.background);
+  if (!m_spec.sweep.empty()) return paintScaling(painter);
+  for (const Cell& cell : m_cells) {
+    if (cell.kind == PanelKind::Insides)
+      paintInside(painter, cell);
+    else
+      paintSquare(painter, cell);
+  }
+  paintBars(painter);
+}
+
+void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
+  const FigureColumn& column = m_spec.columns[cell.column];
+  const Exploration& exploration = *column.exploration;
+  const Plan& plan = exploration.call.plan->plan();
+  const std::unique_ptr<QCustomPlot> plot(makeBarePlot(nullptr));
+  SquarePlot square(*plot);
+  square.setLook(cell.metrics, m_spec.theme);
+  square.setSize(cell.size);
+  SquareContent& content = square.content;
+  content.queries = plan.shape.nQ;
+  content.keys = plan.shape.nK;
+  content.viewport = viewportOf(exploration);
+  content.queryTexts = exploration.input.tokensQ;
+  content.keyTexts = exploration.input.tokensK;
+  content.queryLabels = cell.firstColumn;
+  content.letter = cell.letter;
+  if (cell.firstRow) content.heading = column.title;
+  if (cell.firstColumn) content.queryTitle = QStringLiteral("query");
+  if (cell.lastSquare) content.keyTitle = QStringLiteral("key");
+  if (cell.numbers) {
+    content.tokenCells = cell.numbers->tokens.rect();
+    content.slotCells = cell.numbers->slotWindow.rect();
+    if (cell.kind == PanelKind::Pattern) {
+      content.slotCount = exploration.call.plan->slotCount();
+      content.slotShare = slotShareOf(exploration);
+      content.legend = patternLegend(plan);
+      content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground);
+      content.slotImage = coverageImage(cell.numbers->slotCoverage, m_spec.theme.plotBackground);
+    } else {
+      content.tokenImage = weightImage(cell.numbers->weights, m_spec.style, m_spec.theme.plotBackground);
+    }
+  }
+  square.update();
+  paintPlot(painter, *plot, cell.at, cell.size);
+}
+
+void FigurePage::paintInside(QPainter& painter, const Cell& cell) const {
+  const std::unique_ptr<QCustomPlot> plot(makeBarePlot(nullptr));
+  InsidePlot inside(*plot);
+  inside.setLook(cell.metrics, m_spec.theme, m_spec.style);
+  inside.setPanel(m_spec.columns[cell.column].insides[cell.inside]);
+  inside.setHeading(cell.letter);
+  inside.update(cell.size);
+  paintPlot(painter, *plot, cell.at, cell.size);
+}
+
+void FigurePage::paintBars(QPainter& painter) const {
+  for (const QRect& bar : m_bars) {
+    painter.save();
+    paintColorBar(painter, bar, m_spec.style, m_metrics, m_spec.theme);
+    painter.restore();
+  }
+}
+
+void FigurePage::paintScaling(QPainter& painter) const {
+  ScalingContent content;
+  content.points = m_spec.sweep;
+  std::size_t curves = 0;
+  for (const SweepPoint& point : m_spec.sweep) curves = std::max(curves, point.spec + 1);
+  for (std::size_t i = 0; i < curves; ++i) {
+    content.names << (i < m_spec.columns.size() ? m_spec.columns[i].title
+                                                : QStringLiteral("curve %1").arg(i + 1));
+    content.colors << columnColor(static_cast<int>(i));
+  }
+  const std::unique_ptr<QCustomPlot> plot(makeBarePlot(nullptr));
+  buildScaling(*plot, content, m_metrics, m_spec.theme, m_size);
+  paintPlot(painter, *plot, QPoint(), m_size);
+}
+
+}  // namespace attnscope

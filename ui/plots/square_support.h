@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <vector>
+
+#include "core/plan/plan.h"
+#include "ui/plots/legend.h"
+
+namespace attnscope {
+
+// False if no query reads a token itself, only slots: then the tokens' part of the key axis would be an empty
+// square.
+[[nodiscard]] bool readsTokens(const Pattern& support, Index tokens);
+
+// Names and colours of a plan's labels.
+[[nodiscard]] std::vector<LegendEntry> patternLegend(const Plan& plan);
+
+}  // namespace attnscope
