@@ -87,6 +87,6 @@ build() {
       if (tenth > shown) { shown = tenth; print "Building: " count[1] " of " count[2] " steps"; fflush() }
       next
     }
-    /^ninja: (no work to do|Entering)/ { next }
+    /^ninja: (no work to do|Entering)|^-- / { next }  # and what CMake reports when it configures again
     { print; fflush() }' >&2
 }

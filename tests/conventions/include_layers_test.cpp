@@ -26,6 +26,9 @@ struct Rule {
 // A call's sizes and tensors are vocabulary: folders that may not know where inputs come from still know
 // these.
 const std::string kInput = "core/inputs/attention_input.h";
+// So are the kinds of panels and the choices about colours, which the document stores.
+const std::string kPanelKind = "ui/plots/panel.h";
+const std::string kViewStyle = "ui/plots/view_style.h";
 
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> table{
@@ -49,9 +52,9 @@ const std::vector<Rule>& rules() {
       {"kernels/reference/",
        {"core/base/", "core/inputs/", "core/params/", "core/mechanisms/mechanism.h", "kernels/reference/"}},
       {"ui/", {"core/", "kernels/", "ui/"}},
-      {"ui/state/", {"core/", "kernels/", "ui/state/"}},
-      {"ui/jobs/", {"core/", "kernels/", "ui/state/", "ui/jobs/"}},
-      {"ui/models/", {"core/", "kernels/", "ui/state/", "ui/models/"}},
+      {"ui/state/", {"core/", "kernels/", "ui/state/", kPanelKind, kViewStyle}},
+      {"ui/jobs/", {"core/", "kernels/", "ui/state/", "ui/jobs/", kViewStyle}},
+      {"ui/models/", {"core/", "kernels/", "ui/state/", "ui/jobs/", "ui/models/"}},
       {"ui/plots/", {"core/", "kernels/", "ui/state/", "ui/jobs/", "ui/plots/"}},
       {"ui/export/", {"core/", "kernels/", "ui/state/", "ui/jobs/", "ui/plots/", "ui/export/"}},
       {"app/", {"core/", "kernels/", "ui/", "app/"}},
