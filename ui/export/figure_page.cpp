@@ -95,7 +95,14 @@ int FigurePage::insideRows() const {
   return static_cast<int>(std::min(rows, kMaxInsideRows));
 }
 
-int FigurePage::rowHeight(PanelKind kind, int side) const {
+bool FigurePage::isLastSquareRow(std::size_t row) const {
+  if (!isSquare(m_spec.rows[row])) return false;
+  return std::none_of(m_spec.rows.begin() + static_cast<std::ptrdiff_t>(row) + 1, m_spec.rows.end(),
+                      isSquare);
+}
+
+int FigurePage::rowHeight(std::size_t row, int side) const {
+  const PanelKind kind = m_spec.rows[row];
   if (!isSquare(kind)) {
     int height = 0;
     for (const FigureColumn& column : m_spec.columns)
@@ -103,8 +110,8 @@ int FigurePage::rowHeight(PanelKind kind, int side) const {
         height = std::max(height, insideHeight(panel, side + m_metrics.left + m_metrics.right, m_metrics));
     return height + 2 * m_metrics.gap;
   }
-  // The key axis' title stands below the last row of squares; room for it is kept in all for even spacing.
-  const int below = m_metrics.bottom + m_metrics.em + 2 * m_metrics.gap;
+  // The key axis' title stands below the last row of squares.
+  const int below = m_metrics.bottom + (isLastSquareRow(row) ? m_metrics.em : 0) + 2 * m_metrics.gap;
   return m_metrics.top + side + below + (kind == PanelKind::Pattern ? m_legendHeight : 0);
 }
 
@@ -114,8 +121,8 @@ int FigurePage::sideThatFits(int width, int height) const {
   if (height > 0) {
     const auto total = [this](int s) {
       int sum = 0;
-      for (const PanelKind kind : m_spec.rows)
-        sum += rowHeight(kind, s) * (isSquare(kind) ? 1 : insideRows());
+      for (std::size_t row = 0; row < m_spec.rows.size(); ++row)
+        sum += rowHeight(row, s) * (isSquare(m_spec.rows[row]) ? 1 : insideRows());
       return sum;
     };
     while (side > 16 && total(side) > height) side -= std::max(1, side / 200);
@@ -165,10 +172,7 @@ Status FigurePage::layOutWall() {
 
 void FigurePage::placeRow(std::size_t row, int inside, int& y) {
   const PanelKind kind = m_spec.rows[row];
-  const int height = rowHeight(kind, m_side);
-  bool squaresBelow = false;
-  for (std::size_t below = row + 1; below < m_spec.rows.size(); ++below)
-    squaresBelow = squaresBelow || isSquare(m_spec.rows[below]);
+  const int height = rowHeight(row, m_side);
   int x = 0;
   for (std::size_t column = 0; column < m_spec.columns.size(); ++column) {
     const int left = column == 0 ? m_metrics.left : m_otherLeft;
@@ -183,11 +187,11 @@ void FigurePage::placeRow(std::size_t row, int inside, int& y) {
       cell.metrics = m_metrics;
       cell.metrics.left = left;
       cell.metrics.legend = kind == PanelKind::Pattern ? m_legendHeight : 0;
-      if (isSquare(kind)) cell.metrics.bottom = m_metrics.bottom + m_metrics.em;
+      if (isLastSquareRow(row)) cell.metrics.bottom = m_metrics.bottom + m_metrics.em;
       if (m_spec.letters) cell.letter = panelLetter(static_cast<int>(m_cells.size()));
       cell.firstRow = row == 0;
       cell.firstColumn = column == 0;
-      cell.lastSquare = isSquare(kind) && !squaresBelow;
+      cell.lastSquare = isLastSquareRow(row);
       m_cells.push_back(std::move(cell));
     }
     x += width;

@@ -54,7 +54,8 @@ class FigurePage {
   Status layOutWall();
   void measureColumns();
   [[nodiscard]] int sideThatFits(int width, int height) const;
-  [[nodiscard]] int rowHeight(PanelKind kind, int side) const;
+  [[nodiscard]] int rowHeight(std::size_t row, int side) const;
+  [[nodiscard]] bool isLastSquareRow(std::size_t row) const;
   [[nodiscard]] int insideRows() const;
   void placeRow(std::size_t row, int inside, int& y);
   [[nodiscard]] NumberRequest requestFor(const Cell& cell) const;

@@ -168,8 +168,9 @@ void InsidePlot::paintNames(QPainter& painter) const {
   painter.setFont(m_metrics.font);
   if (m_panel.kind == InsidePanel::Kind::Matrix) {
     painter.setPen(m_theme.secondaryText);
-    const QString top = QStringLiteral("%1…%2").arg(
-        m_panel.diverging ? QString::fromStdString(numberText(-m_scale.high)) : QStringLiteral("0"),
+    const QString top = QStringLiteral("%1 … %2").arg(
+        m_panel.diverging ? QStringLiteral("−") + QString::fromStdString(numberText(m_scale.high))
+                          : QStringLiteral("0"),
         QString::fromStdString(numberText(m_scale.high)));
     paintMatrixBar(painter, top);
     return;

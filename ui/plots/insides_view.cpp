@@ -114,6 +114,9 @@ void InsidesView::rebuild() {
     QPalette palette = m_where->palette();
     palette.setColor(QPalette::WindowText, m_theme.secondaryText);
     m_where->setPalette(palette);
+    palette.setColor(QPalette::ButtonText, m_theme.text);
+    palette.setColor(QPalette::Disabled, QPalette::ButtonText, m_theme.frame);
+    for (QToolButton* button : {m_back, m_next}) button->setPalette(palette);
     const int y = height() - pager;
     m_back->setGeometry(look.left, y, pager, pager);
     m_where->setGeometry(look.left + pager + 4, y, m_where->sizeHint().width(), pager);

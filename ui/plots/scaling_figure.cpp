@@ -16,7 +16,7 @@ namespace attnscope {
 namespace {
 
 struct CurveEnd {
-  QString text;
+  QStringList lines;
   QColor color;
   double y = 0.0;         // where the curve ends, in pixels
   double baseline = 0.0;  // where its name stands
@@ -91,6 +91,18 @@ void spread(std::vector<CurveEnd>& ends, double lineHeight, double top, double b
   }
 }
 
+// Name above exponent, where both in a line would take the plot's room. Returns the widest line.
+double breakNames(std::vector<CurveEnd>& ends, const QStringList& names, const QFontMetricsF& font) {
+  double widest = 0.0;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const QString name = names[static_cast<qsizetype>(i)];
+    const QString exponent = ends[i].lines.first().mid(name.size()).trimmed();
+    ends[i].lines = exponent.isEmpty() ? QStringList{name} : QStringList{name, exponent};
+    for (const QString& line : ends[i].lines) widest = std::max(widest, font.horizontalAdvance(line));
+  }
+  return widest;
+}
+
 QColor colorOf(const ScalingContent& content, std::size_t spec) {
   return static_cast<qsizetype>(spec) < content.colors.size() ? content.colors[static_cast<qsizetype>(spec)]
                                                               : categoryQColor(spec);
@@ -152,9 +164,11 @@ void buildScaling(QCustomPlot& plot, const ScalingContent& content, const PlotMe
     if (isMeasured(point)) extent.include(point);
   for (qsizetype i = 0; i < content.names.size(); ++i) {
     const QString text = scalingLabel(content.names[i], content.points, static_cast<std::size_t>(i));
-    ends.push_back({text, colorOf(content, static_cast<std::size_t>(i)), NAN, 0.0});
+    ends.push_back({{text}, colorOf(content, static_cast<std::size_t>(i)), NAN, 0.0});
     widest = std::max(widest, font.horizontalAdvance(text));
   }
+  const bool twoLines = widest > 0.36 * size.width();
+  if (twoLines) widest = breakNames(ends, content.names, font);
   const bool any = extent.n1 > 0.0;
   const int left = static_cast<int>(font.horizontalAdvance(QStringLiteral("100 ms"))) + 3 * metrics.gap;
   const int right = static_cast<int>(std::min(widest, 0.45 * size.width())) + 3 * metrics.gap;
@@ -211,7 +225,8 @@ void buildScaling(QCustomPlot& plot, const ScalingContent& content, const PlotMe
     }
   }
   std::erase_if(ends, [](const CurveEnd& end) { return !std::isfinite(end.y); });
-  spread(ends, 1.05 * metrics.em, area.top() + 0.5 * metrics.em, area.bottom() - 0.5 * metrics.em);
+  spread(ends, (twoLines ? 2.1 : 1.05) * metrics.em, area.top() + 0.5 * metrics.em,
+         area.bottom() - 0.5 * metrics.em);
   addPainted(plot, QStringLiteral("legend"), [=, names = ends](QPainter& painter) {
     const QFontMetricsF text(metrics.font);
     paintFrame(painter, area, theme.frame, metrics.line);
@@ -221,9 +236,13 @@ void buildScaling(QCustomPlot& plot, const ScalingContent& content, const PlotMe
       painter.drawLine(QPointF(area.right() + 2.0 * metrics.line, end.y),
                        QPointF(area.right() + 2.0 * metrics.gap, end.baseline));
       painter.setPen(theme.text);
-      painter.drawText(
-          QPointF(area.right() + 2.5 * metrics.gap, end.baseline + 0.5 * (text.ascent() - text.descent())),
-          text.elidedText(end.text, Qt::ElideRight, right - 2.5 * metrics.gap));
+      double line = end.baseline + 0.5 * (text.ascent() - text.descent()) -
+                    0.5 * static_cast<double>(end.lines.size() - 1) * metrics.em;
+      for (const QString& words : end.lines) {
+        painter.drawText(QPointF(area.right() + 2.5 * metrics.gap, line),
+                         text.elidedText(words, Qt::ElideRight, right - 2.5 * metrics.gap));
+        line += metrics.em;
+      }
     }
     for (std::size_t i = 0; i < crosses.size(); ++i) {
       const double arm = 0.25 * metrics.em;
