@@ -12,10 +12,6 @@
 #include "core/inputs/attention_input.h"
 #include "core/plan/plan.h"
 
-// Qt makes `slots` a macro; see plan.h.
-#pragma push_macro("slots")
-#undef slots
-
 namespace attnscope {
 
 // Replaces the values by columns [begin, begin + width) of the identity on the key axis [tokens | slots], so that the
@@ -23,7 +19,7 @@ namespace attnscope {
 struct IdentitySlab {
   Index begin = 0;
   Index width = 0;
-  bool slots = false;  // also replace the slots' values; otherwise they are made from the identity of the tokens
+  bool withSlots = false;  // also replace the slots' values; otherwise they are made from the identity of the tokens
 };
 
 struct RunOptions {
@@ -73,4 +69,3 @@ class Backend {
 
 }  // namespace attnscope
 
-#pragma pop_macro("slots")

@@ -125,9 +125,9 @@ Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Inde
 namespace {
 
 Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
-                             RunOptions options, bool slots, const JobContext& job) {
+                             RunOptions options, bool withSlots, const JobContext& job) {
   const Shape& shape = plan.plan().shape;
-  const Index cols = shape.nK + (slots ? plan.plan().slots : 0);
+  const Index cols = shape.nK + (withSlots ? plan.plan().slotCount : 0);
   ATTN_TRY(requireMemory(4.0 * static_cast<double>(shape.heads) * static_cast<double>(shape.nQ) * static_cast<double>(cols),
                          fmt::format("The {} x {} x {} matrix", shape.heads, shape.nQ, cols)));
   Tensor matrix(DType::F32, {shape.heads, shape.nQ, cols});
@@ -135,7 +135,7 @@ Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& plan, con
   options.keepBuffers = false;
   for (Index begin = 0; begin < cols; begin += shape.dV) {
     if (job.isCancelled()) return cancelled();
-    options.identity = IdentitySlab{begin, shape.dV, slots};
+    options.identity = IdentitySlab{begin, shape.dV, withSlots};
     ATTN_ASSIGN(run, backend.run(plan, input, options, JobContext()));
     const auto slab = run.out.values<float>();
     const Index width = std::min(shape.dV, cols - begin);

@@ -44,7 +44,11 @@ void EffectiveRows::fill(Index i, Index col0, std::span<float> row, Scratch& scr
     fillLinear(i, col0, row, scratch);
     return;
   }
-  if (m_slotProject != nullptr) scratch.slots.assign(static_cast<std::size_t>(m_plan.slots), 0.0F);
+  if (readsOnlyItself(i)) {
+    if (i >= col0 && i < col0 + static_cast<Index>(row.size())) row[static_cast<std::size_t>(i - col0)] = 1.0F;
+    return;
+  }
+  if (m_slotProject != nullptr) scratch.slots.assign(static_cast<std::size_t>(m_plan.slotCount), 0.0F);
   for (const Part& part : m_parts) {
     if (part.step->axis == KeyAxis::Slots)
       addAttend(part, i, 0, scratch.slots, scratch);
@@ -52,6 +56,15 @@ void EffectiveRows::fill(Index i, Index col0, std::span<float> row, Scratch& scr
       addAttend(part, i, col0, row, scratch);
   }
   if (m_slotProject != nullptr) unfoldSlots(*m_slotProject, col0, row, scratch);
+}
+
+// A row whose sum carries the whole self penalty has nobody else. Its weight is exactly 1; computed from a lse near
+// -100,000, of which float32 keeps 0.008, it would not be.
+bool EffectiveRows::readsOnlyItself(Index i) const {
+  return std::any_of(m_parts.begin(), m_parts.end(), [&](const Part& part) {
+    return part.step->selfPenalty > 0.0 &&
+           m_run.lse.slice<float>(m_head)[static_cast<std::size_t>(i)] < -0.5 * part.step->selfPenalty;
+  });
 }
 
 void EffectiveRows::addAttend(const Part& part, Index i, Index col0, std::span<float> row, Scratch& scratch) const {
@@ -97,7 +110,7 @@ void EffectiveRows::unfoldSlots(const ProjectStep& project, Index col0, std::spa
   const auto cols = static_cast<Index>(row.size());
   if (const auto* weight = std::get_if<Tensor>(&project.weight)) {
     const auto rows = weight->slice<float>(weight->dim(0) == 1 ? 0 : m_head);
-    for (Index a = 0; a < m_plan.slots; ++a) {
+    for (Index a = 0; a < m_plan.slotCount; ++a) {
       const float share = scratch.slots[static_cast<std::size_t>(a)];
       const float* composition = rows.data() + a * weight->dim(2) + col0;
       for (Index c = 0; c < cols; ++c) row[static_cast<std::size_t>(c)] += share * composition[c];
@@ -105,7 +118,7 @@ void EffectiveRows::unfoldSlots(const ProjectStep& project, Index col0, std::spa
     return;
   }
   const auto& reduce = std::get<SegmentReduce>(project.weight);
-  for (Index a = 0; a < m_plan.slots; ++a) {
+  for (Index a = 0; a < m_plan.slotCount; ++a) {
     const Index begin = reduce.bounds[static_cast<std::size_t>(a)];
     const bool first = reduce.kind == SegmentReduce::Kind::First;
     const Index end = first ? begin + 1 : reduce.bounds[static_cast<std::size_t>(a) + 1];

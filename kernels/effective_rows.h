@@ -37,6 +37,7 @@ class EffectiveRows {
   };
 
   [[nodiscard]] const float* buffer(BufferId id) const;
+  [[nodiscard]] bool readsOnlyItself(Index i) const;
   void addAttend(const Part& part, Index i, Index col0, std::span<float> row, Scratch& scratch) const;
   void addRun(const Part& part, const Run& run, const float* query, Index i, Index col0, std::span<float> row,
               Scratch& scratch) const;

@@ -22,7 +22,7 @@ Exploration::PairReason Exploration::reason(Index head, Index i, Index j) const 
     const Label& label = call.plan->plan().labels[run.label];
     return {true, label.name, label.why, run.multiplicity};
   }
-  if (call.plan->plan().slots > 0) {
+  if (call.plan->plan().slotCount > 0) {
     reason.read = true;
     reason.label = "through summaries";
     reason.why = "the query reads summaries of the tokens, not the token itself";

@@ -135,8 +135,8 @@ Status addTrace(const FrozenPlan& plan, const RunResult& run, ArrayList& arrays)
   }
   const Plan& call = plan.plan();
   if (call.slotComposition) {
-    ATTN_TRY(requireMemory(4.0 * static_cast<double>(call.shape.heads * call.slots * call.shape.nK),
-                           fmt::format("trace/slots, {} slots of {} tokens", call.slots, call.shape.nK)));
+    ATTN_TRY(requireMemory(4.0 * static_cast<double>(call.shape.heads * call.slotCount * call.shape.nK),
+                           fmt::format("trace/slots, {} slots of {} tokens", call.slotCount, call.shape.nK)));
     arrays.push_back({"trace/slots", call.slotComposition()});
   }
   return {};

@@ -122,7 +122,7 @@ std::string planText(const FrozenPlan& frozen) {
     }
     text += "\n";
   }
-  if (plan.slots > 0) text += fmt::format("  slots {}\n", plan.slots);
+  if (plan.slotCount > 0) text += fmt::format("  slots {}\n", plan.slotCount);
   if (!plan.note.empty()) text += "  note: " + plan.note + "\n";
   return text;
 }

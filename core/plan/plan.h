@@ -13,10 +13,6 @@
 #include "core/plan/pattern.h"
 #include "core/plan/tile_map.h"
 
-// Qt makes `slots` a macro; a plan is read from files on both sides of Qt's headers.
-#pragma push_macro("slots")
-#undef slots
-
 namespace attnscope {
 
 // Buffers of a plan: float32 (H, rows, cols), named by their index in Plan::buffers.
@@ -145,7 +141,7 @@ struct Plan {
   BufferId lse = kNoBuffer;  // kNoBuffer: the mechanism has none
 
   // Key axis of pattern and probe: [n_k tokens | slots].
-  Index slots = 0;
+  Index slotCount = 0;
   BufferId slotValues = kNoBuffer;           // buffer of the slots' values, replaced by the identity in probes
   std::function<Tensor()> slotComposition;   // (H or 1, slots, n_k): what each slot's value is made of
 
@@ -170,8 +166,8 @@ class FrozenPlan {
   [[nodiscard]] const TileMap& tiles(std::size_t step, Index head) const;
   // Effective support of head h on the key axis [tokens | slots], in token order: which values reach which output.
   [[nodiscard]] const PatternPtr& support(Index head) const { return m_support[static_cast<std::size_t>(head)]; }
-  [[nodiscard]] Index supportCols() const { return m_plan.shape.nK + m_plan.slots; }
-  [[nodiscard]] Index slotCount() const { return m_plan.slots; }
+  [[nodiscard]] Index supportCols() const { return m_plan.shape.nK + m_plan.slotCount; }
+  [[nodiscard]] Index slotCount() const { return m_plan.slotCount; }
   // True where heads a and b have the same support object.
   [[nodiscard]] bool sameSupport(Index a, Index b) const;
 
@@ -189,4 +185,3 @@ class FrozenPlan {
 
 }  // namespace attnscope
 
-#pragma pop_macro("slots")

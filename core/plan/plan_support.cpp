@@ -127,7 +127,7 @@ PatternPtr supportOf(const Plan& plan, Index head) {
     if (const auto* linear = std::get_if<LinearAttendStep>(&step))
       parts.push_back({throughState(*linear, plan.shape), {}, nullptr, 0});
   }
-  return std::make_shared<SupportPattern>(plan.shape.nQ, plan.shape.nK + plan.slots, std::move(parts));
+  return std::make_shared<SupportPattern>(plan.shape.nQ, plan.shape.nK + plan.slotCount, std::move(parts));
 }
 
 }  // namespace attnscope

@@ -51,9 +51,9 @@ double stepScratch(const FrozenPlan& frozen, std::size_t index) {
 void replaceSlotValues(BufferTable& buffers) {
   const Plan& plan = buffers.plan();
   const IdentitySlab& slab = *buffers.options().identity;
-  Tensor values = Tensor::zeros(DType::F32, {1, plan.slots, slab.width});
+  Tensor values = Tensor::zeros(DType::F32, {1, plan.slotCount, slab.width});
   auto cells = values.mutableValues<float>();
-  for (Index slot = 0; slot < plan.slots; ++slot) {
+  for (Index slot = 0; slot < plan.slotCount; ++slot) {
     const Index column = plan.shape.nK + slot - slab.begin;
     if (column >= 0 && column < slab.width) cells[static_cast<std::size_t>(slot * slab.width + column)] = 1.0F;
   }
@@ -75,7 +75,7 @@ class StepRunner {
   Status operator()(const ProjectStep& step) const {
     ATTN_TRY(projectOnCpu(step, m_buffers, m_job));
     const auto& identity = m_buffers.options().identity;
-    if (identity && identity->slots && step.out == m_plan.plan().slotValues) replaceSlotValues(m_buffers);
+    if (identity && identity->withSlots && step.out == m_plan.plan().slotValues) replaceSlotValues(m_buffers);
     return {};
   }
   Status operator()(const NormaliseRowsStep& step) const { return normaliseRowsOnCpu(step, m_buffers, m_job); }

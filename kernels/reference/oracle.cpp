@@ -44,7 +44,7 @@ Result<OracleResult> runOracle(const PlannedCall& call, const AttentionInput& in
       if (result.lse.empty()) result.lse = Tensor(DType::F32, {shape.heads, shape.nQ});
       std::copy(head.lse.begin(), head.lse.end(), result.lse.mutableSlice<float>(h).begin());
     }
-    result.supportCols = shape.nK + head.slots;
+    result.supportCols = shape.nK + head.slotCount;
     result.support.push_back(std::move(head.support));
     if (!job.advance()) return cancelled();
   }

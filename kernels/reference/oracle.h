@@ -28,7 +28,7 @@ struct OracleHead {
   std::vector<double> lse;      // (n_q); empty where the mechanism has none
   std::vector<double> matrix;   // (n_q, n_k): effective attention on the tokens
   std::vector<std::uint8_t> support;  // (n_q, n_k + slots): 1 where a value reaches the output
-  Index slots = 0;
+  Index slotCount = 0;
 };
 
 using OracleFunction = Result<OracleHead> (*)(const OracleRequest& request);

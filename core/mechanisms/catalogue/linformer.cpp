@@ -221,7 +221,7 @@ Result<Plan> Linformer::lower(const LoweringRequest& request) const {
   const Index k = request.params.integer("k");
   Plan plan = Plan::begin(m_card.id, shape, false);
   plan.labels = {Label{"summary", "every query reads every summary"}};
-  plan.slots = k;
+  plan.slotCount = k;
   ATTN_ASSIGN(keys, ownProjection(request, plan, "proj_k", true));
   ATTN_ASSIGN(values, ownProjection(request, plan, "proj_v", false));
   const BufferId slotKeys = plan.addBuffer("slot_keys", k, shape.d, "slot_keys");

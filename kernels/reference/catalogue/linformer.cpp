@@ -48,7 +48,7 @@ Result<OracleHead> linformerOracle(const OracleRequest& request) {
   head.out = dense::multiply(matrix, v).cells;
   head.matrix = matrix.cells;
   head.lse = std::move(bar.lse);
-  head.slots = k;
+  head.slotCount = k;
   for (Index i = 0; i < q.rows; ++i)
     for (Index j = 0; j < keys.rows + k; ++j) head.support.push_back(j < keys.rows ? 0 : 1);
   return head;

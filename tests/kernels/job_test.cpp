@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Cancel, progress and refusals of the CPU backend.
+#include <QElapsedTimer>
+#include <QTest>
+#include <thread>
+
+#include "kernels/bench/sweep.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "tests/support/call_table.h"
+
+using namespace attnscope;
+
+class JobTest : public QObject {
+  Q_OBJECT
+
+ private slots:
+  // Cancelled in mid-run at n = 8192, every mechanism ends within 100 ms. A sanitizer slows everything down, so the
+  // budget is checked in plain builds only.
+  void cancelEndsSoon() {
+    const AttentionInput input = attnscope::testing::inputOf("clustered:n=8192,d=64,heads=8");
+    for (const Mechanism* mechanism : allMechanisms()) {
+      MechanismSpec spec;
+      spec.id = mechanism->card().id;
+      const JobContext job;
+      QElapsedTimer sinceCancel;
+      std::thread canceller([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(15));
+        sinceCancel.start();
+        job.cancel();
+      });
+      bool ended = false;
+      const auto planned = planCall(spec, input, {}, job);
+      if (planned) {
+        const auto run = cpuBackend().run(*planned->plan, input, {}, job);
+        ended = !run && run.error().kind == ErrorKind::Cancelled;
+      } else {
+        ended = planned.error().kind == ErrorKind::Cancelled;
+      }
+      canceller.join();
+      const bool wasFaster = planned && !ended;  // a fast mechanism may be done before the cancel
+      QVERIFY2(ended || wasFaster, mechanism->card().id.c_str());
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+      QVERIFY2(sinceCancel.elapsed() < 100, qPrintable(QString("%1 took %2 ms").arg(mechanism->card().id.c_str()).arg(sinceCancel.elapsed())));
+#endif
+    }
+  }
+
+  void progressRisesToOne() {
+    const AttentionInput input = attnscope::testing::inputOf("clustered:n=2048,d=32,heads=2");
+    double last = 0.0;
+    bool monotone = true;
+    const JobContext job([&](double fraction) {
+      monotone = monotone && fraction >= last;
+      last = fraction;
+    });
+    MechanismSpec spec;
+    spec.id = "full";
+    const auto planned = planCall(spec, input);
+    QVERIFY(cpuBackend().run(*planned->plan, input, {}, job));
+    QVERIFY(monotone);
+    QVERIFY(last > 0.99);
+  }
+
+  // Finite inputs whose products overflow are refused, not drawn as NaN.
+  void overflowIsAnError() {
+    AttentionInput input = attnscope::testing::inputOf("gaussian:n=8,d=4,heads=1");
+    Tensor q(DType::F32, input.q.shape());
+    for (float& x : q.mutableValues<float>()) x = 3e38F;
+    input.q = q;
+    input.k = q;
+    MechanismSpec spec;
+    spec.id = "full";
+    const auto planned = planCall(spec, input);
+    const auto run = cpuBackend().run(*planned->plan, input, {}, {});
+    QVERIFY(!run);
+    QVERIFY(run.error().message.find("overflow") != std::string::npos);
+  }
+
+  void wrongCombinationsAreRefused_data() {
+    QTest::addColumn<QString>("spec");
+    QTest::addColumn<QString>("source");
+    QTest::addColumn<QString>("word");
+    QTest::newRow("causal linformer") << "linformer:causal=on" << "clustered:n=16" << "no causal form";
+    QTest::newRow("cross longformer") << "longformer" << "gaussian:n=16,nk=32" << "as many queries as keys";
+    QTest::newRow("dilations") << "longformer:dilation=1+2+3" << "clustered:n=16,heads=4" << "3 values";
+    QTest::newRow("k above n") << "linformer:k=17" << "clustered:n=16" << "nearest valid value is 16";
+  }
+  void wrongCombinationsAreRefused() {
+    QFETCH(QString, spec);
+    QFETCH(QString, source);
+    QFETCH(QString, word);
+    const AttentionInput input = attnscope::testing::inputOf(source.toStdString());
+    const auto planned = planCall(*parseMechanismSpec(spec.toStdString()), input);
+    QVERIFY(!planned);
+    QVERIFY2(QString::fromStdString(planned.error().message).contains(word), planned.error().message.c_str());
+  }
+
+  // The sweep measures what it says: rising lengths, medians between their quartiles, work counted from the plan.
+  void sweepMeasures() {
+    SweepRequest request;
+    request.specs = {*parseMechanismSpec("full"), *parseMechanismSpec("linear")};
+    request.lengths = {64, 128, 256};
+    request.secondsPerPoint = 0.05;
+    std::size_t called = 0;
+    const auto points = runSweep(request, [&](const SweepPoint&) { ++called; }, {});
+    QVERIFY2(points, points ? "" : points.error().message.c_str());
+    QCOMPARE(points->size(), std::size_t{6});
+    QCOMPARE(called, points->size());
+    for (const SweepPoint& point : *points) {
+      QVERIFY(point.skipped.empty());
+      QVERIFY(point.repeats >= request.minRepeats);
+      QVERIFY(point.low <= point.median && point.median <= point.high && point.low > 0.0);
+      if (point.spec == 0) QCOMPARE(point.pairs, static_cast<double>(point.n * point.n));
+    }
+  }
+};
+
+QTEST_APPLESS_MAIN(JobTest)
+#include "job_test.moc"

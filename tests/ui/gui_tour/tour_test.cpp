@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Drives the real window through what people do with it, checks that it settles, and leaves a screenshot of every stop
+// in the folder that the environment variable ATTNSCOPE_TOUR names. Run it under Xvfb to see what users see:
+//   ATTNSCOPE_TOUR=/tmp/shots QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1920x1080x24" ui_gui_tour_tour_test
+#include <QApplication>
+#include <QDir>
+#include <QElapsedTimer>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <QTest>
+#include <cstdio>
+
+#include "ui/jobs/compute_service.h"
+#include "ui/jobs/scaling_runner.h"
+#include "ui/main_window.h"
+#include "ui/panels/export_dialog.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/scaling_panel.h"
+#include "ui/state/document.h"
+#include "ui/state/view_link.h"
+
+using namespace attnscope;
+
+namespace {
+
+constexpr int kSettleMs = 20000;
+
+// Measures how long the GUI thread is away from its event loop: the longest single event.
+class TimedApplication final : public QApplication {
+ public:
+  using QApplication::QApplication;
+  bool notify(QObject* receiver, QEvent* event) override {
+    if (m_depth > 0) return QApplication::notify(receiver, event);
+    QElapsedTimer clock;
+    clock.start();
+    const QByteArray name = receiver->metaObject()->className();
+    const int type = event->type();
+    ++m_depth;
+    const bool result = QApplication::notify(receiver, event);
+    --m_depth;
+    const double ms = static_cast<double>(clock.nsecsElapsed()) / 1e6;
+    if (ms > longest) {
+      longest = ms;
+      what = QStringLiteral("%1, event %2").arg(QString::fromLatin1(name)).arg(type);
+    }
+    return result;
+  }
+  double longest = 0.0;
+  QString what;
+
+ private:
+  int m_depth = 0;
+};
+
+TimedApplication* timedApp() { return static_cast<TimedApplication*>(qApp); }
+
+}  // namespace
+
+class TourTest final : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase();
+  void opensWithinASecond();
+  void showsEveryTheme();
+  void showsSmallAndLargeWindows();
+  void zoomsAndReads();
+  void survivesABadFile();
+  void measuresScaling();
+  void dragsASliderOnALongInput();
+  void cleanupTestCase();
+
+ private:
+  void shot(const QString& name);
+  void settle();
+
+  QTemporaryDir m_home;
+  QString m_folder;
+  MainWindow* m_window = nullptr;
+};
+
+void TourTest::initTestCase() {
+  QSettings::setDefaultFormat(QSettings::IniFormat);
+  QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, m_home.path());
+  QApplication::setApplicationName(QStringLiteral("attnscope-tour"));
+  QApplication::setOrganizationName(QStringLiteral("attnscope"));
+  m_folder = qEnvironmentVariable("ATTNSCOPE_TOUR");
+  if (!m_folder.isEmpty()) QDir().mkpath(m_folder);
+}
+
+void TourTest::settle() {
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled(), kSettleMs);
+  QTest::qWait(30);  // the last repaint
+}
+
+void TourTest::shot(const QString& name) {
+  if (!m_folder.isEmpty()) m_window->grab().save(QStringLiteral("%1/%2.png").arg(m_folder, name));
+}
+
+void TourTest::opensWithinASecond() {
+  QElapsedTimer clock;
+  clock.start();
+  m_window = new MainWindow;
+  m_window->setTheme(ThemeChoice::Light);
+  m_window->resize(1440, 900);
+  m_window->show();
+  const qint64 built = clock.elapsed();
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled(), kSettleMs);
+  std::printf("window built in %lld ms, first complete picture after %lld ms\n", static_cast<long long>(built),
+              static_cast<long long>(clock.elapsed()));
+  std::printf("longest event while opening: %.1f ms (%s)\n", timedApp()->longest, qPrintable(timedApp()->what));
+  QTest::qWait(400);  // pictures of the gallery
+  shot(QStringLiteral("01-light-1440x900"));
+}
+
+void TourTest::showsEveryTheme() {
+  m_window->setTheme(ThemeChoice::Dark);
+  settle();
+  shot(QStringLiteral("02-dark-1440x900"));
+  m_window->setTheme(ThemeChoice::Light);
+  settle();
+}
+
+void TourTest::showsSmallAndLargeWindows() {
+  m_window->resize(1280, 800);
+  settle();
+  shot(QStringLiteral("03-light-1280x800"));
+  m_window->resize(1920, 1080);
+  settle();
+  shot(QStringLiteral("04-light-1920x1080"));
+  m_window->setTheme(ThemeChoice::Dark);
+  settle();
+  shot(QStringLiteral("05-dark-1920x1080"));
+  m_window->setTheme(ThemeChoice::Light);
+  m_window->resize(1440, 900);
+  settle();
+}
+
+void TourTest::zoomsAndReads() {
+  m_window->link()->setViewport(QRectF(10, 10, 40, 40));
+  m_window->link()->setSelected(30, 24);
+  settle();
+  shot(QStringLiteral("06-zoomed"));
+  m_window->link()->resetViewport();
+  m_window->document()->setRowVisible(PanelKind::Insides, false);
+  m_window->document()->removeColumn(3);
+  m_window->document()->removeColumn(0);
+  settle();
+  shot(QStringLiteral("07-two-columns"));
+  while (m_window->document()->undoStack()->canUndo()) m_window->document()->undoStack()->undo();
+  settle();
+}
+
+void TourTest::survivesABadFile() {
+  m_window->openSource(QStringLiteral("/no/such/file.npz"));
+  QTRY_VERIFY(!m_window->messages()->text().isEmpty());
+  m_window->document()->setParam(1, "window", "100000");
+  settle();
+  m_window->document()->selectColumn(1);
+  QTest::qWait(100);
+  shot(QStringLiteral("08-errors"));
+  m_window->messages()->dismiss();
+  m_window->document()->resetParams(1);
+  settle();
+}
+
+void TourTest::measuresScaling() {
+  m_window->command(QStringLiteral("measureScaling"))->trigger();
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->runner()->points().size() >= 8, 60000);
+  QTest::qWait(300);
+  shot(QStringLiteral("09-measuring"));
+  QTRY_VERIFY_WITH_TIMEOUT(!m_window->runner()->isRunning(), 90000);
+  QTest::qWait(100);
+  shot(QStringLiteral("10-scaling"));
+}
+
+void TourTest::dragsASliderOnALongInput() {
+  m_window->openSource(QStringLiteral("clustered:n=4096,heads=1"));
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->service()->input()->shape().nQ == 4096, kSettleMs);
+  settle();
+  timedApp()->longest = 0.0;
+  const int gesture = m_window->document()->newGesture();
+  for (int window = 64; window <= 512; window += 16) {
+    m_window->document()->setParam(1, "window", std::to_string(window), gesture);
+    QTest::qWait(16);
+  }
+  settle();
+  for (int i = 0; i < 20; ++i) {
+    m_window->link()->zoomAt(QPointF(2048, 2048), 1.2);
+    QTest::qWait(16);
+  }
+  settle();
+  std::printf("n = 4096, dragging a slider and zooming: longest event %.1f ms (%s)\n", timedApp()->longest,
+              qPrintable(timedApp()->what));
+  shot(QStringLiteral("11-long-input"));
+  QCOMPARE(m_window->document()->undoStack()->count(), 2);  // the input, and one drag
+}
+
+void TourTest::cleanupTestCase() {
+  if (m_window) m_window->close();
+  delete m_window;
+}
+
+int main(int argc, char** argv) {
+  TimedApplication application(argc, argv);
+  TourTest test;
+  return QTest::qExec(&test, argc, argv);
+}
+
+#include "tour_test.moc"
