@@ -10,6 +10,7 @@
 #include <QSettings>
 #include <QSplitter>
 #include <QTabWidget>
+#include <QTimer>
 #include <QToolButton>
 #include <QUrl>
 #include <QVBoxLayout>
@@ -208,12 +209,13 @@ void MainWindow::applyPlotTheme() {
 void MainWindow::setTheme(ThemeChoice choice) {
   m_theme = choice;
   applyTheme(choice);
-  applyPlotTheme();
+  QTimer::singleShot(0, this, &MainWindow::applyPlotTheme);
 }
 
 void MainWindow::changeEvent(QEvent* event) {
   QMainWindow::changeEvent(event);
-  if (event->type() == QEvent::PaletteChange && m_wall) applyPlotTheme();
+  // Later: plots may replace widgets of theirs, and a style sheet that is being applied holds on to the old ones.
+  if (event->type() == QEvent::PaletteChange && m_wall) QTimer::singleShot(0, this, &MainWindow::applyPlotTheme);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
