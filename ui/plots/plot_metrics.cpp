@@ -21,7 +21,7 @@ PlotMetrics plotMetrics(const PlotTheme& theme, double fontPixels, Index queries
   metrics.font.setPixelSize(std::max(1, static_cast<int>(std::lround(wanted))));
   const QFontMetricsF font(metrics.font);
   metrics.em = static_cast<int>(std::ceil(font.height()));
-  metrics.line = std::max(1.0, 0.07 * wanted);
+  metrics.line = std::max(1.0, std::round(0.07 * wanted));  // whole, so that frames never cover cells
   metrics.gap = std::max(2, static_cast<int>(std::lround(0.35 * wanted)));
   const double longest = font.horizontalAdvance(QString::number(std::max<Index>(99, queries - 1)));
   const double words = tokens ? font.horizontalAdvance(QStringLiteral("attention")) : 0.0;

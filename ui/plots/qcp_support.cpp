@@ -82,7 +82,8 @@ void styleAxes(QCPAxisRect& rect, const PlotMetrics& metrics, const PlotTheme& t
   for (QCPAxis* axis : rect.axes()) {
     axis->grid()->setVisible(false);
     axis->setBasePen(Qt::NoPen);
-    axis->setTickPen(QPen(theme.frame, metrics.line));
+    // Flat: the default cap would reach half a line into the outermost cells.
+    axis->setTickPen(QPen(theme.frame, metrics.line, Qt::SolidLine, Qt::FlatCap));
     axis->setSubTicks(false);
     axis->setTickLengthIn(0);
     axis->setTickLengthOut(std::max(2, metrics.gap / 2 + 1));

@@ -186,7 +186,8 @@ void SquareView::recolor() {
     content.tokenCells = m_numbers->tokens.rect();
     content.slotCells = m_numbers->slotWindow.rect();
   }
-  m_plot->replot(QCustomPlot::rpQueuedReplot);
+  // Drawn at once, shown with the next frame: whoever waits for settled() grabs the finished picture.
+  m_plot->replot(QCustomPlot::rpQueuedRefresh);
 }
 
 void SquareView::updateOverlay() {
