@@ -116,7 +116,9 @@ QPainterPath glyphPath(Glyph glyph) {
 
 }  // namespace
 
-QIcon glyphIcon(Glyph glyph) { return QIcon(new GlyphEngine(glyph)); }
+QIcon glyphIcon(Glyph glyph) {
+  return QIcon(new GlyphEngine(glyph));
+}
 
 void drawGlyph(QPainter& painter, Glyph glyph, const QRectF& square, const QColor& color) {
   painter.save();

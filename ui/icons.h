@@ -9,8 +9,8 @@ namespace attnscope {
 
 enum class Glyph { Close, Add, Search, Info, Warning, ChevronDown, Reset, Undo, Redo, Open, Export };
 
-// Line icons drawn by the program in the palette's text colour at the moment of painting, so they follow the theme and
-// every pixel ratio. No icon theme is needed.
+// Line icons drawn by the program in the palette's text colour at the moment of painting, so they follow the
+// theme and every pixel ratio. No icon theme is needed.
 [[nodiscard]] QIcon glyphIcon(Glyph glyph);
 void drawGlyph(QPainter& painter, Glyph glyph, const QRectF& square, const QColor& color);
 

@@ -142,6 +142,7 @@ void MainWindow::buildDocks() {
   splitter->addWidget(new CostTable(m_costs, this));
   splitter->setStretchFactor(0, 1);
   splitter->setStretchFactor(1, 1);
+  splitter->setSizes({360, 510});
   m_bottomDock = makeDock(this, QStringLiteral("bottomDock"), tr("Scaling and cost"), splitter);
   addDockWidget(Qt::BottomDockWidgetArea, m_bottomDock);
 }
@@ -149,9 +150,10 @@ void MainWindow::buildDocks() {
 void MainWindow::connectParts() {
   connect(m_service, &ComputeService::inputReady, this, &MainWindow::inputOpened);
   connect(m_service, &ComputeService::inputFailed, this, [this](const QString& sentence) {
-    m_messages->showError(m_service->input() ? tr("%1 What was open before is still open.").arg(sentence) : sentence);
-    // The document may name a source that could not be read (an undone step, the command line): with nothing on
-    // screen the sample is better than an empty wall.
+    m_messages->showError(m_service->input() ? tr("%1 What was open before is still open.").arg(sentence)
+                                             : sentence);
+    // The document may name a source that could not be read (an undone step, the command line): with nothing
+    // on screen the sample is better than an empty wall.
     if (!m_service->input() && m_document->state().source != QLatin1String("sample"))
       m_service->open(QStringLiteral("sample"));
   });
@@ -214,8 +216,10 @@ void MainWindow::setTheme(ThemeChoice choice) {
 
 void MainWindow::changeEvent(QEvent* event) {
   QMainWindow::changeEvent(event);
-  // Later: plots may replace widgets of theirs, and a style sheet that is being applied holds on to the old ones.
-  if (event->type() == QEvent::PaletteChange && m_wall) QTimer::singleShot(0, this, &MainWindow::applyPlotTheme);
+  // Later: plots may replace widgets of theirs, and a style sheet that is being applied holds on to the old
+  // ones.
+  if (event->type() == QEvent::PaletteChange && m_wall)
+    QTimer::singleShot(0, this, &MainWindow::applyPlotTheme);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
@@ -227,7 +231,8 @@ void MainWindow::closeEvent(QCloseEvent* event) {
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
   const QMimeData* mime = event->mimeData();
-  if ((mime->hasUrls() && mime->urls().first().isLocalFile()) || mime->hasText()) event->acceptProposedAction();
+  if ((mime->hasUrls() && mime->urls().first().isLocalFile()) || mime->hasText())
+    event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
@@ -242,9 +247,9 @@ void MainWindow::dropEvent(QDropEvent* event) {
 
 void MainWindow::resetLayout() {
   for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock}) dock->show();
-  resizeDocks({m_leftDock, m_rightDock}, {264, 300}, Qt::Horizontal);
+  resizeDocks({m_leftDock, m_rightDock}, {252, 284}, Qt::Horizontal);
   resizeDocks({m_leftDock, m_parameterDock}, {430, 330}, Qt::Vertical);
-  resizeDocks({m_bottomDock}, {196}, Qt::Vertical);
+  resizeDocks({m_bottomDock}, {188}, Qt::Vertical);
 }
 
 void MainWindow::saveSettings() const {
@@ -259,7 +264,8 @@ void MainWindow::saveSettings() const {
 void MainWindow::restoreSettings() {
   const QSettings settings;
   m_recent = settings.value(QStringLiteral("input/recent")).toStringList();
-  m_theme = static_cast<ThemeChoice>(std::clamp(settings.value(QStringLiteral("window/theme")).toInt(), 0, 2));
+  m_theme =
+      static_cast<ThemeChoice>(std::clamp(settings.value(QStringLiteral("window/theme")).toInt(), 0, 2));
   applyTheme(m_theme);
   resize(1440, 900);
 }

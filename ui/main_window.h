@@ -30,8 +30,8 @@ class ToolStrip;
 class ViewLink;
 class Wall;
 
-// The window: puts the parts together and owns the commands of the menus. Everything that is shown comes from the
-// document and the compute service; the window itself decides nothing.
+// The window: puts the parts together and owns the commands of the menus. Everything that is shown comes from
+// the document and the compute service; the window itself decides nothing.
 class MainWindow final : public QMainWindow {
   Q_OBJECT
 

@@ -32,15 +32,17 @@
 
 namespace attnscope {
 
-QAction* MainWindow::addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
-                                std::function<void()> run) {
+QAction* MainWindow::addCommand(QMenu* menu, const QString& name, const QString& text,
+                                const QKeySequence& keys, std::function<void()> run) {
   QAction* action = menu->addAction(text, this, std::move(run));
   action->setObjectName(name);
   action->setShortcut(keys);
   return action;
 }
 
-QAction* MainWindow::command(const QString& name) const { return findChild<QAction*>(name); }
+QAction* MainWindow::command(const QString& name) const {
+  return findChild<QAction*>(name);
+}
 
 void MainWindow::buildMenus() {
   buildFileMenu();
@@ -54,7 +56,8 @@ void MainWindow::buildMenus() {
   edit->addAction(undo);
   edit->addAction(redo);
   edit->addSeparator();
-  addCommand(edit, QStringLiteral("copyReading"), tr("Copy what the inspector says"), Qt::CTRL | Qt::SHIFT | Qt::Key_C,
+  addCommand(edit, QStringLiteral("copyReading"), tr("Copy what the inspector says"),
+             Qt::CTRL | Qt::SHIFT | Qt::Key_C,
              [this] { QGuiApplication::clipboard()->setText(m_inspector->text()); });
   addCommand(edit, QStringLiteral("copyCosts"), tr("Copy the cost table"), {},
              [this] { QGuiApplication::clipboard()->setText(m_costs->text()); });
@@ -63,34 +66,38 @@ void MainWindow::buildMenus() {
   buildMechanismMenu();
 
   QMenu* measure = menuBar()->addMenu(tr("M&easure"));
-  addCommand(measure, QStringLiteral("recompute"), tr("Compute again"), Qt::Key_F5, [this] { m_service->recompute(); });
+  addCommand(measure, QStringLiteral("recompute"), tr("Compute again"), Qt::Key_F5,
+             [this] { m_service->recompute(); });
   addCommand(measure, QStringLiteral("measureScaling"), tr("Time against length"), Qt::Key_F6, [this] {
     m_bottomDock->show();
     m_scaling->measure();
   });
-  addCommand(measure, QStringLiteral("cancel"), tr("Cancel what is running"), Qt::CTRL | Qt::Key_Period, [this] {
-    m_runner->cancel();
-    m_service->cancelAll();
-  });
+  addCommand(measure, QStringLiteral("cancel"), tr("Cancel what is running"), Qt::CTRL | Qt::Key_Period,
+             [this] {
+               m_runner->cancel();
+               m_service->cancelAll();
+             });
 
   QMenu* help = menuBar()->addMenu(tr("&Help"));
-  addCommand(help, QStringLiteral("palette"), tr("Find a command…"), Qt::CTRL | Qt::SHIFT | Qt::Key_P, [this] {
-    CommandPalette palette(menuBar(), this);
-    palette.exec();
-  });
+  addCommand(help, QStringLiteral("palette"), tr("Find a command…"), Qt::CTRL | Qt::SHIFT | Qt::Key_P,
+             [this] {
+               CommandPalette palette(menuBar(), this);
+               palette.exec();
+             });
   addCommand(help, QStringLiteral("shortcuts"), tr("Keyboard shortcuts"), Qt::Key_F1,
              [this] { showShortcuts(menuBar(), this); });
   addCommand(help, QStringLiteral("about"), tr("About Attnscope"), {}, [this] { showAbout(this); });
 
   auto* exportButton = new QToolButton(this);
   exportButton->setDefaultAction(command(QStringLiteral("exportWall")));
+  exportButton->setText(tr(" Export wall…"));
   exportButton->setProperty("framed", true);
   exportButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-  exportButton->setIconSize({14, 14});
   m_tools->addTrailing(exportButton);
   auto* paletteButton = new QToolButton(this);
   paletteButton->setProperty("framed", true);
-  paletteButton->setText(tr("Commands  Ctrl+Shift+P"));
+  paletteButton->setText(tr("Commands"));
+  paletteButton->setToolTip(tr("Find a command (Ctrl+Shift+P)"));
   connect(paletteButton, &QToolButton::clicked, command(QStringLiteral("palette")), &QAction::trigger);
   m_tools->addTrailing(paletteButton);
 }
@@ -103,17 +110,18 @@ void MainWindow::buildFileMenu() {
   m_recentMenu = file->addMenu(tr("Recent"));
   rebuildRecent();
   file->addSeparator();
-  QAction* wallAction = addCommand(file, QStringLiteral("exportWall"), tr("Export wall…"), Qt::CTRL | Qt::Key_E,
-                                   [this] { exportWall(); });
+  QAction* wallAction = addCommand(file, QStringLiteral("exportWall"), tr("Export wall…"),
+                                   Qt::CTRL | Qt::Key_E, [this] { exportWall(); });
   wallAction->setIcon(glyphIcon(Glyph::Export));
   addCommand(file, QStringLiteral("exportColumn"), tr("Export the selected column…"), {}, [this] {
     FigureSpec spec = figureOf({m_document->selectedColumn()});
     runExport(spec, tr("Column %1").arg(columnLetter(m_document->selectedColumn())));
   });
-  addCommand(file, QStringLiteral("exportScaling"), tr("Export the scaling curves…"), {}, [this] { exportScaling(); });
+  addCommand(file, QStringLiteral("exportScaling"), tr("Export the scaling curves…"), {},
+             [this] { exportScaling(); });
   file->addSeparator();
-  addCommand(file, QStringLiteral("copyCommand"), tr("Copy as command line"), Qt::CTRL | Qt::SHIFT | Qt::Key_L,
-             [this] { copyCommandLine(); });
+  addCommand(file, QStringLiteral("copyCommand"), tr("Copy as command line"),
+             Qt::CTRL | Qt::SHIFT | Qt::Key_L, [this] { copyCommandLine(); });
   file->addSeparator();
   addCommand(file, QStringLiteral("quit"), tr("Quit"), QKeySequence::Quit, [this] { close(); });
 
@@ -132,18 +140,22 @@ void MainWindow::buildFileMenu() {
 
 void MainWindow::buildViewMenu() {
   QMenu* view = menuBar()->addMenu(tr("&View"));
-  const std::array<std::pair<PanelKind, QString>, 3> rows{
-      {{PanelKind::Pattern, tr("Pattern")}, {PanelKind::Map, tr("Map")}, {PanelKind::Insides, tr("Insides")}}};
+  const std::array<std::pair<PanelKind, QString>, 3> rows{{{PanelKind::Pattern, tr("Pattern")},
+                                                           {PanelKind::Map, tr("Map")},
+                                                           {PanelKind::Insides, tr("Insides")}}};
   int number = 1;
   for (const auto& [kind, text] : rows) {
     QAction* action = view->addAction(text);
     action->setObjectName(QStringLiteral("row%1").arg(number));
     action->setCheckable(true);
     action->setShortcut(QKeySequence(Qt::CTRL | static_cast<Qt::Key>(Qt::Key_0 + number++)));
-    connect(action, &QAction::triggered, this, [this, kind = kind](bool on) { m_document->setRowVisible(kind, on); });
+    connect(action, &QAction::triggered, this,
+            [this, kind = kind](bool on) { m_document->setRowVisible(kind, on); });
     const auto show = [this, action, kind = kind] {
       const RowChoice& shown = m_document->state().rows;
-      action->setChecked(kind == PanelKind::Pattern ? shown.pattern : kind == PanelKind::Map ? shown.map : shown.insides);
+      action->setChecked(kind == PanelKind::Pattern ? shown.pattern
+                         : kind == PanelKind::Map   ? shown.map
+                                                    : shown.insides);
     };
     connect(m_document, &Document::rowsChanged, action, show);
     show();
@@ -168,7 +180,8 @@ void MainWindow::buildViewMenu() {
     connect(action, &QAction::triggered, this, [this, i] { setTheme(static_cast<ThemeChoice>(i)); });
   }
   view->addSeparator();
-  for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock}) view->addAction(dock->toggleViewAction());
+  for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock})
+    view->addAction(dock->toggleViewAction());
   addCommand(view, QStringLiteral("resetLayout"), tr("Reset the layout"), {}, [this] { resetLayout(); });
 }
 
@@ -181,18 +194,23 @@ void MainWindow::buildMechanismMenu() {
     spec.id = mechanism->card().id;
     const QString name = toQ(mechanism->card().name);
     add->addAction(name, this, [this, spec] { m_document->addColumn(spec); });
-    replace->addAction(name, this, [this, spec] { m_document->replaceColumn(m_document->selectedColumn(), spec); });
+    replace->addAction(name, this,
+                       [this, spec] { m_document->replaceColumn(m_document->selectedColumn(), spec); });
   }
   m_mechanismMenu->addSeparator();
-  addCommand(m_mechanismMenu, QStringLiteral("removeColumn"), tr("Remove the selected column"), Qt::CTRL | Qt::Key_W,
-             [this] { m_document->removeColumn(m_document->selectedColumn()); });
-  addCommand(m_mechanismMenu, QStringLiteral("moveLeft"), tr("Move the column left"), Qt::CTRL | Qt::SHIFT | Qt::Key_Left,
-             [this] { m_document->moveColumn(m_document->selectedColumn(), m_document->selectedColumn() - 1); });
+  addCommand(m_mechanismMenu, QStringLiteral("removeColumn"), tr("Remove the selected column"),
+             Qt::CTRL | Qt::Key_W, [this] { m_document->removeColumn(m_document->selectedColumn()); });
+  addCommand(m_mechanismMenu, QStringLiteral("moveLeft"), tr("Move the column left"),
+             Qt::CTRL | Qt::SHIFT | Qt::Key_Left, [this] {
+               m_document->moveColumn(m_document->selectedColumn(), m_document->selectedColumn() - 1);
+             });
   addCommand(m_mechanismMenu, QStringLiteral("moveRight"), tr("Move the column right"),
-             Qt::CTRL | Qt::SHIFT | Qt::Key_Right,
-             [this] { m_document->moveColumn(m_document->selectedColumn(), m_document->selectedColumn() + 1); });
-  addCommand(m_mechanismMenu, QStringLiteral("nextColumn"), tr("Select the next column"), Qt::CTRL | Qt::Key_Right,
-             [this] { m_document->selectColumn((m_document->selectedColumn() + 1) % m_document->columnCount()); });
+             Qt::CTRL | Qt::SHIFT | Qt::Key_Right, [this] {
+               m_document->moveColumn(m_document->selectedColumn(), m_document->selectedColumn() + 1);
+             });
+  addCommand(
+      m_mechanismMenu, QStringLiteral("nextColumn"), tr("Select the next column"), Qt::CTRL | Qt::Key_Right,
+      [this] { m_document->selectColumn((m_document->selectedColumn() + 1) % m_document->columnCount()); });
   addCommand(m_mechanismMenu, QStringLiteral("resetParams"), tr("Reset its parameters"), {},
              [this] { m_document->resetParams(m_document->selectedColumn()); });
 }
@@ -201,7 +219,8 @@ void MainWindow::rebuildRecent() {
   m_recentMenu->clear();
   m_recentMenu->setEnabled(!m_recent.isEmpty());
   for (const QString& file : m_recent)
-    m_recentMenu->addAction(QFileInfo(file).fileName(), this, [this, file] { openSource(file); })->setToolTip(file);
+    m_recentMenu->addAction(QFileInfo(file).fileName(), this, [this, file] { openSource(file); })
+        ->setToolTip(file);
   m_inputPanel->setRecent(m_recent);
 }
 
@@ -222,7 +241,8 @@ void MainWindow::copyCommandLine() {
 void MainWindow::showPanelMenu(int column, PanelKind kind, QPoint position) {
   m_document->selectColumn(column);
   QMenu menu(this);
-  menu.addAction(tr("Export this picture as PNG, SVG or PDF…"), this, [this, column, kind] { exportPanel(column, kind); });
+  menu.addAction(tr("Export this picture as PNG, SVG or PDF…"), this,
+                 [this, column, kind] { exportPanel(column, kind); });
   menu.addAction(command(QStringLiteral("exportWall")));
   menu.addSeparator();
   menu.addAction(command(QStringLiteral("zoomReset")));

@@ -47,7 +47,7 @@ QString styleSheetOf(const Chrome& c) {
     QMenu::item:selected { background: %soft; color: %text; }
     QMenu::item:disabled { color: %secondary; }
     QMenu::separator { height: 1px; background: %border; margin: 4px 8px; }
-    QToolBar { background: %panel; border: none; border-bottom: 1px solid %border; padding: 5px 8px; spacing: 6px; }
+    QToolBar { background: %panel; border: none; border-bottom: 1px solid %border; padding: 3px 8px; spacing: 6px; }
     QToolBar QLabel { color: %secondary; }
     QStatusBar { background: %panel; border-top: 1px solid %border; }
     QStatusBar::item { border: none; }
@@ -73,15 +73,16 @@ QString styleSheetOf(const Chrome& c) {
     QToolButton:hover { background: %hover; }
     QToolButton:focus { background: %soft; }
     QToolButton::menu-indicator { image: none; }
-    QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox { background: %field; border: 1px solid %border;
+    QLineEdit, QPlainTextEdit, QTextEdit { background: %field; border: 1px solid %border;
                   border-radius: 5px; padding: 3px 6px; selection-background-color: %accent; }
-    QAbstractSpinBox { padding: 2px 4px; }
-    QLineEdit:focus, QPlainTextEdit:focus, QAbstractSpinBox:focus { border-color: %accent; }
-    QAbstractSpinBox[invalid="true"], QLineEdit[invalid="true"] { border-color: %warning; }
+    QAbstractSpinBox QLineEdit { border: none; border-radius: 0; padding: 0 2px; background: transparent; }
+    QAbstractSpinBox[invalid="true"] QLineEdit { color: %warning; }
+    QLineEdit:focus, QPlainTextEdit:focus { border-color: %accent; }
+    QLineEdit[invalid="true"] { border-color: %warning; }
     QTreeView, QTableView, QListView { background: %panel; border: none; outline: none; }
     QHeaderView { background: %panel; border: none; }
     QHeaderView::section { background: %panel; color: %secondary; border: none; border-bottom: 1px solid %border;
-                  padding: 3px 8px; }
+                  padding: 3px 6px; }
     QScrollArea { border: none; background: transparent; }
     QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
     QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }
@@ -96,8 +97,10 @@ QString styleSheetOf(const Chrome& c) {
     #wall { background: %wall; }
   )");
   const std::initializer_list<std::pair<const char*, QColor>> colors = {
-      {"%panel", c.panel},     {"%border", c.border},     {"%hover", c.hover},   {"%soft", c.accentSoft},
-      {"%text", c.text},       {"%secondary", c.secondary}, {"%field", c.field}, {"%wall", c.wall},
+      {"%panel", c.panel},     {"%border", c.border},
+      {"%hover", c.hover},     {"%soft", c.accentSoft},
+      {"%text", c.text},       {"%secondary", c.secondary},
+      {"%field", c.field},     {"%wall", c.wall},
       {"%warning", c.warning}, {"%onAccent", readableOn(c.accent)},
       {"%accent", c.accent},   {"%faint", c.dark ? QColor(0x62, 0x6b, 0x78) : QColor(0xa6, 0xad, 0xb8)}};
   QString result = sheet;
@@ -166,7 +169,9 @@ void applyTheme(ThemeChoice choice) {
   qApp->setStyleSheet(styleSheetOf(chrome));
 }
 
-QFont smallFont() { return scaled(0.9); }
+QFont smallFont() {
+  return scaled(0.9);
+}
 
 QFont captionFont() {
   QFont font = scaled(0.85);

@@ -12,9 +12,9 @@ enum class ThemeChoice { System, Light, Dark };
 
 // Colours of the window around the plots. Data palettes never depend on them.
 struct Chrome {
-  QColor wall;       // behind the plots
-  QColor panel;      // docks, bars, menus
-  QColor field;      // what can be edited
+  QColor wall;   // behind the plots
+  QColor panel;  // docks, bars, menus
+  QColor field;  // what can be edited
   QColor text;
   QColor secondary;
   QColor border;
@@ -30,7 +30,8 @@ struct Chrome {
   [[nodiscard]] static Chrome of(const QPalette& palette);  // by its lightness
 };
 
-// Gives the whole application its palette and quiet style. System follows the palette that the desktop gave at start.
+// Gives the whole application its palette and quiet style. System follows the palette that the desktop gave
+// at start.
 void applyTheme(ThemeChoice choice);
 
 // Sizes relative to the application's font, so that the window follows the user's font size.

@@ -18,7 +18,8 @@ qsizetype costKb(const Exploration& exploration) {
   return static_cast<qsizetype>(exploration.cost.peakBytes / 1024.0) + 1;
 }
 
-Result<ExplorationPtr> computeColumn(const MechanismSpec& spec, const LoadedInput& input, const JobContext& job) {
+Result<ExplorationPtr> computeColumn(const MechanismSpec& spec, const LoadedInput& input,
+                                     const JobContext& job) {
   return guarded([&]() -> Result<ExplorationPtr> {
     ATTN_ASSIGN(backend, findBackend("auto"));
     return explore(spec, input.input, *backend, {}, {}, job);
@@ -57,7 +58,9 @@ ComputeService::ComputeService(Document* document, QObject* parent) : QObject(pa
   });
 }
 
-ComputeService::~ComputeService() { shutDown(); }
+ComputeService::~ComputeService() {
+  shutDown();
+}
 
 void ComputeService::shutDown() {
   m_debounce.stop();
@@ -94,9 +97,8 @@ void ComputeService::readInput() {
   }
   m_reading = state.source;
   auto opened = m_input && m_input->source == state.source ? m_input->document : nullptr;
-  m_inputJob.start([source = state.source, layer = state.layer, opened](const JobContext& job) {
-                     return readSource(source, layer, opened, job);
-                   },
+  m_inputJob.start([source = state.source, layer = state.layer,
+                    opened](const JobContext& job) { return readSource(source, layer, opened, job); },
                    [this](const Result<LoadedInputPtr>& result) { inputArrived(result, false); });
   noteActivity();
 }
@@ -123,8 +125,9 @@ void ComputeService::inputArrived(const Result<LoadedInputPtr>& result, bool int
 
 QString ComputeService::keyOf(int column) const {
   if (!m_input) return {};
-  return QStringLiteral("%1|%2").arg(m_input->input.digest, 16, 16).arg(
-      toQ(callSpec(m_document->state(), column).text()));
+  return QStringLiteral("%1|%2")
+      .arg(m_input->input.digest, 16, 16)
+      .arg(toQ(callSpec(m_document->state(), column).text()));
 }
 
 QString ComputeService::insidesKey(const ColumnResult& column) const {
@@ -274,11 +277,13 @@ void ComputeService::noteActivity() {
 std::vector<Activity> ComputeService::activities() const {
   std::vector<Activity> list;
   const double seconds = m_busySince.isValid() ? static_cast<double>(m_busySince.elapsed()) / 1000.0 : 0.0;
-  if (m_inputJob.isRunning()) list.push_back({tr("Reading %1").arg(m_reading), m_inputJob.fraction(), seconds});
+  if (m_inputJob.isRunning())
+    list.push_back({tr("Reading %1").arg(m_reading), m_inputJob.fraction(), seconds});
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const auto at = static_cast<std::size_t>(i);
     const QString letter(columnLetter(i));
-    if (m_columns[at].busy) list.push_back({tr("Computing %1").arg(letter), m_columnJobs[at]->fraction(), seconds});
+    if (m_columns[at].busy)
+      list.push_back({tr("Computing %1").arg(letter), m_columnJobs[at]->fraction(), seconds});
     if (m_columns[at].insidesBusy)
       list.push_back({tr("Drawing the insides of %1").arg(letter), m_insidesJobs[at]->fraction(), seconds});
   }
@@ -293,7 +298,8 @@ void ComputeService::cancelAll() {
     m_columnJobs[at]->cancel();
     m_insidesJobs[at]->cancel();
     m_pending[at] = false;
-    if (m_columns[at].busy && !m_columns[at].exploration) m_columns[at].error = tr("Cancelled. F5 computes it again.");
+    if (m_columns[at].busy && !m_columns[at].exploration)
+      m_columns[at].error = tr("Cancelled. F5 computes it again.");
     m_columns[at].busy = false;
     m_columns[at].insidesBusy = false;
     Q_EMIT columnUpdated(i);

@@ -43,8 +43,9 @@ struct Activity {
   double seconds = 0.0;  // since it began
 };
 
-// Turns the document into results, off the GUI thread: reads the input, explores every column, makes the pictures of
-// the insides. Newest request wins; finished explorations are kept by (input, spec), so undo is instant. GUI thread only.
+// Turns the document into results, off the GUI thread: reads the input, explores every column, makes the
+// pictures of the insides. Newest request wins; finished explorations are kept by (input, spec), so undo is
+// instant. GUI thread only.
 class ComputeService final : public QObject {
   Q_OBJECT
 
@@ -54,12 +55,15 @@ class ComputeService final : public QObject {
 
   // Reads the document's input and computes everything; afterwards follows its signals.
   void begin();
-  // Opens a source and, only if that worked, makes it the document's: a bad file leaves no trace but inputFailed().
+  // Opens a source and, only if that worked, makes it the document's: a bad file leaves no trace but
+  // inputFailed().
   void open(const QString& source);
 
   [[nodiscard]] LoadedInputPtr input() const { return m_input; }
   [[nodiscard]] Index head() const;  // the document's, or the last one there is
-  [[nodiscard]] const ColumnResult& column(int index) const { return m_columns[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] const ColumnResult& column(int index) const {
+    return m_columns[static_cast<std::size_t>(index)];
+  }
   [[nodiscard]] bool isIdle() const;
   [[nodiscard]] std::vector<Activity> activities() const;
   [[nodiscard]] const std::vector<DeviceInfo>& devices() const { return m_devices; }
@@ -94,7 +98,8 @@ class ComputeService final : public QObject {
 
   Document* m_document;
   QThreadPool m_inputPool;
-  QThreadPool m_computePool;  // one thread: a pass uses all cores itself, and two at a time would spoil both timings
+  QThreadPool
+      m_computePool;  // one thread: a pass uses all cores itself, and two at a time would spoil both timings
   QThreadPool m_insidesPool;
   LatestJob m_inputJob{&m_inputPool, this};
   LatestJob m_deviceJob{&m_insidesPool, this};

@@ -11,10 +11,10 @@
 
 namespace attnscope {
 
-// One purpose for which only the newest request counts. start() stops whatever was asked before; a result reaches
-// `done` in the receiver's thread only if nothing newer was asked for in the meantime, neither when the work ends nor
-// when the result arrives. The counter is shared with the workers, so this object may die before they do; the
-// receiver must outlive them (its owner waits for the pool).
+// One purpose for which only the newest request counts. start() stops whatever was asked before; a result
+// reaches `done` in the receiver's thread only if nothing newer was asked for in the meantime, neither when
+// the work ends nor when the result arrives. The counter is shared with the workers, so this object may die
+// before they do; the receiver must outlive them (its owner waits for the pool).
 class LatestJob {
  public:
   LatestJob(QThreadPool* pool, QObject* receiver) : m_pool(pool), m_receiver(receiver) {}

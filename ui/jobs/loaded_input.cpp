@@ -8,8 +8,8 @@
 
 namespace attnscope {
 
-Result<LoadedInputPtr> readSource(const QString& source, Index layer, std::shared_ptr<const InputDocument> opened,
-                                  const JobContext& job) {
+Result<LoadedInputPtr> readSource(const QString& source, Index layer,
+                                  std::shared_ptr<const InputDocument> opened, const JobContext& job) {
   return guarded([&]() -> Result<LoadedInputPtr> {
     auto loaded = std::make_shared<LoadedInput>();
     loaded->source = source;

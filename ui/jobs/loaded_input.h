@@ -21,9 +21,10 @@ struct LoadedInput {
 };
 using LoadedInputPtr = std::shared_ptr<const LoadedInput>;
 
-// Opens `source` (or goes on with `opened`, if it is that one) and reads a layer of it. A layer beyond the last becomes
-// the last. Any thread.
+// Opens `source` (or goes on with `opened`, if it is that one) and reads a layer of it. A layer beyond the
+// last becomes the last. Any thread.
 [[nodiscard]] Result<LoadedInputPtr> readSource(const QString& source, Index layer,
-                                                std::shared_ptr<const InputDocument> opened, const JobContext& job);
+                                                std::shared_ptr<const InputDocument> opened,
+                                                const JobContext& job);
 
 }  // namespace attnscope

@@ -12,21 +12,23 @@ namespace {
 
 std::shared_ptr<const std::vector<float>> readRow(const Exploration& exploration, Index head, Index query,
                                                   const JobContext& job) {
-  const auto block = guarded(
-      [&] { return exploration.matrix->block(head, query, 1, 0, exploration.matrix->cols(), job); });
+  const auto block =
+      guarded([&] { return exploration.matrix->block(head, query, 1, 0, exploration.matrix->cols(), job); });
   if (!block) return nullptr;
   const auto values = block->values<float>();
   return std::make_shared<const std::vector<float>>(values.begin(), values.end());
 }
 
-ColumnReading readColumn(const RowReading& request, std::size_t at, const RowReading& last, const JobContext& job) {
+ColumnReading readColumn(const RowReading& request, std::size_t at, const RowReading& last,
+                         const JobContext& job) {
   ColumnReading reading;
   const auto& exploration = request.explorations[at];
   if (!exploration || !exploration->matrix || request.query < 0) return reading;
   const EffectiveMatrix& matrix = *exploration->matrix;
-  if (request.query >= matrix.rows() || request.key >= matrix.cols() || request.head >= matrix.heads()) return reading;
-  const bool known = at < last.columns.size() && last.explorations[at] == exploration && last.head == request.head &&
-                     last.query == request.query;
+  if (request.query >= matrix.rows() || request.key >= matrix.cols() || request.head >= matrix.heads())
+    return reading;
+  const bool known = at < last.columns.size() && last.explorations[at] == exploration &&
+                     last.head == request.head && last.query == request.query;
   reading.row = known && last.columns[at].row ? last.columns[at].row
                                               : readRow(*exploration, request.head, request.query, job);
   if (!reading.row) return reading;
@@ -45,14 +47,17 @@ Index rankOf(const std::vector<float>& weights, Index key) {
   return 1 + std::count_if(weights.begin(), weights.end(), [own](float w) { return std::abs(w) > own; });
 }
 
-RowReader::RowReader(QObject* parent) : QObject(parent) { m_pool.setMaxThreadCount(1); }
+RowReader::RowReader(QObject* parent) : QObject(parent) {
+  m_pool.setMaxThreadCount(1);
+}
 
 RowReader::~RowReader() {
   m_job.cancel();
   m_pool.waitForDone();
 }
 
-void RowReader::ask(std::vector<std::shared_ptr<const Exploration>> explorations, Index head, Index query, Index key) {
+void RowReader::ask(std::vector<std::shared_ptr<const Exploration>> explorations, Index head, Index query,
+                    Index key) {
   RowReading request;
   request.query = query;
   request.key = key;

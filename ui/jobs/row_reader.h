@@ -31,8 +31,8 @@ struct RowReading {
 // Place of weights[key] among all weights, by size; ties share the best place.
 [[nodiscard]] Index rankOf(const std::vector<float>& weights, Index key);
 
-// Reads rows for the inspector off the GUI thread; the newest question wins. A row that was just read is not read again
-// when only the key moves.
+// Reads rows for the inspector off the GUI thread; the newest question wins. A row that was just read is not
+// read again when only the key moves.
 class RowReader final : public QObject {
   Q_OBJECT
 

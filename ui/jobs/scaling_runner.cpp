@@ -8,7 +8,9 @@
 
 namespace attnscope {
 
-ScalingRunner::ScalingRunner(QObject* parent) : QObject(parent) { m_pool.setMaxThreadCount(1); }
+ScalingRunner::ScalingRunner(QObject* parent) : QObject(parent) {
+  m_pool.setMaxThreadCount(1);
+}
 
 ScalingRunner::~ScalingRunner() {
   m_job.cancel();
@@ -61,7 +63,9 @@ QString ScalingRunner::currentWork() const {
     length = m_points.size() / m_request.specs.size();
   }
   if (length >= m_request.lengths.size()) return tr("the last point");
-  return tr("%1 at n = %2").arg(columnLetter(static_cast<int>(spec))).arg(toQ(countText(m_request.lengths[length])));
+  return tr("%1 at n = %2")
+      .arg(columnLetter(static_cast<int>(spec)))
+      .arg(toQ(countText(m_request.lengths[length])));
 }
 
 }  // namespace attnscope

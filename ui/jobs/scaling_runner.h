@@ -11,8 +11,8 @@
 
 namespace attnscope {
 
-// Measures mechanisms against length, here and now, on a thread of its own. Points arrive one by one; what was measured
-// before a cancel is kept. GUI thread only.
+// Measures mechanisms against length, here and now, on a thread of its own. Points arrive one by one; what
+// was measured before a cancel is kept. GUI thread only.
 class ScalingRunner final : public QObject {
   Q_OBJECT
 

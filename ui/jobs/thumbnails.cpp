@@ -44,7 +44,9 @@ QImage patternImage(const FrozenPlan& plan, Index head) {
   return image;
 }
 
-Thumbnails::Thumbnails(QObject* parent) : QObject(parent) { m_pool.setMaxThreadCount(1); }
+Thumbnails::Thumbnails(QObject* parent) : QObject(parent) {
+  m_pool.setMaxThreadCount(1);
+}
 
 Thumbnails::~Thumbnails() {
   m_job.cancel();

@@ -10,11 +10,12 @@
 
 namespace attnscope {
 
-// The pattern of one head as a small picture: a pixel a pair, coloured by label; transparent where nothing is read.
+// The pattern of one head as a small picture: a pixel a pair, coloured by label; transparent where nothing is
+// read.
 [[nodiscard]] QImage patternImage(const FrozenPlan& plan, Index head);
 
-// Plans every mechanism on a short real input, so that the gallery shows what the program computes and not a drawing
-// of it. Pictures arrive one by one.
+// Plans every mechanism on a short real input, so that the gallery shows what the program computes and not a
+// drawing of it. Pictures arrive one by one.
 class Thumbnails final : public QObject {
   Q_OBJECT
 

@@ -9,7 +9,8 @@ namespace attnscope {
 class ComputeService;
 class Document;
 
-// What each column costs on the input at hand, one row a column of the wall: counted from the executed plan, timed here.
+// What each column costs on the input at hand, one row a column of the wall: counted from the executed plan,
+// timed here.
 class CostModel final : public QAbstractTableModel {
   Q_OBJECT
 

@@ -18,7 +18,8 @@ QString toolTipOf(const MechanismCard& card) {
   text += QStringLiteral("<p>%1: %2</p>")
               .arg(QObject::tr("complexity in the survey"), toQ(card.surveyComplexity).toHtmlEscaped());
   if (!card.ours.empty())
-    text += QStringLiteral("<p>%1 %2</p>").arg(QObject::tr("Ours, not the paper's:"), toQ(card.ours).toHtmlEscaped());
+    text += QStringLiteral("<p>%1 %2</p>")
+                .arg(QObject::tr("Ours, not the paper's:"), toQ(card.ours).toHtmlEscaped());
   return text;
 }
 
@@ -28,7 +29,8 @@ MechanismModel::MechanismModel(const Document* document, QObject* parent)
     : QAbstractItemModel(parent), m_document(document) {
   for (const Mechanism* mechanism : allMechanisms()) {
     const Family family = mechanism->card().family;
-    auto group = std::find_if(m_groups.begin(), m_groups.end(), [family](const Group& g) { return g.family == family; });
+    auto group = std::find_if(m_groups.begin(), m_groups.end(),
+                              [family](const Group& g) { return g.family == family; });
     if (group == m_groups.end()) group = m_groups.insert(m_groups.end(), Group{family, {}});
     group->members.push_back(mechanism);
   }
@@ -52,11 +54,14 @@ int MechanismModel::rowCount(const QModelIndex& parent) const {
   return static_cast<int>(m_groups[static_cast<std::size_t>(parent.row())].members.size());
 }
 
-int MechanismModel::columnCount(const QModelIndex&) const { return 1; }
+int MechanismModel::columnCount(const QModelIndex&) const {
+  return 1;
+}
 
 const Mechanism* MechanismModel::mechanismAt(const QModelIndex& index) const {
   if (!index.isValid() || index.internalId() == 0) return nullptr;
-  return m_groups[static_cast<std::size_t>(index.internalId()) - 1].members[static_cast<std::size_t>(index.row())];
+  return m_groups[static_cast<std::size_t>(index.internalId()) - 1]
+      .members[static_cast<std::size_t>(index.row())];
 }
 
 QVariant MechanismModel::data(const QModelIndex& index, int role) const {
@@ -70,13 +75,19 @@ QVariant MechanismModel::data(const QModelIndex& index, int role) const {
 QVariant MechanismModel::mechanismData(const Mechanism& mechanism, int role) const {
   const MechanismCard& card = mechanism.card();
   switch (role) {
-    case Qt::DisplayRole: return toQ(card.name);
-    case Qt::ToolTipRole: return toolTipOf(card);
-    case Qt::AccessibleDescriptionRole: return toQ(card.summary);
-    case IdRole: return toQ(card.id);
-    case PictureRole: return m_pictures.value(toQ(card.id));
+    case Qt::DisplayRole:
+      return toQ(card.name);
+    case Qt::ToolTipRole:
+      return toolTipOf(card);
+    case Qt::AccessibleDescriptionRole:
+      return toQ(card.summary);
+    case IdRole:
+      return toQ(card.id);
+    case PictureRole:
+      return m_pictures.value(toQ(card.id));
     case SubtitleRole:
-      return card.year > 0 ? tr("%1 · %2").arg(toQ(card.surveyComplexity)).arg(card.year) : toQ(card.surveyComplexity);
+      return card.year > 0 ? tr("%1 · %2").arg(toQ(card.surveyComplexity)).arg(card.year)
+                           : toQ(card.surveyComplexity);
     case SearchRole:
       return QStringLiteral("%1 %2 %3 %4 %5 %6")
           .arg(toQ(card.id), toQ(card.name), toQ(card.paper), toQ(card.authors))
@@ -88,7 +99,8 @@ QVariant MechanismModel::mechanismData(const Mechanism& mechanism, int role) con
         if (m_document->state().columns[static_cast<std::size_t>(i)].id == card.id) columns << i;
       return QVariant::fromValue(columns);
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -102,7 +114,8 @@ QModelIndex MechanismModel::indexOf(const QString& mechanism) const {
   const std::string id = toStd(mechanism);
   for (std::size_t g = 0; g < m_groups.size(); ++g)
     for (std::size_t i = 0; i < m_groups[g].members.size(); ++i)
-      if (m_groups[g].members[i]->card().id == id) return createIndex(static_cast<int>(i), 0, quintptr{g + 1});
+      if (m_groups[g].members[i]->card().id == id)
+        return createIndex(static_cast<int>(i), 0, quintptr{g + 1});
   return {};
 }
 

@@ -12,18 +12,18 @@
 
 namespace attnscope {
 
-// The catalogue as a tree of two levels, families and their mechanisms, with live pictures and the letters of the
-// columns in which each mechanism stands.
+// The catalogue as a tree of two levels, families and their mechanisms, with live pictures and the letters of
+// the columns in which each mechanism stands.
 class MechanismModel final : public QAbstractItemModel {
   Q_OBJECT
 
  public:
   enum Roles {
-    IdRole = Qt::UserRole,   // QString, empty for a family
-    PictureRole,             // QImage, null until it is made
-    SubtitleRole,            // "n log n · 2020"
-    ColumnsRole,             // QList<int>: columns that show it
-    SearchRole,              // what the search box looks through
+    IdRole = Qt::UserRole,  // QString, empty for a family
+    PictureRole,            // QImage, null until it is made
+    SubtitleRole,           // "n log n · 2020"
+    ColumnsRole,            // QList<int>: columns that show it
+    SearchRole,             // what the search box looks through
   };
 
   explicit MechanismModel(const Document* document, QObject* parent = nullptr);

@@ -33,14 +33,16 @@ void showAbout(QWidget* parent) {
   box.setWindowTitle(QObject::tr("About Attnscope"));
   box.setIconPixmap(QApplication::windowIcon().pixmap(64));
   box.setTextFormat(Qt::RichText);
-  box.setText(QObject::tr("<h3>Attnscope %1</h3>"
-                          "<p>An instrument for looking at attention: exact patterns, maps, insides and costs of full "
-                          "attention and efficient Transformers, side by side.</p>"
-                          "<p>Free software under the GNU General Public License, version 3 or later. It comes with no "
-                          "warranty.</p>"
-                          "<p>Built with Qt %2 (LGPL 3), QCustomPlot (GPL 3), Eigen (MPL 2), oneTBB, Highway (Apache 2), "
-                          "fmt (MIT).</p>")
-                  .arg(version.toHtmlEscaped(), QString::fromLatin1(qVersion())));
+  box.setText(
+      QObject::tr(
+          "<h3>Attnscope %1</h3>"
+          "<p>An instrument for looking at attention: exact patterns, maps, insides and costs of full "
+          "attention and efficient Transformers, side by side.</p>"
+          "<p>Free software under the GNU General Public License, version 3 or later. It comes with no "
+          "warranty.</p>"
+          "<p>Built with Qt %2 (LGPL 3), QCustomPlot (GPL 3), Eigen (MPL 2), oneTBB, Highway (Apache 2), "
+          "fmt (MIT).</p>")
+          .arg(version.toHtmlEscaped(), QString::fromLatin1(qVersion())));
   box.exec();
 }
 
@@ -53,7 +55,8 @@ void showShortcuts(const QMenuBar* menus, QWidget* parent) {
   dialog.resize(520, 560);
   auto* text = new QTextBrowser(&dialog);
   text->setHtml(QObject::tr("<h4>Pictures</h4><table cellpadding=2>"
-                            "<tr><td><b>arrow keys</b>&nbsp;&nbsp;</td><td>move the cross-hair by a cell; with Shift by ten</td></tr>"
+                            "<tr><td><b>arrow keys</b>&nbsp;&nbsp;</td><td>move the cross-hair by a cell; "
+                            "with Shift by ten</td></tr>"
                             "<tr><td><b>+ and −</b></td><td>zoom at the cross-hair</td></tr>"
                             "<tr><td><b>Home</b></td><td>show everything</td></tr>"
                             "<tr><td><b>Return</b></td><td>hold the query in the inspector</td></tr>"

@@ -34,7 +34,7 @@ ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget
       m_cancel(new QPushButton(tr("Cancel"), this)) {
   setSizeGripEnabled(false);
   m_device->setFont(smallFont());
-  m_device->setContentsMargins(10, 0, 8, 0);
+  m_device->setIndent(12);
   m_device->setObjectName(QStringLiteral("device"));
   for (QLabel* label : {m_gpu, m_what, m_left}) label->setWordWrap(false);
   m_progress->setRange(0, 1000);
@@ -65,7 +65,9 @@ ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget
   refresh();
 }
 
-QString ActivityBar::deviceText() const { return m_device->text(); }
+QString ActivityBar::deviceText() const {
+  return m_device->text();
+}
 
 void ActivityBar::refreshDevice() {
   QString device;
@@ -77,7 +79,7 @@ void ActivityBar::refreshDevice() {
     if (!info.available) missing << toQ(info.reason);
   }
   if (device.isEmpty()) return;
-  m_device->setText(QStringLiteral("● %1").arg(device.replace(QStringLiteral(", "), QStringLiteral(" · "))));
+  m_device->setText(device.replace(QStringLiteral(", "), QStringLiteral(" · ")));
   m_gpu->setText(missing.join(QStringLiteral(" · ")));
 }
 
@@ -93,7 +95,8 @@ void ActivityBar::refresh() {
   }
   if (any != m_timer->isActive()) any ? m_timer->start() : m_timer->stop();
   const bool visible = any && shown.seconds >= kShowAfterSeconds;
-  for (QWidget* part : std::initializer_list<QWidget*>{m_what, m_progress, m_left, m_cancel}) part->setVisible(visible);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_what, m_progress, m_left, m_cancel})
+    part->setVisible(visible);
   if (!visible) return;
   m_what->setText(shown.what);
   m_progress->setRange(0, shown.fraction > 0.0 ? 1000 : 0);  // no news yet: a busy bar

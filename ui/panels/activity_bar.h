@@ -13,8 +13,8 @@ namespace attnscope {
 class ComputeService;
 class ScalingRunner;
 
-// Always says which device computes, and why not a better one; while something runs, what, how far, how long still, and
-// the button that stops it.
+// Always says which device computes, and why not a better one; while something runs, what, how far, how long
+// still, and the button that stops it.
 class ActivityBar final : public QStatusBar {
   Q_OBJECT
 

@@ -21,7 +21,7 @@ constexpr int kBadge = 19;
 
 QFont nameFont() {
   QFont font = QApplication::font();
-  font.setPointSizeF(font.pointSizeF() * 1.1);
+  font.setPointSizeF(font.pointSizeF() * 1.04);
   font.setWeight(QFont::DemiBold);
   return font;
 }
@@ -67,14 +67,18 @@ void ColumnHeader::setSelected(bool selected) {
   update();
 }
 
-void ColumnHeader::setRemovable(bool removable) { m_remove->setVisible(removable); }
+void ColumnHeader::setRemovable(bool removable) {
+  m_remove->setVisible(removable);
+}
 
 QSize ColumnHeader::sizeHint() const {
   const int small = QFontMetrics(smallFont()).height();
   return {180, 8 + std::max(kBadge, QFontMetrics(nameFont()).height()) + 3 + 2 * small + 5};
 }
 
-QSize ColumnHeader::minimumSizeHint() const { return {120, sizeHint().height()}; }
+QSize ColumnHeader::minimumSizeHint() const {
+  return {120, sizeHint().height()};
+}
 
 void ColumnHeader::resizeEvent(QResizeEvent*) {
   m_remove->setGeometry(width() - kPad - 20, 6, 22, 22);
@@ -103,13 +107,15 @@ void ColumnHeader::paintEvent(QPaintEvent*) {
   const QFontMetrics small(smallFont());
   painter.setPen(chrome.secondary);
   if (free - nameWidth > 50)
-    painter.drawText(QRect(left + nameWidth + 8, 9, free - nameWidth - 8, line), Qt::AlignLeft | Qt::AlignVCenter,
+    painter.drawText(QRect(left + nameWidth + 8, 9, free - nameWidth - 8, line),
+                     Qt::AlignLeft | Qt::AlignVCenter,
                      small.elidedText(m_parameters, Qt::ElideRight, free - nameWidth - 8));
   const int top = 8 + line + 3;
   const int whole = width() - 2 * kPad;
   if (!m_warning.isEmpty()) {
     painter.setPen(chrome.warning);
-    painter.drawText(QRect(kPad, top, whole, 2 * small.height()), Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap,
+    painter.drawText(QRect(kPad, top, whole, 2 * small.height()),
+                     Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap,
                      small.elidedText(m_warning, Qt::ElideRight, 2 * whole - 30));
     return;
   }
@@ -127,12 +133,19 @@ void ColumnHeader::keyPressEvent(QKeyEvent* event) {
   switch (event->key()) {
     case Qt::Key_Space:
     case Qt::Key_Return:
-    case Qt::Key_Enter: Q_EMIT clicked(); return;
-    case Qt::Key_Delete: Q_EMIT removeAsked(); return;
-    default: QWidget::keyPressEvent(event);
+    case Qt::Key_Enter:
+      Q_EMIT clicked();
+      return;
+    case Qt::Key_Delete:
+      Q_EMIT removeAsked();
+      return;
+    default:
+      QWidget::keyPressEvent(event);
   }
 }
 
-void ColumnHeader::contextMenuEvent(QContextMenuEvent* event) { Q_EMIT menuAsked(event->globalPos()); }
+void ColumnHeader::contextMenuEvent(QContextMenuEvent* event) {
+  Q_EMIT menuAsked(event->globalPos());
+}
 
 }  // namespace attnscope

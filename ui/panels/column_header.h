@@ -7,8 +7,8 @@ class QToolButton;
 
 namespace attnscope {
 
-// Above a column: its letter, the mechanism, what it costs, and a cross to take it off the wall. A click selects the
-// column for the parameter form.
+// Above a column: its letter, the mechanism, what it costs, and a cross to take it off the wall. A click
+// selects the column for the parameter form.
 class ColumnHeader final : public QWidget {
   Q_OBJECT
 

@@ -15,7 +15,9 @@ namespace attnscope {
 
 namespace {
 
-QString plain(QString text) { return text.remove(QLatin1Char('&')).remove(QStringLiteral("…")); }
+QString plain(QString text) {
+  return text.remove(QLatin1Char('&')).remove(QStringLiteral("…"));
+}
 
 }  // namespace
 
@@ -61,7 +63,8 @@ void CommandPalette::filter(const QString& text) {
     });
     if (!fits || !entry.action) continue;
     const QString keys = entry.action->shortcut().toString(QKeySequence::NativeText);
-    auto* item = new QListWidgetItem(keys.isEmpty() ? entry.name : QStringLiteral("%1    [%2]").arg(entry.name, keys), m_list);
+    auto* item = new QListWidgetItem(
+        keys.isEmpty() ? entry.name : QStringLiteral("%1    [%2]").arg(entry.name, keys), m_list);
     item->setData(Qt::UserRole, static_cast<int>(i));
   }
   m_list->setCurrentRow(0);
@@ -70,7 +73,8 @@ void CommandPalette::filter(const QString& text) {
 void CommandPalette::runCurrent() {
   const QListWidgetItem* item = m_list->currentItem();
   if (!item) return;
-  const QPointer<QAction> action = m_entries[static_cast<std::size_t>(item->data(Qt::UserRole).toInt())].action;
+  const QPointer<QAction> action =
+      m_entries[static_cast<std::size_t>(item->data(Qt::UserRole).toInt())].action;
   accept();
   if (action) QTimer::singleShot(0, action, &QAction::trigger);  // after this dialog is gone
 }

@@ -28,8 +28,8 @@ class CostDelegate final : public QStyledItemDelegate {
     painter->setPen(chrome.border);
     painter->drawLine(option.rect.bottomLeft(), option.rect.bottomRight());
     painter->setPen(chrome.text);
-    painter->setFont(option.font);
-    QRect text = option.rect.adjusted(8, 0, -8, 0);
+    painter->setFont(index.column() == CostModel::Name ? option.font : smallFont());
+    QRect text = option.rect.adjusted(4, 0, -6, 0);
     if (index.column() == CostModel::Name) {
       drawBadge(*painter, QRectF(text.left() + 2, option.rect.center().y() - 8, 17, 17),
                 index.data(CostModel::LetterRole).toInt());
@@ -37,6 +37,11 @@ class CostDelegate final : public QStyledItemDelegate {
     }
     painter->drawText(text, index.data(Qt::TextAlignmentRole).toInt(), index.data().toString());
     painter->restore();
+  }
+  [[nodiscard]] QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+    const bool name = index.column() == CostModel::Name;
+    const QFontMetrics metrics(name ? option.font : smallFont());
+    return {metrics.horizontalAdvance(index.data().toString()) + (name ? 42 : 12), 28};
   }
 };
 
@@ -53,7 +58,7 @@ CostTable::CostTable(CostModel* model, QWidget* parent) : QWidget(parent), m_vie
   m_view->horizontalHeader()->setHighlightSections(false);
   m_view->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
   m_view->horizontalHeader()->setSectionResizeMode(CostModel::Name, QHeaderView::Stretch);
-  m_view->horizontalHeader()->setMinimumSectionSize(58);
+  m_view->horizontalHeader()->setMinimumSectionSize(40);
   m_view->horizontalHeader()->setFont(smallFont());
   m_view->setAccessibleName(tr("Cost of the columns"));
   auto* layout = new QVBoxLayout(this);
@@ -65,7 +70,8 @@ CostTable::CostTable(CostModel* model, QWidget* parent) : QWidget(parent), m_vie
   layout->addWidget(m_view, 1);
   auto* copy = new QShortcut(QKeySequence::Copy, this);
   copy->setContext(Qt::WidgetWithChildrenShortcut);
-  connect(copy, &QShortcut::activated, this, [model] { QGuiApplication::clipboard()->setText(model->text()); });
+  connect(copy, &QShortcut::activated, this,
+          [model] { QGuiApplication::clipboard()->setText(model->text()); });
 }
 
 }  // namespace attnscope

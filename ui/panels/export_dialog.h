@@ -14,8 +14,8 @@ class QSpinBox;
 
 namespace attnscope {
 
-// Size, resolution, type size and look of a figure for print. What is drawn stands in the FigureSpec that it is given;
-// the choices are remembered for the next figure.
+// Size, resolution, type size and look of a figure for print. What is drawn stands in the FigureSpec that it
+// is given; the choices are remembered for the next figure.
 class ExportDialog final : public QDialog {
   Q_OBJECT
 

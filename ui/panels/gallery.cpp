@@ -69,7 +69,9 @@ Gallery::Gallery(Document* document, QWidget* parent)
 
 Gallery::~Gallery() = default;
 
-void Gallery::begin() { m_thumbnails->begin(); }
+void Gallery::begin() {
+  m_thumbnails->begin();
+}
 
 void Gallery::focusSearch() {
   m_search->setFocus(Qt::ShortcutFocusReason);
@@ -80,7 +82,9 @@ QString Gallery::currentMechanism() const {
   return m_view->currentIndex().data(MechanismModel::IdRole).toString();
 }
 
-void Gallery::addCurrent() { add(m_view->currentIndex()); }
+void Gallery::addCurrent() {
+  add(m_view->currentIndex());
+}
 
 void Gallery::add(const QModelIndex& index) {
   const QString id = index.data(MechanismModel::IdRole).toString();
@@ -134,7 +138,8 @@ void Gallery::showMenu(const QPoint& position) {
   if (found && !(*found)->card().arxiv.empty()) {
     menu.addSeparator();
     const QUrl url(QStringLiteral("https://arxiv.org/abs/") + toQ((*found)->card().arxiv));
-    menu.addAction(tr("Open the paper (%1)").arg(url.host()), this, [url] { QDesktopServices::openUrl(url); });
+    menu.addAction(tr("Open the paper (%1)").arg(url.host()), this,
+                   [url] { QDesktopServices::openUrl(url); });
   }
   menu.exec(m_view->viewport()->mapToGlobal(position));
 }

@@ -13,8 +13,8 @@ class MechanismFilter;
 class MechanismModel;
 class Thumbnails;
 
-// Every mechanism, by family, with a search box. Double click, Enter or the plus of a row puts it on the wall; on a full
-// wall it takes the place of the selected column.
+// Every mechanism, by family, with a search box. Double click, Enter or the plus of a row puts it on the
+// wall; on a full wall it takes the place of the selected column.
 class Gallery final : public QWidget {
   Q_OBJECT
 
@@ -25,8 +25,8 @@ class Gallery final : public QWidget {
   [[nodiscard]] QTreeView* view() const { return m_view; }
   [[nodiscard]] QLineEdit* searchBox() const { return m_search; }
   [[nodiscard]] QString currentMechanism() const;
-  void begin();        // starts drawing the pictures
-  void addCurrent();   // puts the current row on the wall
+  void begin();       // starts drawing the pictures
+  void addCurrent();  // puts the current row on the wall
   void focusSearch();
 
  protected:

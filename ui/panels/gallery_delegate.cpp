@@ -46,7 +46,8 @@ QRect GalleryDelegate::addRect(const QRect& row) {
   return QRect(row.right() - kMargin - kBadge - 1, row.center().y() - kBadge / 2, kBadge + 2, kBadge + 2);
 }
 
-void GalleryDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+void GalleryDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
+                            const QModelIndex& index) const {
   const Chrome chrome = Chrome::of(option.palette);
   painter->save();
   const QString id = index.data(MechanismModel::IdRole).toString();
@@ -62,24 +63,28 @@ void GalleryDelegate::paint(QPainter* painter, const QStyleOptionViewItem& optio
   if (hovered && columns.isEmpty() && !current) painter->fillRect(option.rect, chrome.hover);
   if (current) painter->fillRect(QRect(option.rect.topLeft(), QSize(3, option.rect.height())), chrome.accent);
 
-  const QRect square(option.rect.left() + kMargin, option.rect.center().y() - kPicture / 2, kPicture, kPicture);
+  const QRect square(option.rect.left() + kMargin, option.rect.center().y() - kPicture / 2, kPicture,
+                     kPicture);
   paintPicture(*painter, square, index.data(MechanismModel::PictureRole).value<QImage>(), chrome);
 
   const int left = square.right() + 10;
-  const int free = option.rect.right() - kMargin - left - (kBadge + 3) * static_cast<int>(std::max<qsizetype>(1, columns.size()));
+  const int free = option.rect.right() - kMargin - left -
+                   (kBadge + 3) * static_cast<int>(std::max<qsizetype>(1, columns.size()));
   QFont nameFont = option.font;
   if (!columns.isEmpty()) nameFont.setWeight(QFont::DemiBold);
   painter->setFont(nameFont);
   painter->setPen(chrome.text);
   const QRect upper(left, option.rect.top() + 3, free, option.rect.height() / 2 - 2);
-  painter->drawText(upper, Qt::AlignLeft | Qt::AlignVCenter,
-                    QFontMetrics(nameFont).elidedText(index.data(Qt::DisplayRole).toString(), Qt::ElideRight, free));
+  painter->drawText(
+      upper, Qt::AlignLeft | Qt::AlignVCenter,
+      QFontMetrics(nameFont).elidedText(index.data(Qt::DisplayRole).toString(), Qt::ElideRight, free));
   painter->setFont(smallFont());
   painter->setPen(chrome.secondary);
   const QRect lower(left, upper.bottom(), free, option.rect.height() / 2 - 2);
-  painter->drawText(lower, Qt::AlignLeft | Qt::AlignVCenter,
-                    QFontMetrics(smallFont()).elidedText(index.data(MechanismModel::SubtitleRole).toString(),
-                                                         Qt::ElideRight, free));
+  painter->drawText(
+      lower, Qt::AlignLeft | Qt::AlignVCenter,
+      QFontMetrics(smallFont())
+          .elidedText(index.data(MechanismModel::SubtitleRole).toString(), Qt::ElideRight, free));
   if (!columns.isEmpty()) {
     paintBadges(*painter, option.rect, columns);
   } else if (hovered || current) {

@@ -5,8 +5,8 @@
 
 namespace attnscope {
 
-// A family as a small heading; a mechanism as its pattern, its name, complexity and year, and the letters of the
-// columns where it stands. Under the mouse or the keyboard a plus says that it can be added.
+// A family as a small heading; a mechanism as its pattern, its name, complexity and year, and the letters of
+// the columns where it stands. Under the mouse or the keyboard a plus says that it can be added.
 class GalleryDelegate final : public QStyledItemDelegate {
   Q_OBJECT
 

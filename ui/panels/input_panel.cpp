@@ -93,7 +93,8 @@ QWidget* InputPanel::makeSamplePage() {
   auto* page = new QWidget(this);
   auto* layout = pageLayout(page);
   layout->addWidget(makeNote(
-      tr("Queries, keys and values captured from a trained model reading a paragraph, with its tokens."), page));
+      tr("Queries, keys and values captured from a trained model reading a paragraph, with its tokens."),
+      page));
   auto* use = new QPushButton(tr("Use the sample"), page);
   layout->addWidget(use);
   connect(use, &QPushButton::clicked, this, [this] { Q_EMIT sourceChosen(QStringLiteral("sample")); });
@@ -151,9 +152,10 @@ QWidget* InputPanel::makeTextPage() {
   row->addWidget(m_unit, 1);
   row->addWidget(use);
   layout->addLayout(row);
-  layout->addWidget(makeNote(tr("Words become vectors by a fixed hash and their position: equal words attend to each "
-                                "other. No trained model is behind it."),
-                             page));
+  layout->addWidget(
+      makeNote(tr("Words become vectors by a fixed hash and their position: equal words attend to each "
+                  "other. No trained model is behind it."),
+               page));
   connect(use, &QPushButton::clicked, this, &InputPanel::useText);
   return page;
 }
@@ -163,9 +165,10 @@ QWidget* InputPanel::makeFilePage() {
   auto* layout = pageLayout(page);
   auto* open = new QPushButton(tr("Open a file…"), page);
   layout->addWidget(open);
-  layout->addWidget(makeNote(tr("safetensors, npz or npy with arrays q, k and v; PNG and JPEG pictures; text in UTF-8. "
-                                "Or drop a file anywhere on the window."),
-                             page));
+  layout->addWidget(
+      makeNote(tr("safetensors, npz or npy with arrays q, k and v; PNG and JPEG pictures; text in UTF-8. "
+                  "Or drop a file anywhere on the window."),
+               page));
   m_recent = makeNote({}, page);
   m_recent->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
   layout->addWidget(m_recent);
@@ -179,7 +182,9 @@ void InputPanel::setRecent(const QStringList& files) {
   for (const QString& file : files)
     lines << QStringLiteral("<a href=\"%1\">%2</a>")
                  .arg(file.toHtmlEscaped(), QFileInfo(file).fileName().toHtmlEscaped());
-  m_recent->setText(lines.isEmpty() ? QString() : tr("Recent:") + QStringLiteral("<br>") + lines.join(QStringLiteral("<br>")));
+  m_recent->setText(lines.isEmpty()
+                        ? QString()
+                        : tr("Recent:") + QStringLiteral("<br>") + lines.join(QStringLiteral("<br>")));
 }
 
 void InputPanel::useRecipe() {
@@ -199,9 +204,12 @@ void InputPanel::showInput() {
   const LoadedInput& loaded = *m_service->input();
   const Shape shape = loaded.shape();
   m_title->setText(toQ(loaded.input.title));
-  const QString length = shape.nQ == shape.nK ? tr("%1 tokens").arg(toQ(countText(shape.nQ)))
-                                              : tr("%1 queries, %2 keys").arg(toQ(countText(shape.nQ)), toQ(countText(shape.nK)));
-  QStringList facts{length, shape.heads == 1 ? tr("1 head") : tr("%1 heads").arg(shape.heads), tr("d = %1").arg(shape.d)};
+  const QString length =
+      shape.nQ == shape.nK
+          ? tr("%1 tokens").arg(toQ(countText(shape.nQ)))
+          : tr("%1 queries, %2 keys").arg(toQ(countText(shape.nQ)), toQ(countText(shape.nK)));
+  QStringList facts{length, shape.heads == 1 ? tr("1 head") : tr("%1 heads").arg(shape.heads),
+                    tr("d = %1").arg(shape.d)};
   if (loaded.layerNames.size() > 1) facts << tr("%1 layers").arg(loaded.layerNames.size());
   m_facts->setText(facts.join(QStringLiteral(" · ")));
   const QString source = loaded.source;

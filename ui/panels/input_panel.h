@@ -14,8 +14,8 @@ namespace attnscope {
 class ComputeService;
 class SourceForm;
 
-// Where Q, K and V come from: the captured model inside the program, a recipe with its options, text typed in, or a
-// file. Choosing here only asks; a source that cannot be read changes nothing.
+// Where Q, K and V come from: the captured model inside the program, a recipe with its options, text typed
+// in, or a file. Choosing here only asks; a source that cannot be read changes nothing.
 class InputPanel final : public QWidget {
   Q_OBJECT
 

@@ -51,7 +51,8 @@ void InputShade::setInput(LoadedInputPtr input) {
   layOut(width());
 }
 
-void InputShade::setRow(std::shared_ptr<const std::vector<float>> row, Index query, Index key, const QColor& color) {
+void InputShade::setRow(std::shared_ptr<const std::vector<float>> row, Index query, Index key,
+                        const QColor& color) {
   m_row = std::move(row);
   m_query = query;
   m_key = key;
@@ -114,7 +115,9 @@ QRectF InputShade::pictureRect(int width) const {
   return QRectF(0, 0, m_picture.width() * scale, m_picture.height() * scale);
 }
 
-void InputShade::resizeEvent(QResizeEvent*) { layOut(width()); }
+void InputShade::resizeEvent(QResizeEvent*) {
+  layOut(width());
+}
 
 void InputShade::paintEvent(QPaintEvent*) {
   QPainter painter(this);
@@ -137,14 +140,16 @@ void InputShade::paintText(QPainter& painter) const {
     painter.setBrush(shade);
     painter.drawRoundedRect(m_places[p], 3, 3);
     if (token == m_query || token == m_key) {
-      painter.setPen(QPen(chrome.text, token == m_query ? 1.4 : 1.0, token == m_query ? Qt::SolidLine : Qt::DotLine));
+      painter.setPen(
+          QPen(chrome.text, token == m_query ? 1.4 : 1.0, token == m_query ? Qt::SolidLine : Qt::DotLine));
       painter.setBrush(Qt::NoBrush);
       painter.drawRoundedRect(m_places[p].adjusted(0.5, 0.5, -0.5, -0.5), 3, 3);
     }
     const double strength = shade.alphaF();
-    const QColor ground(static_cast<int>(chrome.panel.red() + (m_color.red() - chrome.panel.red()) * strength),
-                        static_cast<int>(chrome.panel.green() + (m_color.green() - chrome.panel.green()) * strength),
-                        static_cast<int>(chrome.panel.blue() + (m_color.blue() - chrome.panel.blue()) * strength));
+    const QColor ground(
+        static_cast<int>(chrome.panel.red() + (m_color.red() - chrome.panel.red()) * strength),
+        static_cast<int>(chrome.panel.green() + (m_color.green() - chrome.panel.green()) * strength),
+        static_cast<int>(chrome.panel.blue() + (m_color.blue() - chrome.panel.blue()) * strength));
     painter.setPen(strength > 0.45 ? readableOn(ground) : chrome.text);
     painter.drawText(m_places[p], Qt::AlignCenter, shownToken(tokens[static_cast<std::size_t>(token)]));
   }
@@ -159,7 +164,8 @@ void InputShade::paintPicture(QPainter& painter) const {
   const double w = area.width() / static_cast<double>(grid.width);
   const double h = area.height() / static_cast<double>(grid.height);
   const auto cell = [&](Index token) {
-    return QRectF(static_cast<double>(token % grid.width) * w, static_cast<double>(token / grid.width) * h, w, h);
+    return QRectF(static_cast<double>(token % grid.width) * w, static_cast<double>(token / grid.width) * h, w,
+                  h);
   };
   for (Index token = 0; m_row && token < grid.height * grid.width; ++token) {
     // What is not read is veiled, what is read shines through in the column's colour.

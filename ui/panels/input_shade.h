@@ -10,8 +10,8 @@
 
 namespace attnscope {
 
-// The weights of one row on the input itself: tokens of a text shaded in their order, or cells over the picture. The
-// query has a frame. Long texts show the part around the query.
+// The weights of one row on the input itself: tokens of a text shaded in their order, or cells over the
+// picture. The query has a frame. Long texts show the part around the query.
 class InputShade final : public QWidget {
   Q_OBJECT
 

@@ -68,11 +68,14 @@ Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link
   m_formula->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_summary->setTextInteractionFlags(Qt::TextSelectableByMouse);
   layout->addWidget(makeHeading(tr("Under the cursor"), this));
-  for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hint, m_table}) layout->addWidget(part);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hint, m_table})
+    layout->addWidget(part);
   layout->addSpacing(6);
-  for (QWidget* part : std::initializer_list<QWidget*>{m_rowHeading, m_curve, m_shadeHeading, m_shade}) layout->addWidget(part);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_rowHeading, m_curve, m_shadeHeading, m_shade})
+    layout->addWidget(part);
   layout->addSpacing(6);
-  for (QWidget* part : std::initializer_list<QWidget*>{m_formulaHeading, m_formula, m_summary}) layout->addWidget(part);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_formulaHeading, m_formula, m_summary})
+    layout->addWidget(part);
   layout->addStretch(1);
 
   auto* scroll = new QScrollArea(this);
@@ -93,7 +96,8 @@ Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link
   connect(m_document, &Document::columnsChanged, this, soon);
   connect(m_service, &ComputeService::inputReady, this, [this] {
     m_shade->setInput(m_service->input());
-    m_shadeHeading->setText(m_service->input()->input.image.rgb.empty() ? tr("On the text") : tr("On the picture"));
+    m_shadeHeading->setText(m_service->input()->input.image.rgb.empty() ? tr("On the text")
+                                                                        : tr("On the picture"));
     m_askSoon->start();
   });
   connect(m_document, &Document::selectionChanged, this, [this] {
@@ -113,7 +117,9 @@ Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link
   showReading();
 }
 
-bool Inspector::isIdle() const { return m_reader->isIdle() && !m_askSoon->isActive(); }
+bool Inspector::isIdle() const {
+  return m_reader->isIdle() && !m_askSoon->isActive();
+}
 
 void Inspector::ask() {
   const bool hovered = m_link->hoveredQuery() >= 0;
@@ -126,7 +132,8 @@ void Inspector::ask() {
   std::vector<std::shared_ptr<const Exploration>> explorations;
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const ColumnResult& result = m_service->column(i);
-    const bool fits = result.exploration && result.exploration->input.digest == m_service->input()->input.digest;
+    const bool fits =
+        result.exploration && result.exploration->input.digest == m_service->input()->input.digest;
     explorations.push_back(fits ? result.exploration : nullptr);
   }
   m_reader->ask(std::move(explorations), m_service->head(), query, key);
@@ -159,12 +166,19 @@ void Inspector::showPairTitle() {
   }
   const auto& keyTokens = input.tokensK.empty() ? input.tokensQ : input.tokensK;
   m_pair->setText(tr("%1 reads %2").arg(query, tokenWord(keyTokens, reading.key, tr("key"))));
-  QString where = tr("query %1 · key %2 · %3").arg(reading.query).arg(reading.key).arg(distanceText(reading.query, reading.key));
+  QString where = tr("query %1 · key %2 · %3")
+                      .arg(reading.query)
+                      .arg(reading.key)
+                      .arg(distanceText(reading.query, reading.key));
   if (input.grid) {
     const Index width = input.grid->width;
     where = tr("query %1 (row %2, column %3) · key %4 (row %5, column %6)")
-                .arg(reading.query).arg(reading.query / width).arg(reading.query % width)
-                .arg(reading.key).arg(reading.key / width).arg(reading.key % width);
+                .arg(reading.query)
+                .arg(reading.query / width)
+                .arg(reading.query % width)
+                .arg(reading.key)
+                .arg(reading.key / width)
+                .arg(reading.key % width);
   }
   m_position->setText(where);
 }

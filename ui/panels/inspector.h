@@ -16,9 +16,9 @@ class RowCurve;
 class RowReader;
 class ViewLink;
 
-// The pair under the cross-hair in words: who reads whom, with which weight and rank in every column, and why; the whole
-// row as curves and on the input itself; what the selected mechanism is. While the cursor is elsewhere it shows the pair
-// that was clicked.
+// The pair under the cross-hair in words: who reads whom, with which weight and rank in every column, and
+// why; the whole row as curves and on the input itself; what the selected mechanism is. While the cursor is
+// elsewhere it shows the pair that was clicked.
 class Inspector final : public QWidget {
   Q_OBJECT
 

@@ -56,7 +56,9 @@ void MarkedSlider::showValue(double value) {
   update();
 }
 
-double MarkedSlider::valueAtHandle() const { return valueAt(value() / double(std::max(1, maximum()))); }
+double MarkedSlider::valueAtHandle() const {
+  return valueAt(value() / double(std::max(1, maximum())));
+}
 
 double MarkedSlider::valueAt(double position) const {
   if (m_low > 0 && m_high / m_low > 100) return m_low * std::pow(m_high / m_low, position);

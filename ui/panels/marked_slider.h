@@ -6,8 +6,8 @@
 
 namespace attnscope {
 
-// A slider over a range of doubles that shows the paper's value as a mark. Ranges over two decades move in equal
-// ratios. Positions are steps of the slider; value() is rounded by whoever owns it.
+// A slider over a range of doubles that shows the paper's value as a mark. Ranges over two decades move in
+// equal ratios. Positions are steps of the slider; value() is rounded by whoever owns it.
 class MarkedSlider final : public QSlider {
   Q_OBJECT
 
@@ -28,11 +28,11 @@ class MarkedSlider final : public QSlider {
   void mouseMoveEvent(QMouseEvent* event) override;
   void mouseReleaseEvent(QMouseEvent* event) override;
   [[nodiscard]] QSize sizeHint() const override { return {96, 22}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {60, 22}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {44, 22}; }
 
  private:
-  [[nodiscard]] double valueAt(double position) const;   // 0..1 -> value
-  [[nodiscard]] double positionOf(double value) const;   // value -> 0..1
+  [[nodiscard]] double valueAt(double position) const;  // 0..1 -> value
+  [[nodiscard]] double positionOf(double value) const;  // value -> 0..1
   [[nodiscard]] QRectF groove() const;
 
   double m_low = 0.0;

@@ -15,7 +15,10 @@
 namespace attnscope {
 
 MessageBar::MessageBar(QWidget* parent)
-    : QWidget(parent), m_text(new QLabel(this)), m_action(new QPushButton(this)), m_close(new QToolButton(this)) {
+    : QWidget(parent),
+      m_text(new QLabel(this)),
+      m_action(new QPushButton(this)),
+      m_close(new QToolButton(this)) {
   m_text->setWordWrap(true);
   m_text->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
   m_text->setObjectName(QStringLiteral("messageText"));
@@ -60,9 +63,13 @@ void MessageBar::showNote(const QString& sentence, const QString& actionText, st
   display(sentence, false);
 }
 
-void MessageBar::dismiss() { hide(); }
+void MessageBar::dismiss() {
+  hide();
+}
 
-QString MessageBar::text() const { return isHidden() ? QString() : m_text->text(); }
+QString MessageBar::text() const {
+  return isHidden() ? QString() : m_text->text();
+}
 
 void MessageBar::keyPressEvent(QKeyEvent* event) {
   if (event->key() == Qt::Key_Escape) return dismiss();

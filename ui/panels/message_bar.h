@@ -10,7 +10,8 @@ class QToolButton;
 
 namespace attnscope {
 
-// A sentence at the top of the window that waits until it is read: what went wrong and that nothing was lost. Not modal.
+// A sentence at the top of the window that waits until it is read: what went wrong and that nothing was lost.
+// Not modal.
 class MessageBar final : public QWidget {
   Q_OBJECT
 

@@ -15,9 +15,9 @@ namespace attnscope {
 namespace {
 
 constexpr int kBadge = 18;
-constexpr int kWeightRight = 92;
-constexpr int kRankRight = 136;
-constexpr int kBecause = 148;
+constexpr int kWeightRight = 78;
+constexpr int kRankRight = 116;
+constexpr int kBecause = 127;
 constexpr int kPad = 5;
 
 QString because(const ColumnReading& reading) {
@@ -77,7 +77,9 @@ int PairTable::heightForWidth(int width) const {
   return height;
 }
 
-QSize PairTable::sizeHint() const { return {260, heightForWidth(std::max(240, width()))}; }
+QSize PairTable::sizeHint() const {
+  return {260, heightForWidth(std::max(240, width()))};
+}
 
 void PairTable::paintEvent(QPaintEvent*) {
   const Chrome chrome = Chrome::of(palette());
@@ -99,13 +101,15 @@ void PairTable::paintEvent(QPaintEvent*) {
     const int base = top + kPad;
     painter.setFont(font());
     painter.setPen(reading.reason.read ? chrome.text : chrome.secondary);
-    painter.drawText(QRect(0, base, kWeightRight, kBadge), Qt::AlignRight | Qt::AlignVCenter, weightText(reading));
+    painter.drawText(QRect(0, base, kWeightRight, kBadge), Qt::AlignRight | Qt::AlignVCenter,
+                     weightText(reading));
     painter.drawText(QRect(0, base, kRankRight, kBadge), Qt::AlignRight | Qt::AlignVCenter,
                      reading.rank > 0 ? QString::number(reading.rank) : QStringLiteral("–"));
     painter.setFont(small);
-    painter.drawText(QRect(kBecause, base, width() - kBecause, height - 2 * kPad),
-                     Qt::AlignLeft | (height > kBadge + 2 * kPad ? Qt::AlignTop : Qt::AlignVCenter) | Qt::TextWordWrap,
-                     because(reading));
+    painter.drawText(
+        QRect(kBecause, base, width() - kBecause, height - 2 * kPad),
+        Qt::AlignLeft | (height > kBadge + 2 * kPad ? Qt::AlignTop : Qt::AlignVCenter) | Qt::TextWordWrap,
+        because(reading));
     top += height;
   }
 }

@@ -25,7 +25,7 @@ namespace attnscope {
 namespace {
 
 constexpr int kBurstMs = 700;  // steps closer than this are one undo step
-constexpr int kSpinWidth = 78;
+constexpr int kSpinWidth = 72;
 
 std::optional<double> numberOf(const ParamValue& value) {
   if (const auto* integer = std::get_if<Index>(&value)) return static_cast<double>(*integer);
@@ -48,18 +48,29 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
   m_note->hide();
   m_reset = new QToolButton(this);
   m_reset->setIcon(glyphIcon(Glyph::Reset));
-  m_reset->setIconSize({13, 13});
+  m_reset->setIconSize({12, 12});
+  m_reset->setFixedSize(18, 18);
   m_reset->setToolTip(tr("Back to the default: %1").arg(toQ(spec.defaultText)));
   m_reset->setAccessibleName(tr("Reset %1 to its default").arg(toQ(spec.id)));
   QSizePolicy keepsPlace = m_reset->sizePolicy();
   keepsPlace.setRetainSizeWhenHidden(true);
   m_reset->setSizePolicy(keepsPlace);
   switch (spec.kind) {
-    case ParamKind::Int: makeInt(); break;
-    case ParamKind::Real: makeReal(); break;
-    case ParamKind::Choice: makeChoice(); break;
-    case ParamKind::Bool: makeBool(); break;
-    case ParamKind::IntList: makeList(); break;
+    case ParamKind::Int:
+      makeInt();
+      break;
+    case ParamKind::Real:
+      makeReal();
+      break;
+    case ParamKind::Choice:
+      makeChoice();
+      break;
+    case ParamKind::Bool:
+      makeBool();
+      break;
+    case ParamKind::IntList:
+      makeList();
+      break;
   }
   QString help = QStringLiteral("<p>%1</p>").arg(toQ(spec.help).toHtmlEscaped());
   if (!spec.defaultText.empty()) help += tr("<p>Default: %1</p>").arg(toQ(spec.defaultText).toHtmlEscaped());
@@ -72,7 +83,7 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
 
   auto* grid = new QGridLayout(this);
   grid->setContentsMargins(0, 0, 0, 0);
-  grid->setHorizontalSpacing(6);
+  grid->setHorizontalSpacing(5);
   grid->setVerticalSpacing(1);
   grid->addWidget(m_label, 0, 0);
   if (m_slider) {
@@ -84,8 +95,8 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
   grid->addWidget(m_reset, 0, 3);
   grid->addWidget(m_note, 1, 0, 1, 4);
   grid->setColumnStretch(1, 1);
-  m_label->setMinimumWidth(92);
-  m_label->setMaximumWidth(120);
+  m_label->setFixedWidth(78);
+  m_label->setWordWrap(true);
 
   connect(m_reset, &QToolButton::clicked, this, &ParamRow::resetAsked);
   connect(m_note, &QLabel::linkActivated, this, [this] { report(m_nearest); });
@@ -94,8 +105,9 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
 QString ParamRow::labelText() const {
   QString name = toQ(m_spec.id);
   name.replace(QLatin1Char('_'), QLatin1Char(' ')).replace(QLatin1Char('-'), QLatin1Char(' '));
-  return m_spec.symbol.empty() || m_spec.symbol == m_spec.id ? name
-                                                             : QStringLiteral("%1 %2").arg(name, toQ(m_spec.symbol));
+  return m_spec.symbol.empty() || m_spec.symbol == m_spec.id
+             ? name
+             : QStringLiteral("%1 %2").arg(name, toQ(m_spec.symbol));
 }
 
 QWidget* ParamRow::editor() const {
@@ -117,8 +129,9 @@ void ParamRow::makeInt() {
   connect(m_slider, &QSlider::sliderPressed, this, [this] { m_dragStarts = true; });
   connect(m_slider, &MarkedSlider::valueMoved, this, [this](double value) {
     const auto step = static_cast<double>(m_spec.multipleOf);
-    const double rounded = step > 1 ? std::max(std::ceil(m_spec.minimum / step) * step, std::round(value / step) * step)
-                                    : std::round(value);
+    const double rounded =
+        step > 1 ? std::max(std::ceil(m_spec.minimum / step) * step, std::round(value / step) * step)
+                 : std::round(value);
     report(QString::number(static_cast<qint64>(rounded)));
   });
 }
@@ -130,7 +143,8 @@ void ParamRow::makeReal() {
   m_real->setFixedWidth(kSpinWidth);
   m_real->setDecimals(3);
   m_real->setAlignment(Qt::AlignRight);
-  connect(m_real, &QDoubleSpinBox::valueChanged, this, [this](double value) { report(QString::number(value)); });
+  connect(m_real, &QDoubleSpinBox::valueChanged, this,
+          [this](double value) { report(QString::number(value)); });
   connect(m_slider, &QSlider::sliderPressed, this, [this] { m_dragStarts = true; });
   connect(m_slider, &MarkedSlider::valueMoved, this,
           [this](double value) { report(QString::number(value, 'g', 3)); });
@@ -198,7 +212,8 @@ void ParamRow::showNumber(const QString& text, const Shape& shape) {
   if (!m_slider->isSliderDown()) m_slider->showValue(value);
   if (m_int) {
     constexpr double kMost = std::numeric_limits<int>::max();
-    m_int->setRange(static_cast<int>(std::min(low, value)), static_cast<int>(std::min(kMost, std::max(high, value))));
+    m_int->setRange(static_cast<int>(std::min(low, value)),
+                    static_cast<int>(std::min(kMost, std::max(high, value))));
     m_int->setSuffix(m_spec.unit == "%" ? QStringLiteral(" %") : QString());
     m_int->setValue(static_cast<int>(value));
   } else {

@@ -18,9 +18,9 @@ namespace attnscope {
 
 class MarkedSlider;
 
-// One declared parameter: its name and symbol, an editor for its kind, the paper's value as a mark, a way back to the
-// default, and, where the value does not fit the input, the sentence that says so with the nearest valid value to click.
-// The value itself stays as it was given.
+// One declared parameter: its name and symbol, an editor for its kind, the paper's value as a mark, a way
+// back to the default, and, where the value does not fit the input, the sentence that says so with the
+// nearest valid value to click. The value itself stays as it was given.
 class ParamRow final : public QWidget {
   Q_OBJECT
 

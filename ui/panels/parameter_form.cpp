@@ -28,7 +28,7 @@ ParameterForm::ParameterForm(Document* document, ComputeService* service, QWidge
     : QWidget(parent), m_document(document), m_service(service) {
   auto* inner = new QWidget;
   auto* layout = new QVBoxLayout(inner);
-  layout->setContentsMargins(12, 10, 12, 10);
+  layout->setContentsMargins(12, 10, 8, 10);
   layout->setSpacing(7);
 
   auto* header = new QHBoxLayout;
@@ -62,7 +62,8 @@ ParameterForm::ParameterForm(Document* document, ComputeService* service, QWidge
   outer->setContentsMargins(0, 0, 0, 0);
   outer->addWidget(scroll);
 
-  connect(m_reset, &QPushButton::clicked, this, [this] { m_document->resetParams(m_document->selectedColumn()); });
+  connect(m_reset, &QPushButton::clicked, this,
+          [this] { m_document->resetParams(m_document->selectedColumn()); });
   connect(m_document, &Document::selectionChanged, this, &ParameterForm::build);
   connect(m_document, &Document::columnsChanged, this, &ParameterForm::build);
   connect(m_document, &Document::columnChanged, this, &ParameterForm::refresh);
@@ -109,7 +110,8 @@ void ParameterForm::buildShared(QVBoxLayout* layout) {
 }
 
 ParamRow* ParameterForm::row(const std::string& id) const {
-  const auto it = std::find_if(m_rows.begin(), m_rows.end(), [&id](ParamRow* r) { return r->spec().id == id; });
+  const auto it =
+      std::find_if(m_rows.begin(), m_rows.end(), [&id](ParamRow* r) { return r->spec().id == id; });
   return it == m_rows.end() ? nullptr : *it;
 }
 
@@ -145,7 +147,8 @@ void ParameterForm::edit(const std::string& id, const QString& text, bool contin
 void ParameterForm::refresh() {
   const auto found = findMechanism(m_mechanism);
   if (!found) return;
-  const MechanismSpec& spec = m_document->state().columns[static_cast<std::size_t>(m_document->selectedColumn())];
+  const MechanismSpec& spec =
+      m_document->state().columns[static_cast<std::size_t>(m_document->selectedColumn())];
   Shape shape{1, 1, 128, 128, 64, 64};  // until the first input is there
   if (m_service->input()) shape = m_service->input()->shape();
   const auto defaults = ParamValues::resolve((*found)->params(), {}, shape, m_mechanism);

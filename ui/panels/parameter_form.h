@@ -18,8 +18,8 @@ class ComputeService;
 class Document;
 class ParamRow;
 
-// The parameters of the selected column, made from what the mechanism declares, and below them the options that all
-// columns share: mask, scale and seed.
+// The parameters of the selected column, made from what the mechanism declares, and below them the options
+// that all columns share: mask, scale and seed.
 class ParameterForm final : public QWidget {
   Q_OBJECT
 

@@ -17,14 +17,17 @@ namespace {
 QPolygonF polyline(const std::vector<float>& row, const QRectF& area, double low, double high) {
   QPolygonF points;
   const auto keys = static_cast<double>(row.size());
-  const auto y = [&](double w) { return area.bottom() - area.height() * (w - low) / std::max(1e-30, high - low); };
+  const auto y = [&](double w) {
+    return area.bottom() - area.height() * (w - low) / std::max(1e-30, high - low);
+  };
   const auto buckets = static_cast<std::size_t>(std::min(keys, area.width()));
   for (std::size_t b = 0; b < buckets; ++b) {
     const std::size_t from = b * row.size() / buckets;
     const std::size_t to = std::max(from + 1, (b + 1) * row.size() / buckets);
     const auto [least, most] = std::minmax_element(row.begin() + static_cast<std::ptrdiff_t>(from),
                                                    row.begin() + static_cast<std::ptrdiff_t>(to));
-    const double x = area.left() + area.width() * (static_cast<double>(b) + 0.5) / static_cast<double>(buckets);
+    const double x =
+        area.left() + area.width() * (static_cast<double>(b) + 0.5) / static_cast<double>(buckets);
     points << QPointF(x, y(std::abs(*least) > std::abs(*most) ? *least : *most));
   }
   return points;
@@ -82,12 +85,14 @@ void RowCurve::paintEvent(QPaintEvent*) {
   painter.setFont(smallFont());
   painter.setPen(chrome.secondary);
   const QRectF lower(area.left(), area.bottom() + 2, area.width(), area.height());
-  painter.drawText(QRectF(0, 0, width(), area.top() - 2), Qt::AlignLeft | Qt::AlignVCenter, QString::number(high, 'g', 2));
+  painter.drawText(QRectF(0, 0, width(), area.top() - 2), Qt::AlignLeft | Qt::AlignVCenter,
+                   QString::number(high, 'g', 2));
   painter.drawText(lower, Qt::AlignLeft | Qt::AlignTop, QStringLiteral("0"));
   painter.drawText(lower, Qt::AlignRight | Qt::AlignTop, QString::number(keys - 1));
   painter.drawText(lower, Qt::AlignHCenter | Qt::AlignTop, tr("key"));
   if (m_reading.key >= 0) {
-    const double x = area.left() + area.width() * (static_cast<double>(m_reading.key) + 0.5) / static_cast<double>(keys);
+    const double x =
+        area.left() + area.width() * (static_cast<double>(m_reading.key) + 0.5) / static_cast<double>(keys);
     painter.setPen(QPen(chrome.text, 1.0, Qt::DashLine));
     painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
   }

@@ -7,8 +7,8 @@
 
 namespace attnscope {
 
-// One query's weights over all keys, one line a column, with the key under the cursor marked. Where keys are narrower
-// than pixels, a pixel shows the largest weight of its keys.
+// One query's weights over all keys, one line a column, with the key under the cursor marked. Where keys are
+// narrower than pixels, a pixel shows the largest weight of its keys.
 class RowCurve final : public QWidget {
   Q_OBJECT
 

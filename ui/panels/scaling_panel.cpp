@@ -24,9 +24,10 @@ ScalingPanel::ScalingPanel(Document* document, ScalingRunner* runner, QWidget* p
       m_document(document),
       m_runner(runner),
       m_plot(new ScalingPlot(this)),
-      m_hint(makeNote(tr("Nothing measured yet. The clock runs each mechanism of the wall on inputs from 256 tokens up, "
-                         "all in turn at each length, and fits time = c · nᵅ."),
-                      this)),
+      m_hint(makeNote(
+          tr("Nothing measured yet. The clock runs each mechanism of the wall on inputs from 256 tokens up, "
+             "all in turn at each length, and fits time = c · nᵅ."),
+          this)),
       m_longest(new QComboBox(this)),
       m_measure(new QPushButton(tr("Measure"), this)) {
   for (const Index length : {4096, 16384, 65536})
@@ -54,7 +55,8 @@ ScalingPanel::ScalingPanel(Document* document, ScalingRunner* runner, QWidget* p
     menu.addAction(tr("Export the curves…"), this, &ScalingPanel::exportAsked);
     menu.exec(m_plot->mapToGlobal(position));
   });
-  connect(m_measure, &QPushButton::clicked, this, [this] { m_runner->isRunning() ? m_runner->cancel() : measure(); });
+  connect(m_measure, &QPushButton::clicked, this,
+          [this] { m_runner->isRunning() ? m_runner->cancel() : measure(); });
   connect(m_runner, &ScalingRunner::started, this, &ScalingPanel::refresh);
   connect(m_runner, &ScalingRunner::pointsChanged, this, &ScalingPanel::refresh);
   connect(m_runner, &ScalingRunner::finished, this, [this](const QString& error) {
@@ -76,7 +78,8 @@ void ScalingPanel::measure() {
   }
   const Index longest = m_longest->currentData().toLongLong();
   for (Index n = 256; n <= longest; n *= 2) request.lengths.push_back(n);
-  request.secondsPerPoint = 0.5;  // a window answers sooner than a paper needs; `attnscope bench` measures longer
+  request.secondsPerPoint =
+      0.5;  // a window answers sooner than a paper needs; `attnscope bench` measures longer
   m_plot->clear();
   m_plot->setCurves(names, colors);
   m_runner->start(request);
@@ -90,6 +93,8 @@ void ScalingPanel::refresh() {
   if (any) m_plot->setPoints(m_runner->points());
 }
 
-void ScalingPanel::setTheme(const PlotTheme& theme) { m_plot->setTheme(theme); }
+void ScalingPanel::setTheme(const PlotTheme& theme) {
+  m_plot->setTheme(theme);
+}
 
 }  // namespace attnscope

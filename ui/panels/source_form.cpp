@@ -18,7 +18,8 @@ QString valueOf(const QWidget* editor) {
 
 }  // namespace
 
-SourceForm::SourceForm(std::vector<SourceKey> keys, QWidget* parent) : QWidget(parent), m_keys(std::move(keys)) {
+SourceForm::SourceForm(std::vector<SourceKey> keys, QWidget* parent)
+    : QWidget(parent), m_keys(std::move(keys)) {
   auto* form = new QFormLayout(this);
   form->setContentsMargins(0, 0, 0, 0);
   form->setHorizontalSpacing(10);
@@ -39,8 +40,8 @@ QWidget* SourceForm::makeEditor(const SourceKey& key) {
     for (const std::string& choice : key.choices) combo->addItem(toQ(choice));
     made = combo;
   } else {
-    // A line, not a spin box: a default may be another key's value, and an empty line is the default. The range is
-    // checked where sources are read, and said there.
+    // A line, not a spin box: a default may be another key's value, and an empty line is the default. The
+    // range is checked where sources are read, and said there.
     auto* line = new QLineEdit(this);
     line->setPlaceholderText(toQ(key.byDefault));
     connect(line, &QLineEdit::returnPressed, this, &SourceForm::submitted);

@@ -9,8 +9,8 @@
 
 namespace attnscope {
 
-// A form made from declared source keys. text() is what stands after the colon of a source: only what differs from the
-// defaults.
+// A form made from declared source keys. text() is what stands after the colon of a source: only what differs
+// from the defaults.
 class SourceForm final : public QWidget {
   Q_OBJECT
 

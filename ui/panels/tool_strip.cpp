@@ -50,13 +50,13 @@ ToolStrip::ToolStrip(Document* document, ComputeService* service, QWidget* paren
       m_reduce(new QComboBox(this)) {
   setObjectName(QStringLiteral("toolStrip"));
   setMovable(false);
+  setIconSize({14, 14});
   setContextMenuPolicy(Qt::PreventContextMenu);
   m_source->setProperty("framed", true);
   m_source->setText(tr("Input"));
   m_source->setToolTip(tr("The input: choose another"));
   m_source->setPopupMode(QToolButton::InstantPopup);
   m_source->setIcon(glyphIcon(Glyph::ChevronDown));
-  m_source->setIconSize({13, 13});
   m_source->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
   m_source->setLayoutDirection(Qt::RightToLeft);  // the arrow stands behind the name
   addWidget(m_source);
@@ -87,9 +87,10 @@ void ToolStrip::buildStyle() {
   m_scale->setAccessibleName(tr("Scale of the colours"));
   m_scale->addItem(tr("linear"), static_cast<int>(ValueScale::Kind::Linear));
   m_scale->addItem(tr("log"), static_cast<int>(ValueScale::Kind::Log));
-  m_scale->addItem(tr("row maximum"), static_cast<int>(ValueScale::Kind::RowMax));
-  m_scale->setToolTip(tr("Linear: weight as it is. Log: decades, small weights show. Row maximum: each query against its "
-                         "largest weight."));
+  m_scale->addItem(tr("row max"), static_cast<int>(ValueScale::Kind::RowMax));
+  m_scale->setToolTip(
+      tr("Linear: weight as it is. Log: decades, small weights show. Row maximum: each query against its "
+         "largest weight."));
   m_reduce->setAccessibleName(tr("Cells smaller than a pixel"));
   m_reduce->addItem(tr("largest"), static_cast<int>(EffectiveMatrix::Reduce::Max));
   m_reduce->addItem(tr("mean"), static_cast<int>(EffectiveMatrix::Reduce::Mean));

@@ -4,6 +4,7 @@
 #include <QEvent>
 #include <QGridLayout>
 #include <QTimer>
+#include <algorithm>
 
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
@@ -18,6 +19,8 @@ namespace attnscope {
 
 namespace {
 
+constexpr int kLeastMap = 128;       // height of a row of maps below which the wall rather scrolls
+constexpr int kMoreForInsides = 36;  // their axes and captions need more
 constexpr std::array<PanelKind, 3> kKinds{PanelKind::Pattern, PanelKind::Map, PanelKind::Insides};
 
 QString givenParameters(const MechanismSpec& spec) {
@@ -28,6 +31,21 @@ QString givenParameters(const MechanismSpec& spec) {
 
 }  // namespace
 
+// A place of the grid. A panel would ask for the height of a full square; the wall would rather shrink its
+// squares than scroll, so the layout sees only the least size.
+class PanelCell final : public QWidget {
+ public:
+  PanelCell(Panel* panel, QWidget* parent) : QWidget(parent), m_panel(panel) { panel->setParent(this); }
+  [[nodiscard]] QSize sizeHint() const override { return {220, 220}; }
+  [[nodiscard]] QSize minimumSizeHint() const override { return {128, 60}; }
+
+ protected:
+  void resizeEvent(QResizeEvent*) override { m_panel->setGeometry(rect()); }
+
+ private:
+  Panel* m_panel;
+};
+
 Wall::Wall(Document* document, ComputeService* service, ViewLink* link, QWidget* parent)
     : QWidget(parent),
       m_document(document),
@@ -37,8 +55,8 @@ Wall::Wall(Document* document, ComputeService* service, ViewLink* link, QWidget*
       m_bar(new ColorBar(this)) {
   setObjectName(QStringLiteral("wall"));
   setAttribute(Qt::WA_StyledBackground);
-  m_grid->setContentsMargins(6, 6, 10, 6);
-  m_grid->setHorizontalSpacing(8);
+  m_grid->setContentsMargins(4, 6, 6, 6);
+  m_grid->setHorizontalSpacing(4);
   m_grid->setVerticalSpacing(4);
   const std::array<QString, kRows> names{tr("Pattern"), tr("Map"), tr("Insides")};
   for (int row = 0; row < kRows; ++row) {
@@ -46,6 +64,8 @@ Wall::Wall(Document* document, ComputeService* service, ViewLink* link, QWidget*
     m_grid->addWidget(m_titles[static_cast<std::size_t>(row)], row + 1, 0);
   }
   m_grid->addWidget(m_bar, 2, kMaxColumns + 1);
+  m_grid->setRowStretch(kRows + 1, 0);
+  m_grid->addItem(new QSpacerItem(0, 0, QSizePolicy::Minimum, QSizePolicy::Expanding), kRows + 1, 0);
   for (int i = 0; i < kMaxColumns; ++i) makeColumn(i);
 
   connect(m_document, &Document::columnsChanged, this, &Wall::updateStructure);
@@ -70,14 +90,17 @@ void Wall::makeColumn(int column) {
   made.header = new ColumnHeader(column, this);
   m_grid->addWidget(made.header, 0, column + 1);
   connect(made.header, &ColumnHeader::clicked, this, [this, column] { m_document->selectColumn(column); });
-  connect(made.header, &ColumnHeader::removeAsked, this, [this, column] { m_document->removeColumn(column); });
+  connect(made.header, &ColumnHeader::removeAsked, this,
+          [this, column] { m_document->removeColumn(column); });
   connect(made.header, &ColumnHeader::menuAsked, this,
           [this, column](const QPoint& position) { Q_EMIT headerMenuAsked(column, position); });
   for (int row = 0; row < kRows; ++row) {
     const PanelKind kind = kKinds[static_cast<std::size_t>(row)];
     auto* view = new Panel(kind, m_link, this);
     made.panels[static_cast<std::size_t>(row)] = view;
-    m_grid->addWidget(view, row + 1, column + 1);
+    auto* cell = new PanelCell(view, this);
+    made.cells[static_cast<std::size_t>(row)] = cell;
+    m_grid->addWidget(cell, row + 1, column + 1);
     connect(view, &Panel::settled, this, [this] {
       placeColorBar();
       Q_EMIT settled();
@@ -100,7 +123,6 @@ void Wall::updateStructure() {
   const int count = m_document->columnCount();
   for (int row = 0; row < kRows; ++row) {
     m_titles[static_cast<std::size_t>(row)]->setVisible(rowVisible(row));
-    m_grid->setRowStretch(row + 1, rowVisible(row) ? 1 : 0);
   }
   m_bar->setVisible(rowVisible(1));
   for (int i = 0; i < kMaxColumns; ++i) {
@@ -111,11 +133,47 @@ void Wall::updateStructure() {
     column.header->setRemovable(count > 1);
     m_grid->setColumnStretch(i + 1, used ? 1 : 0);
     for (int row = 0; row < kRows; ++row)
-      column.panels[static_cast<std::size_t>(row)]->setVisible(used && rowVisible(row));
+      column.cells[static_cast<std::size_t>(row)]->setVisible(used && rowVisible(row));
     if (used) updateHeader(i);
   }
   m_service->setInsidesWanted(rowVisible(2));
-  QTimer::singleShot(0, this, &Wall::placeColorBar);
+  QTimer::singleShot(0, this, [this] {
+    fitRows();
+    placeColorBar();
+  });
+}
+
+void Wall::fitRows() {
+  // Squares of all rows have one size: rows differ by what stands around their squares, and none is higher
+  // than its squares can use. What is left stays free below the last row.
+  const Column& first = m_columns[0];
+  const int width = first.header->width();
+  std::array<int, kRows> full{};
+  int shown = 0;
+  int sum = 0;
+  for (int row = 0; row < kRows; ++row) {
+    if (!rowVisible(row)) continue;
+    full[static_cast<std::size_t>(row)] = first.panels[static_cast<std::size_t>(row)]->heightForWidth(width);
+    sum += full[static_cast<std::size_t>(row)];
+    ++shown;
+  }
+  if (shown == 0) return;
+  const int spare = height() - first.header->height() - 12 - m_grid->verticalSpacing() * (shown + 1) - sum;
+  const int most = kLeastMap - first.panels[static_cast<std::size_t>(PanelKind::Map)]->heightForWidth(width);
+  const int change = std::clamp(spare / shown, std::min(0, most), 0);
+  for (int row = 0; row < kRows; ++row) {
+    const auto at = static_cast<std::size_t>(row);
+    if (!rowVisible(row)) {
+      m_grid->setRowStretch(row + 1, 0);
+      continue;
+    }
+    const int more = row == static_cast<int>(PanelKind::Insides) ? kMoreForInsides : 0;
+    m_grid->setRowStretch(row + 1, std::max(1, full[at] + change));
+    for (Column& column : m_columns) {
+      column.cells[at]->setMinimumHeight(std::clamp(full[at] + most + more, 60, full[at]));
+      column.cells[at]->setMaximumHeight(full[at]);
+    }
+  }
 }
 
 void Wall::updateColumn(int index) {
@@ -187,9 +245,17 @@ void Wall::updateHeader(int index) {
     return;
   }
   const Cost& cost = result.exploration->cost;
-  shown->setCost(tr("%1 of pairs · %2 of tiles").arg(toQ(percentText(cost.cellDensity)), toQ(percentText(cost.tileDensity))),
-                 tr("%1 scores · %2FLOP · %3").arg(toQ(compactText(cost.pairs)), toQ(compactText(cost.flops)),
-                                                  toQ(durationText(result.exploration->runSeconds))));
+  shown->setCost(
+      tr("%1 pairs · %2 tiles").arg(toQ(percentText(cost.cellDensity)), toQ(percentText(cost.tileDensity))),
+      tr("%1FLOP · %2").arg(toQ(compactText(cost.flops)), toQ(durationText(result.exploration->runSeconds))));
+  if (result.error.isEmpty())
+    shown->setToolTip(
+        tr("%1 of the pairs reach the output. %2 scores are computed for all heads, in %3 of the tiles of "
+           "the square (more than 100 % where several steps read the same tile). %4FLOP, %5 for one pass "
+           "on %6.")
+            .arg(toQ(percentText(cost.cellDensity)), toQ(compactText(cost.pairs)),
+                 toQ(percentText(cost.tileDensity)), toQ(compactText(cost.flops)),
+                 toQ(durationText(result.exploration->runSeconds)), toQ(result.exploration->device)));
 }
 
 void Wall::updateStyle() {
@@ -214,6 +280,7 @@ void Wall::placeColorBar() {
 
 void Wall::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
+  fitRows();
   QTimer::singleShot(0, this, &Wall::placeColorBar);
 }
 

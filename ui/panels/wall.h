@@ -14,11 +14,12 @@ namespace attnscope {
 class ColorBar;
 class ColumnHeader;
 class ComputeService;
+class PanelCell;
 class RowTitle;
 class ViewLink;
 
-// The middle of the window: a column a mechanism, a row a view, all linked. Shows what the service has and nothing else;
-// after a failure in a column its last pictures stay, and its header says why.
+// The middle of the window: a column a mechanism, a row a view, all linked. Shows what the service has and
+// nothing else; after a failure in a column its last pictures stay, and its header says why.
 class Wall final : public QWidget {
   Q_OBJECT
 
@@ -27,7 +28,9 @@ class Wall final : public QWidget {
 
   [[nodiscard]] bool isSettled() const;  // every visible panel is drawn
   [[nodiscard]] Panel* panel(int column, PanelKind kind) const;
-  [[nodiscard]] ColumnHeader* header(int column) const { return m_columns[static_cast<std::size_t>(column)].header; }
+  [[nodiscard]] ColumnHeader* header(int column) const {
+    return m_columns[static_cast<std::size_t>(column)].header;
+  }
   void setTheme(const PlotTheme& theme);
 
  Q_SIGNALS:
@@ -44,6 +47,7 @@ class Wall final : public QWidget {
   struct Column {
     ColumnHeader* header = nullptr;
     std::array<Panel*, kRows> panels{};
+    std::array<PanelCell*, kRows> cells{};
     Index shownHead = -1;
     std::shared_ptr<const Exploration> shown;
     std::shared_ptr<const std::vector<InsidePanel>> insides;
@@ -55,6 +59,7 @@ class Wall final : public QWidget {
   void updateInsides(int column);
   void updateHeader(int column);
   void updateStyle();
+  void fitRows();
   void placeColorBar();
   [[nodiscard]] bool rowVisible(int row) const;
 

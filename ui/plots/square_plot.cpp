@@ -56,7 +56,10 @@ void SquarePlot::updateTicks() {
   if (m_rects.empty()) return;
   QCPAxis* y = m_rects[0]->axis(QCPAxis::atLeft);
   const double height = m_layout.all().height();
-  if (!content.queryTexts.empty() && fitsTokens(view.height(), height, font.height()))
+  const double word = 0.9 * font.horizontalAdvance(QStringLiteral("attention"));
+  const bool leftFits = m_metrics.left - 3.0 * m_metrics.gap >= word;  // the margins have room for words
+  const bool bottomFits = m_metrics.bottom - 3.0 * m_metrics.gap >= word;
+  if (leftFits && !content.queryTexts.empty() && fitsTokens(view.height(), height, font.height()))
     setTicks(*y, tokenTicks(view.top(), view.height(), content.queryTexts, font,
                             m_metrics.left - 3.0 * m_metrics.gap));
   else
@@ -66,7 +69,7 @@ void SquarePlot::updateTicks() {
     QCPAxis* x = m_rects[0]->axis(QCPAxis::atBottom);
     const double width = m_layout.tokens.width();
     x->setRange(view.left(), view.right());
-    if (!content.keyTexts.empty() && fitsTokens(view.width(), width, font.height())) {
+    if (bottomFits && !content.keyTexts.empty() && fitsTokens(view.width(), width, font.height())) {
       x->setTickLabelRotation(-90);
       setTicks(*x, tokenTicks(view.left(), view.width(), content.keyTexts, font,
                               m_metrics.bottom - 3.0 * m_metrics.gap));

@@ -14,6 +14,12 @@
 
 namespace attnscope {
 
+namespace {
+
+constexpr int kWordsFromPixels = 300;
+
+}  // namespace
+
 SquareView::SquareView(Show show, ViewLink* link, QWidget* parent)
     : QWidget(parent),
       m_show(show),
@@ -107,8 +113,12 @@ bool SquareView::isSettled() const {
 
 void SquareView::updateLook() {
   const SquareContent& content = m_square->content;
-  PlotMetrics metrics = plotMetrics(m_theme, 0.0, content.queries, content.keys,
-                                    !content.queryTexts.empty() || !content.keyTexts.empty());
+  // Words beside the axes take a third of a small square; there the cross-hair and the inspector name the
+  // tokens.
+  const bool roomForWords = std::min(width(), height()) >= kWordsFromPixels;
+  PlotMetrics metrics =
+      plotMetrics(m_theme, 0.0, content.queries, content.keys,
+                  roomForWords && (!content.queryTexts.empty() || !content.keyTexts.empty()));
   // Two lines of names whatever the mechanism, so that the squares of a row are equally large.
   if (m_show == Show::Pattern) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
   m_square->setLook(metrics, m_theme);
@@ -203,6 +213,7 @@ void SquareView::updateOverlay() {
 void SquareView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   m_plot->setGeometry(rect());
+  updateLook();
   updateView();
 }
 

@@ -33,7 +33,9 @@ MechanismSpec callSpec(const DocumentState& state, int column) {
   return spec;
 }
 
-Document::Document(QObject* parent) : QObject(parent) { m_undo.setUndoLimit(500); }
+Document::Document(QObject* parent) : QObject(parent) {
+  m_undo.setUndoLimit(500);
+}
 
 void Document::push(const QString& name, const DocumentState& next, const QString& mergeKey, int gesture) {
   m_undo.push(new StateCommand(this, name, m_state, next, mergeKey, gesture));
@@ -53,7 +55,8 @@ void Document::apply(const DocumentState& next) {
   }
   if (old.source != m_state.source || old.layer != m_state.layer) Q_EMIT inputChanged();
   if (old.head != m_state.head) Q_EMIT headChanged();
-  if (old.causal != m_state.causal || old.scale != m_state.scale || old.seed != m_state.seed) Q_EMIT optionsChanged();
+  if (old.causal != m_state.causal || old.scale != m_state.scale || old.seed != m_state.seed)
+    Q_EMIT optionsChanged();
   if (!sameStyle(old.style, m_state.style)) Q_EMIT styleChanged();
   if (!(old.rows == m_state.rows)) Q_EMIT rowsChanged();
   Q_EMIT changed();
@@ -126,7 +129,8 @@ void Document::moveColumn(int from, int to) {
 void Document::setColumns(const std::vector<MechanismSpec>& columns, const QString& stepName) {
   if (columns.empty() || columns == m_state.columns) return;
   DocumentState next = m_state;
-  next.columns.assign(columns.begin(), columns.begin() + std::min<std::ptrdiff_t>(kMaxColumns, std::ssize(columns)));
+  next.columns.assign(columns.begin(),
+                      columns.begin() + std::min<std::ptrdiff_t>(kMaxColumns, std::ssize(columns)));
   push(stepName, next);
 }
 

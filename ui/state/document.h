@@ -9,8 +9,9 @@
 
 namespace attnscope {
 
-// The open document: one setter for each decision of the user, each of them one step of the undo stack. Setters that
-// change nothing leave no step. Views read state() and listen; nobody else writes. GUI thread only.
+// The open document: one setter for each decision of the user, each of them one step of the undo stack.
+// Setters that change nothing leave no step. Views read state() and listen; nobody else writes. GUI thread
+// only.
 class Document final : public QObject {
   Q_OBJECT
 
@@ -22,14 +23,16 @@ class Document final : public QObject {
   [[nodiscard]] int columnCount() const { return static_cast<int>(m_state.columns.size()); }
   [[nodiscard]] int selectedColumn() const { return m_selected; }
 
-  // Consecutive changes of one thing that carry the same gesture (not 0) are one undo step: a drag of a slider.
+  // Consecutive changes of one thing that carry the same gesture (not 0) are one undo step: a drag of a
+  // slider.
   [[nodiscard]] int newGesture() { return ++m_lastGesture; }
 
   void setSource(const QString& source, Index layer = 0);
   void setLayer(Index layer, int gesture = 0);
   void setHead(Index head, int gesture = 0);
 
-  // Adds at the right end; with kMaxColumns on the wall it replaces the selected column. Returns where it went.
+  // Adds at the right end; with kMaxColumns on the wall it replaces the selected column. Returns where it
+  // went.
   int addColumn(const MechanismSpec& spec);
   void replaceColumn(int column, const MechanismSpec& spec);
   void removeColumn(int column);  // the last one stays
@@ -50,7 +53,7 @@ class Document final : public QObject {
   void selectColumn(int column);
 
  Q_SIGNALS:
-  void inputChanged();             // source or layer
+  void inputChanged();  // source or layer
   void headChanged();
   void columnsChanged();           // which mechanisms stand where
   void columnChanged(int column);  // parameters of one column

@@ -22,7 +22,8 @@ struct RowChoice {
   friend bool operator==(const RowChoice&, const RowChoice&) = default;
 };
 
-// Everything that the user decided and nothing that was computed from it. A small value: undo keeps whole copies.
+// Everything that the user decided and nothing that was computed from it. A small value: undo keeps whole
+// copies.
 struct DocumentState {
   QString source = QStringLiteral("sample");  // what openSource() takes
   Index layer = 0;

@@ -14,9 +14,13 @@ StateCommand::StateCommand(Document* document, const QString& name, DocumentStat
       m_mergeKey(std::move(mergeKey)),
       m_gesture(gesture) {}
 
-void StateCommand::undo() { m_document->apply(m_before); }
+void StateCommand::undo() {
+  m_document->apply(m_before);
+}
 
-void StateCommand::redo() { m_document->apply(m_after); }
+void StateCommand::redo() {
+  m_document->apply(m_after);
+}
 
 bool StateCommand::mergeWith(const QUndoCommand* other) {
   const auto* next = static_cast<const StateCommand*>(other);

@@ -9,12 +9,12 @@ namespace attnscope {
 
 class Document;
 
-// One decision: the whole state before and after it. Comparing and copying a state costs microseconds, and a command
-// that holds both cannot forget to put something back.
+// One decision: the whole state before and after it. Comparing and copying a state costs microseconds, and a
+// command that holds both cannot forget to put something back.
 class StateCommand final : public QUndoCommand {
  public:
-  StateCommand(Document* document, const QString& name, DocumentState before, DocumentState after, QString mergeKey,
-               int gesture);
+  StateCommand(Document* document, const QString& name, DocumentState before, DocumentState after,
+               QString mergeKey, int gesture);
   void undo() override;
   void redo() override;
   [[nodiscard]] int id() const override { return m_gesture == 0 ? -1 : 1; }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Drives the real window through what people do with it, checks that it settles, and leaves a screenshot of every stop
-// in the folder that the environment variable ATTNSCOPE_TOUR names. Run it under Xvfb to see what users see:
-//   ATTNSCOPE_TOUR=/tmp/shots QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1920x1080x24" ui_gui_tour_tour_test
+// Drives the real window through what people do with it, checks that it settles, and leaves a screenshot of
+// every stop in the folder that the environment variable ATTNSCOPE_TOUR names. Run it under Xvfb to see what
+// users see:
+//   ATTNSCOPE_TOUR=/tmp/shots QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1920x1080x24"
+//   ui_gui_tour_tour_test
 #include <QApplication>
 #include <QDir>
 #include <QElapsedTimer>
@@ -53,7 +55,9 @@ class TimedApplication final : public QApplication {
   int m_depth = 0;
 };
 
-TimedApplication* timedApp() { return static_cast<TimedApplication*>(qApp); }
+TimedApplication* timedApp() {
+  return static_cast<TimedApplication*>(qApp);
+}
 
 }  // namespace
 
@@ -90,6 +94,7 @@ void TourTest::initTestCase() {
 }
 
 void TourTest::settle() {
+  QTest::qWait(30);  // what was put off to the next turn of the event loop
   QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled(), kSettleMs);
   QTest::qWait(30);  // the last repaint
 }
@@ -107,9 +112,10 @@ void TourTest::opensWithinASecond() {
   m_window->show();
   const qint64 built = clock.elapsed();
   QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled(), kSettleMs);
-  std::printf("window built in %lld ms, first complete picture after %lld ms\n", static_cast<long long>(built),
-              static_cast<long long>(clock.elapsed()));
-  std::printf("longest event while opening: %.1f ms (%s)\n", timedApp()->longest, qPrintable(timedApp()->what));
+  std::printf("window built in %lld ms, first complete picture after %lld ms\n",
+              static_cast<long long>(built), static_cast<long long>(clock.elapsed()));
+  std::printf("longest event while opening: %.1f ms (%s)\n", timedApp()->longest,
+              qPrintable(timedApp()->what));
   QTest::qWait(400);  // pictures of the gallery
   shot(QStringLiteral("01-light-1440x900"));
 }
@@ -180,6 +186,7 @@ void TourTest::dragsASliderOnALongInput() {
   QTRY_VERIFY_WITH_TIMEOUT(m_window->service()->input()->shape().nQ == 4096, kSettleMs);
   settle();
   timedApp()->longest = 0.0;
+  m_window->document()->undoStack()->clear();
   const int gesture = m_window->document()->newGesture();
   for (int window = 64; window <= 512; window += 16) {
     m_window->document()->setParam(1, "window", std::to_string(window), gesture);
@@ -194,7 +201,7 @@ void TourTest::dragsASliderOnALongInput() {
   std::printf("n = 4096, dragging a slider and zooming: longest event %.1f ms (%s)\n", timedApp()->longest,
               qPrintable(timedApp()->what));
   shot(QStringLiteral("11-long-input"));
-  QCOMPARE(m_window->document()->undoStack()->count(), 2);  // the input, and one drag
+  QCOMPARE(m_window->document()->undoStack()->count(), 1);  // the whole drag
 }
 
 void TourTest::cleanupTestCase() {
