@@ -42,7 +42,7 @@ void printSummary(const PlannedCall& call, const AttentionInput& input, const Ru
              countText(static_cast<std::int64_t>(cost.pairs)), compactText(cost.flops));
   fmt::print("density    {} of the cells, {} of the tiles\n", percentText(cost.cellDensity),
              percentText(cost.tileDensity));
-  if (plan.slots > 0) fmt::print("slots      {}\n", countText(plan.slots));
+  if (plan.slotCount > 0) fmt::print("slots      {}\n", countText(plan.slotCount));
   for (const ParamTensor& param : plan.params) fmt::print("tensor     {} ({})\n", param.name, param.origin);
   if (!plan.exact) fmt::print("matrix     no matrix on the tokens gives exactly this output\n");
   if (!plan.note.empty()) fmt::print("note       {}\n", plan.note);

@@ -201,7 +201,7 @@ class AttendRunner {
   AttendRunner(const FrozenPlan& plan, std::size_t stepIndex, BufferTable& buffers, const JobContext& job)
       : m_plan(plan), m_index(stepIndex), m_step(std::get<AttendStep>(plan.plan().steps[stepIndex])),
         m_buffers(buffers), m_job(job), m_d(buffers.cols(m_step.q)), m_dV(buffers.cols(m_step.v)),
-        m_values(buffers.options().identity && m_step.axis == KeyAxis::Tokens ? kValue : m_step.v) {}
+        m_values(valuesRead()) {}
 
   Status run() {
     ATTN_TRY(checkRange());
@@ -215,6 +215,14 @@ class AttendRunner {
   }
 
  private:
+  // In a run on the identity, values that the user gave of their own (a constant buffer) are the identity too.
+  [[nodiscard]] BufferId valuesRead() const {
+    if (!m_buffers.options().identity) return m_step.v;
+    for (const auto& [constant, tensor] : m_plan.plan().constants)
+      if (constant == m_step.v) return kValue;
+    return m_step.v;
+  }
+
   // The vector code would swallow a NaN: a product that could leave the range of float32 is refused beforehand. No sum
   // of |q_c k_c| exceeds this bound.
   [[nodiscard]] Status checkRange() const {
