@@ -74,4 +74,11 @@ CostTable::CostTable(CostModel* model, QWidget* parent) : QWidget(parent), m_vie
           [model] { QGuiApplication::clipboard()->setText(model->text()); });
 }
 
+void CostTable::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  // What matters least goes first where all would not fit; copying always takes everything.
+  m_view->setColumnHidden(CostModel::Memory, width() < 520);
+  m_view->setColumnHidden(CostModel::Plan, width() < 440);
+}
+
 }  // namespace attnscope

@@ -16,6 +16,9 @@ class CostTable final : public QWidget {
   explicit CostTable(CostModel* model, QWidget* parent = nullptr);
   [[nodiscard]] QTableView* view() const { return m_view; }
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   QTableView* m_view;
 };

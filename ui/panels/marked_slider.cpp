@@ -98,6 +98,21 @@ void MarkedSlider::mouseReleaseEvent(QMouseEvent* event) {
   if (event->button() == Qt::LeftButton && isSliderDown()) setSliderDown(false);
 }
 
+void MarkedSlider::paintPaperMark(QPainter& painter, const QRectF& line) const {
+  const double middle = height() / 2.0;
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(columnColor(1));
+  if (*m_paper >= m_low && *m_paper <= m_high) {
+    painter.drawRect(
+        QRectF(line.left() + line.width() * positionOf(*m_paper) - 1.0, middle - 7.5, 2.0, 15.0));
+    return;
+  }
+  // Beyond what this input allows: an arrow at that end.
+  const double tip = *m_paper > m_high ? width() - 0.5 : 0.5;
+  const double base = *m_paper > m_high ? tip - 5.0 : tip + 5.0;
+  painter.drawPolygon(QPolygonF{{tip, middle}, {base, middle - 4.5}, {base, middle + 4.5}});
+}
+
 void MarkedSlider::paintEvent(QPaintEvent*) {
   const Chrome chrome = Chrome::of(palette());
   QPainter painter(this);
@@ -111,11 +126,7 @@ void MarkedSlider::paintEvent(QPaintEvent*) {
     painter.setBrush(chrome.accent);
     painter.drawRoundedRect(QRectF(line.topLeft(), QPointF(x, line.bottom())), 1.5, 1.5);
   }
-  if (m_paper && *m_paper >= m_low && *m_paper <= m_high) {
-    const double at = line.left() + line.width() * positionOf(*m_paper);
-    painter.setBrush(columnColor(1));
-    painter.drawRect(QRectF(at - 1.0, height() / 2.0 - 7.5, 2.0, 15.0));
-  }
+  if (m_paper) paintPaperMark(painter, line);
   painter.setBrush(chrome.field);
   painter.setPen(QPen(isEnabled() ? chrome.accent : chrome.border, 2.0));
   painter.drawEllipse(QPointF(x, height() / 2.0), kHandle - 1, kHandle - 1);

@@ -34,6 +34,7 @@ class MarkedSlider final : public QSlider {
   [[nodiscard]] double valueAt(double position) const;  // 0..1 -> value
   [[nodiscard]] double positionOf(double value) const;  // value -> 0..1
   [[nodiscard]] QRectF groove() const;
+  void paintPaperMark(QPainter& painter, const QRectF& line) const;
 
   double m_low = 0.0;
   double m_high = 1.0;

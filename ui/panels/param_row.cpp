@@ -25,7 +25,7 @@ namespace attnscope {
 namespace {
 
 constexpr int kBurstMs = 700;  // steps closer than this are one undo step
-constexpr int kSpinWidth = 72;
+constexpr int kSpinWidth = 66;
 
 std::optional<double> numberOf(const ParamValue& value) {
   if (const auto* integer = std::get_if<Index>(&value)) return static_cast<double>(*integer);
@@ -95,7 +95,7 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
   grid->addWidget(m_reset, 0, 3);
   grid->addWidget(m_note, 1, 0, 1, 4);
   grid->setColumnStretch(1, 1);
-  m_label->setFixedWidth(78);
+  m_label->setFixedWidth(70);
   m_label->setWordWrap(true);
 
   connect(m_reset, &QToolButton::clicked, this, &ParamRow::resetAsked);

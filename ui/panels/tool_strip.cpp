@@ -123,7 +123,8 @@ void ToolStrip::showInput() {
   const Shape shape = loaded.shape();
   QString title = toQ(loaded.input.title);
   if (title.size() > 40) title = title.left(38) + QStringLiteral("…");
-  m_source->setText(tr("%1 · %2 tokens").arg(title, toQ(countText(shape.nQ))));
+  const QString length = toQ(countText(shape.nQ));
+  m_source->setText(title.contains(length) ? title : tr("%1 · %2 tokens").arg(title, length));
   const QSignalBlocker blockLayer(m_layer);
   const QSignalBlocker blockHead(m_head);
   m_layer->clear();

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The real window, with real clicks, keys and drops.
+#include <QDragEnterEvent>
+#include <QDropEvent>
+#include <QFile>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMimeData>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QToolButton>
+#include <QUrl>
+
+#include "ui/jobs/compute_service.h"
+#include "ui/main_window.h"
+#include "ui/models/mechanism_model.h"
+#include "ui/panels/gallery.h"
+#include "ui/panels/gallery_delegate.h"
+#include "ui/panels/inspector.h"
+#include "ui/panels/marked_slider.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/param_row.h"
+#include "ui/panels/parameter_form.h"
+#include "ui/panels/wall.h"
+#include "ui/state/document.h"
+#include "ui/state/view_link.h"
+
+using namespace attnscope;
+
+class WindowTest final : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() {
+    QSettings::setDefaultFormat(QSettings::IniFormat);
+    QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, m_folder.path());
+    QCoreApplication::setOrganizationName(QStringLiteral("attnscope"));
+    QCoreApplication::setApplicationName(QStringLiteral("attnscope-test"));
+  }
+
+  void init() {
+    m_window = std::make_unique<MainWindow>();
+    m_window->resize(1440, 900);
+    m_window->show();
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled(), 20000);
+  }
+  void cleanup() { m_window.reset(); }
+
+  void opensWithAComparison() {
+    QCOMPARE(document()->columnCount(), 4);
+    for (int i = 0; i < 4; ++i) QVERIFY(m_window->service()->column(i).isCurrent());
+    QVERIFY(m_window->service()->input()->shape().heads > 1);
+    QVERIFY(!m_window->service()->input()->input.tokensQ.empty());
+    QVERIFY(!document()->undoStack()->canUndo());
+  }
+
+  void addsAMechanismFromTheGallery() {
+    document()->removeColumn(3);
+    QTreeView* view = m_window->gallery()->view();
+    QTest::keyClicks(m_window->gallery()->searchBox(), QStringLiteral("linear transformer"));
+    const QModelIndex row = view->model()->index(0, 0, view->model()->index(0, 0));
+    QCOMPARE(row.data(MechanismModel::IdRole).toString(), QStringLiteral("linear"));
+    const QPoint plus = GalleryDelegate::addRect(view->visualRect(row)).center();
+    QTest::mouseClick(view->viewport(), Qt::LeftButton, {}, plus);
+    QCOMPARE(document()->columnCount(), 4);
+    QCOMPARE(document()->state().columns[3].id, std::string("linear"));
+    QTRY_VERIFY(m_window->service()->column(3).isCurrent());
+    QVERIFY(m_window->wall()->panel(3, PanelKind::Map)->isVisible());
+  }
+
+  void addsByTheKeyboard() {
+    document()->removeColumn(3);
+    QLineEdit* search = m_window->gallery()->searchBox();
+    QTest::keyClicks(search, QStringLiteral("linear transformer"));
+    QTest::keyClick(search, Qt::Key_Down);
+    QTest::keyClick(m_window->gallery()->view(), Qt::Key_Return);
+    QCOMPARE(document()->state().columns.back().id, std::string("linear"));
+  }
+
+  void removesAColumnByItsCross() {
+    auto* cross = m_window->findChild<QToolButton*>(QStringLiteral("remove_B"));
+    QVERIFY(cross && cross->isVisible());
+    QTest::mouseClick(cross, Qt::LeftButton);
+    QCOMPARE(document()->columnCount(), 3);
+    QVERIFY(!m_window->wall()->panel(3, PanelKind::Pattern)->isVisible());
+    m_window->command(QStringLiteral("undo"))->trigger();
+    QCOMPARE(document()->columnCount(), 4);
+    QVERIFY(m_window->service()->column(1).isCurrent());  // remembered: at once
+  }
+
+  void dragsASlider() {
+    document()->selectColumn(1);
+    ParamRow* row = m_window->parameters()->row("window");
+    QVERIFY(row && row->slider());
+    MarkedSlider* slider = row->slider();
+    const int middle = slider->height() / 2;
+    QTest::mousePress(slider, Qt::LeftButton, {}, QPoint(10, middle));
+    for (int x = 12; x < slider->width() - 10; x += 4) QTest::mouseMove(slider, QPoint(x, middle));
+    QTest::mouseRelease(slider, Qt::LeftButton, {}, QPoint(slider->width() - 12, middle));
+    QCOMPARE(document()->undoStack()->count(), 1);
+    const int window = std::stoi(document()->state().columns[1].params.at("window"));
+    QVERIFY(window > 12 && window % 2 == 0);
+    QCOMPARE(qobject_cast<QSpinBox*>(row->editor())->value(), window);
+    QTRY_VERIFY(m_window->service()->column(1).isCurrent());
+    QTest::keyClick(m_window.get(), Qt::Key_Z, Qt::ControlModifier);
+    QVERIFY(document()->state().columns[1].params.empty());
+  }
+
+  void saysTheNearestValueAndLosesNothing() {
+    document()->selectColumn(1);
+    document()->setParam(1, "window", "100000");
+    ParamRow* row = m_window->parameters()->row("window");
+    QVERIFY2(row->error().contains(QStringLiteral("nearest valid value")), qPrintable(row->error()));
+    QCOMPARE(qobject_cast<QSpinBox*>(row->editor())->value(), 100000);
+    QTRY_VERIFY(!m_window->service()->column(1).error.isEmpty());
+    QVERIFY(m_window->service()->column(1).exploration);  // the picture that was there
+  }
+
+  void switchesTheHead() {
+    auto* head = m_window->findChild<QSpinBox*>(QStringLiteral("head"));
+    QVERIFY(head);
+    head->setFocus();
+    QTest::keyClick(head, Qt::Key_Up);
+    QCOMPARE(document()->state().head, Index{1});
+    QTRY_VERIFY(m_window->isSettled());
+    QCOMPARE(m_window->service()->head(), Index{1});
+  }
+
+  void hoveringReadsThePair() {
+    Panel* map = m_window->wall()->panel(0, PanelKind::Map);
+    const QRect cells = map->cellArea();
+    QVERIFY(cells.width() > 50);
+    const qint64 n = m_window->service()->input()->shape().nQ;
+    const QPoint spot = cells.topLeft() + QPoint(cells.width() / 4, cells.height() / 2);
+    QWidget* target = map->childAt(spot);
+    QVERIFY(target);
+    QTest::mouseMove(target, target->mapFrom(map, spot));
+    QTRY_VERIFY(m_window->link()->hoveredQuery() >= 0);
+    QVERIFY(std::abs(m_window->link()->hoveredQuery() - n / 2) <= 2);
+    QVERIFY(std::abs(m_window->link()->hoveredKey() - n / 4) <= 2);
+    QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("query %1 · key %2")
+                                                           .arg(m_window->link()->hoveredQuery())
+                                                           .arg(m_window->link()->hoveredKey())));
+    const QString text = m_window->inspector()->text();
+    QVERIFY2(text.contains(QStringLiteral(" reads ")) && text.contains(QStringLiteral("A: 0.")),
+             qPrintable(text));
+  }
+
+  void opensADroppedFile() {
+    const QString path = m_folder.filePath(QStringLiteral("story.txt"));
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("the cat saw the dog and the dog saw the cat");
+    file.close();
+    drop(path);
+    QTRY_COMPARE(document()->state().source, path);
+    QTRY_VERIFY(m_window->isSettled());
+    QCOMPARE(m_window->service()->input()->shape().nQ, Index{11});
+    m_window->command(QStringLiteral("undo"))->trigger();
+    QTRY_COMPARE(m_window->service()->input()->source, QStringLiteral("sample"));
+  }
+
+  void aBadFileLeavesEverythingAsItWas() {
+    const QString path = m_folder.filePath(QStringLiteral("bad.npz"));
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("PK\x03\x04 this is no archive");
+    file.close();
+    const auto before = m_window->service()->column(0).exploration;
+    drop(path);
+    QTRY_VERIFY(!m_window->messages()->text().isEmpty());
+    QVERIFY2(m_window->messages()->text().contains(QStringLiteral("bad.npz")),
+             qPrintable(m_window->messages()->text()));
+    QCOMPARE(document()->state().source, QStringLiteral("sample"));
+    QCOMPARE(m_window->service()->column(0).exploration, before);
+    QVERIFY(!document()->undoStack()->canUndo());
+  }
+
+  void rowsComeAndGo() {
+    m_window->command(QStringLiteral("row3"))->trigger();
+    QVERIFY(!m_window->wall()->panel(0, PanelKind::Insides)->isVisible());
+    QTRY_VERIFY(m_window->isSettled());
+    m_window->command(QStringLiteral("row3"))->trigger();
+    QVERIFY(m_window->wall()->panel(0, PanelKind::Insides)->isVisible());
+  }
+
+  void closingWhileComputingEnds() {
+    m_window->openSource(QStringLiteral("clustered:n=16384,heads=4"));
+    QTRY_VERIFY(m_window->service()->input()->shape().nQ == 16384);
+    QElapsedTimer clock;
+    clock.start();
+    m_window->close();
+    QVERIFY2(clock.elapsed() < 2000, qPrintable(QString::number(clock.elapsed())));
+  }
+
+ private:
+  [[nodiscard]] Document* document() const { return m_window->document(); }
+
+  void drop(const QString& path) {
+    QMimeData mime;
+    mime.setUrls({QUrl::fromLocalFile(path)});
+    QDragEnterEvent enter(QPoint(400, 400), Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+    QCoreApplication::sendEvent(m_window.get(), &enter);
+    QVERIFY(enter.isAccepted());
+    QDropEvent event(QPointF(400, 400), Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+    QCoreApplication::sendEvent(m_window.get(), &event);
+  }
+
+  QTemporaryDir m_folder;
+  std::unique_ptr<MainWindow> m_window;
+};
+
+QTEST_MAIN(WindowTest)
+#include "window_test.moc"
