@@ -6,9 +6,10 @@
 namespace attnscope {
 
 std::span<const CommandEntry> allCommands() {
-  static constexpr std::array<CommandEntry, 6> commands{{
+  static constexpr std::array<CommandEntry, 7> commands{{
       {"list", "The mechanisms with their parameters", makeListCommand},
       {"compute", "Computes one mechanism on one input and writes the arrays", makeComputeCommand},
+      {"compare", "What mechanisms lose against full attention, and what they cost", makeCompareCommand},
       {"figure", "Writes patterns, maps or insides side by side as PNG, SVG or PDF", makeFigureCommand},
       {"bench", "Measures time against length", makeBenchCommand},
       {"convert", "Rewrites tensors or any input as .npz or .npy", makeConvertCommand},

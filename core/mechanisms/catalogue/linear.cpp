@@ -154,7 +154,7 @@ class LinearTransformer final : public Mechanism {
     std::vector<InsidePanel> panels;
     panels.push_back(stateCurve(k, v, shape.nK, r, shape.dV));
     if (!request.job.advance(0)) return cancelled();
-    panels.push_back(matrixPanel("State S after the last key", "One row a feature, one column a value channel: all that "
+    panels.push_back(matrixPanel("Final state S", "One row a feature, one column a value channel: all that "
                                  "later queries can know.", "feature", "value channel", finalState(k, v, shape.nK, r, shape.dV), true));
     panels.push_back(matrixPanel("\u03c6(K)", "Features of the keys: all positive, so weights cannot cancel.", "key", "feature",
                                  Tensor::fromFloats({shape.nK, r}, k), false));

@@ -244,11 +244,11 @@ Result<Plan> Linformer::lower(const LoweringRequest& request) const {
   return plan;
 }
 
-InsidePanel projectionPanel(const std::string& title, const Tensor& tensor, Index head) {
+InsidePanel projectionPanel(const std::string& title, const Tensor& tensor, Index head, bool keys) {
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Matrix;
   panel.title = title;
-  panel.caption = "Row a says which tokens summary a is made of.";
+  panel.caption = (keys ? "Row a says which keys summary a is made of." : "Row a says which values summary a is made of.");
   panel.xTitle = "token";
   panel.yTitle = "summary";
   const Index h = tensor.dim(0) == 1 ? 0 : head;
@@ -274,9 +274,9 @@ Result<InsidePanel> spectrumPanel(const InsidesRequest& request) {
       Tensor::fromFloats({rows, cols}, {narrow.data(), static_cast<std::size_t>(narrow.size())}), std::min(rows, cols));
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Curves;
-  panel.title = "Spectrum of full attention";
+  panel.title = "Spectrum of P";
   panel.xTitle = "directions kept";
-  panel.yTitle = "share of the singular values";
+  panel.yTitle = "share kept";
   InsidePanel::Curve curve{"cumulative", {}, {}};
   double total = 0.0;
   for (const double s : sigma) total += s;
@@ -292,7 +292,7 @@ Result<InsidePanel> spectrumPanel(const InsidesRequest& request) {
   panel.markers.push_back({static_cast<double>(std::min(k, static_cast<Index>(sigma.size()))),
                            fmt::format("k = {}: {:.0f} %", k, 100.0 * atK)});
   panel.curves.push_back(std::move(curve));
-  panel.caption = "How much of this head's full attention k directions could carry at best" +
+  panel.caption = "Share of the singular values of full attention, P, that k directions could carry at best" +
                   (rows < shape.nQ ? fmt::format(" (first {} tokens).", rows) : std::string("."));
   return panel;
 }
@@ -306,8 +306,8 @@ Result<std::vector<InsidePanel>> Linformer::insides(const InsidesRequest& reques
     const double bytes = 8.0 * static_cast<double>(request.params.integer("k")) * static_cast<double>(request.input.shape().nK) *
                          static_cast<double>(request.input.shape().heads);
     ATTN_TRY(requireMemory(bytes, "linformer: the picture of " + param.name));
-    panels.push_back(projectionPanel((param.name == "proj_k" ? "E: keys to summaries, " : "F: values to summaries, ") +
-                                     param.origin, param.make(), request.head));
+    panels.push_back(projectionPanel((param.name == "proj_k" ? "E, " : "F, ") +
+                                     param.origin, param.make(), request.head, param.name == "proj_k"));
   }
   return panels;
 }

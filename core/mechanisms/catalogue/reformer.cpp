@@ -267,8 +267,8 @@ InsidePanel bucketStrips(const Tensor& buckets, const Tensor& order, Index head,
   const Index n = buckets.dim(2);
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Strips;
-  panel.title = "Buckets and sorted order";
-  panel.caption = "Each round colours the tokens by bucket, sorts them, and cuts the order into chunks.";
+  panel.title = "Buckets, sorted";
+  panel.caption = "Each round colours the text by bucket, sorts it, and cuts the order into chunks.";
   panel.xTitle = "position";
   panel.stripGroup = Tensor(DType::I32, {2 * rounds, n});
   panel.stripToken = Tensor(DType::I32, {2 * rounds, n});
@@ -288,8 +288,8 @@ InsidePanel bucketStrips(const Tensor& buckets, const Tensor& order, Index head,
       group[after] = bucketOf[static_cast<std::size_t>(r * n + sorted)];
       token[after] = sorted;
     }
-    panel.stripNames.push_back(fmt::format("round {}, as written", r + 1));
-    panel.stripNames.push_back(fmt::format("round {}, sorted", r + 1));
+    panel.stripNames.push_back(fmt::format("{} text", r + 1));
+    panel.stripNames.push_back(fmt::format("{} sorted", r + 1));
     panel.stripBorders.emplace_back();
     panel.stripBorders.push_back(std::move(borders));
   }
@@ -301,7 +301,7 @@ InsidePanel bucketScatter(const InsidesRequest& request, const Tensor& buckets, 
   const auto bucketOf = buckets.slice<std::int32_t>(request.head).subspan(static_cast<std::size_t>(round * shape.nQ));
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Scatter;
-  panel.title = fmt::format("Queries by bucket, round {}", round + 1);
+  panel.title = fmt::format("Queries, round {}", round + 1);
   panel.caption = "The two directions of largest variance; neighbours in direction share a bucket.";
   panel.xTitle = "component 1";
   panel.yTitle = "component 2";
