@@ -180,6 +180,7 @@ void MainWindow::openSource(const QString& source) {
 
 void MainWindow::inputOpened() {
   const LoadedInput& loaded = *m_service->input();
+  if (!std::exchange(m_opened, true)) m_document->undoStack()->clear();  // the start is no step
   setWindowTitle(tr("%1 – Attnscope").arg(toQ(loaded.input.title)));
   const Shape shape = loaded.shape();
   if (m_link->selectedQuery() < 0 || m_link->selectedQuery() >= shape.nQ || m_link->selectedKey() >= shape.nK)

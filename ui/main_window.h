@@ -120,6 +120,7 @@ class MainWindow final : public QMainWindow {
   QStringList m_recent;
   ThemeChoice m_theme = ThemeChoice::System;
   bool m_wasSettled = false;
+  bool m_opened = false;
 };
 
 }  // namespace attnscope

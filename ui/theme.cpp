@@ -79,6 +79,9 @@ QString styleSheetOf(const Chrome& c) {
     QAbstractSpinBox[invalid="true"] QLineEdit { color: %warning; }
     QLineEdit:focus, QPlainTextEdit:focus { border-color: %accent; }
     QLineEdit[invalid="true"] { border-color: %warning; }
+    QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
+    QListWidget::item { padding: 4px 6px; border-radius: 4px; }
+    QListWidget::item:selected { background: %soft; color: %text; }
     QTreeView, QTableView, QListView { background: %panel; border: none; outline: none; }
     QHeaderView { background: %panel; border: none; }
     QHeaderView::section { background: %panel; color: %secondary; border: none; border-bottom: 1px solid %border;

@@ -117,8 +117,10 @@ void ComputeService::inputArrived(const Result<LoadedInputPtr>& result, bool int
     return;
   }
   m_input = *result;
+  // A source may name its layer itself.
+  if (intoDocument || m_input->layer != m_document->state().layer)
+    m_document->setSource(m_input->source, m_input->layer);
   Q_EMIT inputReady();
-  if (intoDocument) m_document->setSource(m_input->source, m_input->layer);
   for (int i = 0; i < m_document->columnCount(); ++i) request(i);
   noteActivity();
 }

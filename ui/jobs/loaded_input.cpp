@@ -18,6 +18,7 @@ Result<LoadedInputPtr> readSource(const QString& source, Index layer,
       auto document = openSource(toStd(source), job);
       if (!document) return tl::unexpected<Error>(document.error());
       loaded->document = std::move(*document);
+      if (layer == 0) layer = loaded->document->chosenLayer().value_or(0);  // "FILE:layer=3"
     }
     for (const std::string& name : loaded->document->layerNames()) loaded->layerNames << toQ(name);
     loaded->layer = std::clamp<Index>(layer, 0, std::max<Index>(0, loaded->layerNames.size() - 1));

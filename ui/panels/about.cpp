@@ -54,18 +54,19 @@ void showShortcuts(const QMenuBar* menus, QWidget* parent) {
   dialog.setWindowTitle(QObject::tr("Keyboard shortcuts"));
   dialog.resize(520, 560);
   auto* text = new QTextBrowser(&dialog);
-  text->setHtml(QObject::tr("<h4>Pictures</h4><table cellpadding=2>"
-                            "<tr><td><b>arrow keys</b>&nbsp;&nbsp;</td><td>move the cross-hair by a cell; "
-                            "with Shift by ten</td></tr>"
-                            "<tr><td><b>+ and −</b></td><td>zoom at the cross-hair</td></tr>"
-                            "<tr><td><b>Home</b></td><td>show everything</td></tr>"
-                            "<tr><td><b>Return</b></td><td>hold the query in the inspector</td></tr>"
-                            "<tr><td><b>Tab</b></td><td>next picture or control</td></tr></table>"
-                            "<h4>Column headers</h4><table cellpadding=2>"
-                            "<tr><td><b>Space</b>&nbsp;&nbsp;</td><td>select for the parameters</td></tr>"
-                            "<tr><td><b>Delete</b></td><td>remove from the wall</td></tr></table>"
-                            "<h4>Commands</h4><table cellpadding=2>%1</table>")
-                    .arg(rows));
+  text->setHtml(
+      QObject::tr("<h4>Pictures</h4><table cellpadding=2>"
+                  "<tr><td><b>arrow keys</b>&nbsp;&nbsp;</td><td>move the cross-hair by a cell; "
+                  "with Shift by ten</td></tr>"
+                  "<tr><td><b>+ and −</b></td><td>zoom at the cross-hair</td></tr>"
+                  "<tr><td><b>Home</b></td><td>show everything</td></tr>"
+                  "<tr><td><b>click</b></td><td>keep a pair in the inspector; Esc lets it go</td></tr>"
+                  "<tr><td><b>Tab</b></td><td>next picture or control</td></tr></table>"
+                  "<h4>Column headers</h4><table cellpadding=2>"
+                  "<tr><td><b>Space</b>&nbsp;&nbsp;</td><td>select for the parameters</td></tr>"
+                  "<tr><td><b>Delete</b></td><td>remove from the wall</td></tr></table>"
+                  "<h4>Commands</h4><table cellpadding=2>%1</table>")
+          .arg(rows));
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, &dialog);
   QObject::connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
   auto* layout = new QVBoxLayout(&dialog);

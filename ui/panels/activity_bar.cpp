@@ -43,7 +43,7 @@ ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget
   m_progress->setAccessibleName(tr("Progress"));
   m_left->setMinimumWidth(70);
   m_cancel->setFont(smallFont());
-  m_cancel->setToolTip(tr("Stop what is running (Esc). What was shown before stays."));
+  m_cancel->setToolTip(tr("Stop what is running (Ctrl+.). What was shown before stays."));
   addWidget(m_device);
   addWidget(m_gpu);
   addPermanentWidget(m_what);

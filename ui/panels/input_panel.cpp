@@ -7,7 +7,6 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollArea>
-#include <QStackedWidget>
 #include <QVBoxLayout>
 
 #include "core/base/units.h"
@@ -30,17 +29,10 @@ QVBoxLayout* pageLayout(QWidget* page) {
   return layout;
 }
 
-// The pages of a stack are as high as what they hold, not as the highest of them.
-class FittingStack final : public QStackedWidget {
- public:
-  using QStackedWidget::QStackedWidget;
-  [[nodiscard]] QSize sizeHint() const override {
-    return currentWidget() ? currentWidget()->sizeHint() : QStackedWidget::sizeHint();
-  }
-  [[nodiscard]] QSize minimumSizeHint() const override {
-    return currentWidget() ? currentWidget()->minimumSizeHint() : QStackedWidget::minimumSizeHint();
-  }
-};
+// Of several widgets one below the other, only one is there: unlike a stack this is as high as what it shows.
+void showOnly(const std::vector<QWidget*>& pages, int index) {
+  for (std::size_t i = 0; i < pages.size(); ++i) pages[i]->setVisible(static_cast<int>(i) == index);
+}
 
 }  // namespace
 
@@ -49,8 +41,7 @@ InputPanel::InputPanel(ComputeService* service, QWidget* parent)
       m_service(service),
       m_title(new QLabel(this)),
       m_facts(makeNote({}, this)),
-      m_kind(new QComboBox(this)),
-      m_pages(new FittingStack(this)) {
+      m_kind(new QComboBox(this)) {
   auto* inner = new QWidget;
   auto* layout = new QVBoxLayout(inner);
   layout->setContentsMargins(12, 10, 12, 10);
@@ -67,12 +58,10 @@ InputPanel::InputPanel(ComputeService* service, QWidget* parent)
   m_kind->setAccessibleName(tr("Kind of input"));
   m_kind->setObjectName(QStringLiteral("inputKind"));
   layout->addWidget(m_kind);
-  layout->addWidget(m_pages);
+  m_pages = {makeSamplePage(), makeRecipePage(), makeTextPage(), makeFilePage()};
+  for (QWidget* page : m_pages) layout->addWidget(page);
   layout->addStretch(1);
-  m_pages->addWidget(makeSamplePage());
-  m_pages->addWidget(makeRecipePage());
-  m_pages->addWidget(makeTextPage());
-  m_pages->addWidget(makeFilePage());
+  showOnly(m_pages, SamplePage);
 
   auto* scroll = new QScrollArea(this);
   scroll->setWidget(inner);
@@ -82,10 +71,7 @@ InputPanel::InputPanel(ComputeService* service, QWidget* parent)
   outer->setContentsMargins(0, 0, 0, 0);
   outer->addWidget(scroll);
 
-  connect(m_kind, &QComboBox::currentIndexChanged, this, [this](int page) {
-    m_pages->setCurrentIndex(page);
-    m_pages->updateGeometry();
-  });
+  connect(m_kind, &QComboBox::currentIndexChanged, this, [this](int page) { showOnly(m_pages, page); });
   connect(m_service, &ComputeService::inputReady, this, &InputPanel::showInput);
 }
 
@@ -108,15 +94,14 @@ QWidget* InputPanel::makeRecipePage() {
   m_recipe->setObjectName(QStringLiteral("recipe"));
   m_recipe->setAccessibleName(tr("Recipe"));
   m_recipeHelp = makeNote({}, page);
-  m_recipeForms = new FittingStack(page);
   layout->addWidget(m_recipe);
   layout->addWidget(m_recipeHelp);
-  layout->addWidget(m_recipeForms);
   for (const Recipe& recipe : recipes()) {
     m_recipe->addItem(toQ(recipe.title));
     auto* form = new SourceForm(recipe.keys, page);
     m_forms.push_back(form);
-    m_recipeForms->addWidget(form);
+    m_formPages.push_back(form);
+    layout->addWidget(form);
     connect(form, &SourceForm::submitted, this, &InputPanel::useRecipe);
   }
   auto* use = new QPushButton(tr("Make this input"), page);
@@ -124,8 +109,7 @@ QWidget* InputPanel::makeRecipePage() {
   layout->addWidget(use);
   connect(use, &QPushButton::clicked, this, &InputPanel::useRecipe);
   const auto choose = [this](int index) {
-    m_recipeForms->setCurrentIndex(index);
-    m_recipeForms->updateGeometry();
+    showOnly(m_formPages, index);
     m_recipeHelp->setText(toQ(recipes()[static_cast<std::size_t>(index)].help));
   };
   connect(m_recipe, &QComboBox::currentIndexChanged, this, choose);

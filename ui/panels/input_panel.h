@@ -7,7 +7,6 @@
 class QComboBox;
 class QLabel;
 class QPlainTextEdit;
-class QStackedWidget;
 
 namespace attnscope {
 
@@ -41,9 +40,9 @@ class InputPanel final : public QWidget {
   QLabel* m_title;
   QLabel* m_facts;
   QComboBox* m_kind;
-  QStackedWidget* m_pages;
+  std::vector<QWidget*> m_pages;
   QComboBox* m_recipe = nullptr;
-  QStackedWidget* m_recipeForms = nullptr;
+  std::vector<QWidget*> m_formPages;
   QLabel* m_recipeHelp = nullptr;
   std::vector<SourceForm*> m_forms;
   QPlainTextEdit* m_text = nullptr;

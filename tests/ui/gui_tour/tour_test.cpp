@@ -5,12 +5,16 @@
 //   ATTNSCOPE_TOUR=/tmp/shots QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1920x1080x24"
 //   ui_gui_tour_tour_test
 #include <QApplication>
+#include <QComboBox>
 #include <QDir>
 #include <QElapsedTimer>
 #include <QSettings>
 #include <QSignalSpy>
+#include <QTabWidget>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTimer>
+#include <cmath>
 #include <cstdio>
 
 #include "ui/jobs/compute_service.h"
@@ -71,12 +75,16 @@ class TourTest final : public QObject {
   void showsSmallAndLargeWindows();
   void zoomsAndReads();
   void survivesABadFile();
+  void showsTheDialogs();
+  void opensPicturesAndRecipes();
   void measuresScaling();
   void dragsASliderOnALongInput();
+  void cancelsALongPass();
   void cleanupTestCase();
 
  private:
   void shot(const QString& name);
+  void shotOfDialog(const QString& command, const QString& name);
   void settle();
 
   QTemporaryDir m_home;
@@ -171,6 +179,52 @@ void TourTest::survivesABadFile() {
   settle();
 }
 
+void TourTest::shotOfDialog(const QString& command, const QString& name) {
+  bool seen = false;
+  QTimer::singleShot(250, this, [this, &seen, name] {
+    QWidget* dialog = QApplication::activeModalWidget();
+    if (!dialog) return;
+    seen = true;
+    if (!m_folder.isEmpty()) dialog->grab().save(QStringLiteral("%1/%2.png").arg(m_folder, name));
+    dialog->close();
+  });
+  m_window->command(command)->trigger();
+  QVERIFY(seen);
+}
+
+void TourTest::showsTheDialogs() {
+  shotOfDialog(QStringLiteral("palette"), QStringLiteral("12-palette"));
+  shotOfDialog(QStringLiteral("shortcuts"), QStringLiteral("13-shortcuts"));
+  shotOfDialog(QStringLiteral("exportWall"), QStringLiteral("14-export"));
+  shotOfDialog(QStringLiteral("about"), QStringLiteral("15-about"));
+}
+
+void TourTest::opensPicturesAndRecipes() {
+  QImage picture(64, 48, QImage::Format_RGB32);
+  for (int y = 0; y < 48; ++y)
+    for (int x = 0; x < 64; ++x)
+      picture.setPixel(x, y,
+                       std::hypot(x - 24, y - 20) < 14 ? qRgb(230, 120, 40) : qRgb(40 + x, 90 + y, 160));
+  const QString path = m_home.filePath(QStringLiteral("ball.png"));
+  QVERIFY(picture.save(path));
+  auto* tabs = m_window->findChild<QTabWidget*>();
+  tabs->setCurrentIndex(1);
+  m_window->openSource(path);
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->service()->input()->source == path, kSettleMs);
+  settle();
+  shot(QStringLiteral("16-picture"));
+  m_window->findChild<QComboBox*>(QStringLiteral("inputKind"))->setCurrentIndex(1);
+  QTest::qWait(50);
+  m_window->setTheme(ThemeChoice::Dark);
+  settle();
+  shot(QStringLiteral("17-recipe-dark"));
+  m_window->setTheme(ThemeChoice::Light);
+  tabs->setCurrentIndex(0);
+  m_window->document()->undoStack()->undo();
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->service()->input()->source == QLatin1String("sample"), kSettleMs);
+  settle();
+}
+
 void TourTest::measuresScaling() {
   m_window->command(QStringLiteral("measureScaling"))->trigger();
   QTRY_VERIFY_WITH_TIMEOUT(m_window->runner()->points().size() >= 8, 60000);
@@ -202,6 +256,20 @@ void TourTest::dragsASliderOnALongInput() {
               qPrintable(timedApp()->what));
   shot(QStringLiteral("11-long-input"));
   QCOMPARE(m_window->document()->undoStack()->count(), 1);  // the whole drag
+}
+
+void TourTest::cancelsALongPass() {
+  m_window->openSource(QStringLiteral("clustered:n=32768,heads=8"));
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->service()->input()->shape().nQ == 32768, 60000);
+  QTest::qWait(600);
+  shot(QStringLiteral("18-busy"));
+  QElapsedTimer clock;
+  clock.start();
+  m_window->command(QStringLiteral("cancel"))->trigger();
+  QTRY_VERIFY_WITH_TIMEOUT(m_window->service()->isIdle(), 5000);
+  std::printf("cancel of n = 32768: %lld ms\n", static_cast<long long>(clock.elapsed()));
+  QTest::qWait(150);
+  shot(QStringLiteral("19-cancelled"));
 }
 
 void TourTest::cleanupTestCase() {
