@@ -43,6 +43,8 @@ const char* kindText(ParamKind kind) {
       return "choice";
     case ParamKind::IntList:
       return "int list";
+    case ParamKind::Text:
+      return "text";
   }
   return "";
 }
@@ -58,7 +60,7 @@ void addRange(Json& json, const ParamSpec& spec) {
       json["choices"].push_back(
           {{"id", spec.choices[i]}, {"help", i < spec.choiceHelp.size() ? spec.choiceHelp[i] : ""}});
     }
-  } else if (spec.kind != ParamKind::Bool) {
+  } else if (spec.kind != ParamKind::Bool && spec.kind != ParamKind::Text) {
     json["minimum"] = finiteOrNull(spec.minimum);
     json["maximum"] = spec.maximum ? finiteOrNull(spec.maximum(kExampleShape)) : Json(nullptr);
     if (spec.multipleOf != 1) json["multiple_of"] = spec.multipleOf;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace attnscope {
 
@@ -34,9 +35,26 @@ Result<Tensor> repeatedForHeads(const Tensor& tensor, Index heads) {
   return repeated;
 }
 
-Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& name, const Tensor& found, DType type,
+Result<Tensor> narrowed(const std::string& name, const Tensor& wide) {
+  Tensor narrow(DType::I32, wide.shape());
+  auto target = narrow.mutableValues<std::int32_t>();
+  const auto source = wide.values<std::int64_t>();
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (!std::in_range<std::int32_t>(source[i]))
+      return fail(ErrorKind::Input, fmt::format("Weights: '{}' contains {}, which is no 32-bit number.", name, source[i]));
+    target[i] = static_cast<std::int32_t>(source[i]);
+  }
+  return narrow;
+}
+
+Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& name, const Tensor& given, DType type,
                            const std::vector<Index>& rest, const std::vector<std::size_t>& atLeast) {
   const Index heads = request.input.shape().heads;
+  Tensor found = given;
+  if (type == DType::I32 && given.dtype() == DType::I64) {
+    ATTN_ASSIGN(narrow, narrowed(name, given));
+    found = std::move(narrow);
+  }
   if (found.dtype() != type)
     return fail(ErrorKind::Input, fmt::format("Weights: '{}' is {}, but must be {}.", name, dtypeName(found.dtype()),
                                               dtypeName(type)));
@@ -83,6 +101,39 @@ PatternPtr densePattern(Index nQ, Index nK, bool causal, std::uint8_t label) {
     const Index end = causal ? std::min(i + nK - nQ + 1, nK) : nK;
     if (end > 0) runs.push_back({0, end, 1, label, 1});
   });
+}
+
+HeadAttend nothingToRead(const Shape& shape) {
+  return {nullptr, nullptr, makePattern(shape.nQ, shape.nK, [](Index, RunList&) {})};
+}
+
+void JoinedAttention::add(const std::string& title, const std::string& name, std::vector<HeadAttend> heads) {
+  AttendStep step;
+  step.title = title;
+  step.scale = m_scale;
+  step.heads = std::move(heads);
+  m_steps.push_back(std::move(step));
+  m_names.push_back(name);
+}
+
+void JoinedAttention::finish(const std::string& mergeTitle) {
+  MergeStep merge;
+  merge.title = mergeTitle;
+  const bool single = m_steps.size() == 1;
+  for (std::size_t s = 0; s < m_steps.size(); ++s) {
+    const std::string suffix = single ? "" : "_" + m_names[s];
+    m_steps[s].out = m_plan.addBuffer("out" + suffix, m_plan.shape.nQ, m_plan.shape.dV);
+    m_steps[s].lse = m_plan.addBuffer("lse" + suffix, m_plan.shape.nQ, 1);
+    merge.outs.push_back(m_steps[s].out);
+    merge.lses.push_back(m_steps[s].lse);
+    m_plan.steps.emplace_back(std::move(m_steps[s]));
+  }
+  m_plan.out = single ? merge.outs.front() : m_plan.addBuffer("out", m_plan.shape.nQ, m_plan.shape.dV);
+  m_plan.lse = single ? merge.lses.front() : m_plan.addBuffer("lse", m_plan.shape.nQ, 1);
+  if (single) return;
+  merge.out = m_plan.out;
+  merge.lse = m_plan.lse;
+  m_plan.steps.emplace_back(std::move(merge));
 }
 
 std::vector<HeadAttend> sameForAllHeads(Index heads, const HeadAttend& attend) {

@@ -14,7 +14,8 @@ namespace attnscope {
 
 // The tensor `name` of shape (H, rest...), from the user's weights if they have it, else as `draw` makes it.
 // A tensor from a file may lack the axis of heads (then it serves all heads) and may be larger on axes listed in
-// `atLeast` (by index into rest). Wrong shapes are refused with what was found and expected.
+// `atLeast` (by index into rest). Wrong shapes are refused with what was found and expected. int64 serves as int32,
+// since that is what NumPy writes.
 struct OwnedTensor {
   Tensor tensor;
   bool fromFile = false;
@@ -35,6 +36,24 @@ struct OwnedTensor {
 
 // Every (earlier) key, the pattern of full attention: query i stands at i + n_k - n_q.
 [[nodiscard]] PatternPtr densePattern(Index nQ, Index nK, bool causal, std::uint8_t label = 0);
+
+// Rows that read nothing in a step: a head that has no part in it.
+[[nodiscard]] HeadAttend nothingToRead(const Shape& shape);
+
+// One softmax over disjoint sets of keys, executed as several attend steps that are joined by log-sum-exp. A single
+// step writes the output itself.
+class JoinedAttention {
+ public:
+  JoinedAttention(Plan& plan, double scale) : m_plan(plan), m_scale(scale) {}
+  void add(const std::string& title, const std::string& name, std::vector<HeadAttend> heads);
+  void finish(const std::string& mergeTitle);  // sets the plan's out and lse
+
+ private:
+  Plan& m_plan;
+  double m_scale = 1.0;
+  std::vector<AttendStep> m_steps;
+  std::vector<std::string> m_names;
+};
 
 // One HeadAttend for all heads.
 [[nodiscard]] std::vector<HeadAttend> sameForAllHeads(Index heads, const HeadAttend& attend);

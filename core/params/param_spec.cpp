@@ -101,6 +101,10 @@ Result<ParamValue> parseParam(const ParamSpec& spec, const std::string& text, co
       ATTN_ASSIGN(list, parseList(spec, text, shape));
       return ParamValue{std::move(list)};
     }
+    case ParamKind::Text: {
+      ATTN_ASSIGN(canonical, spec.canonical(text, shape));
+      return ParamValue{std::move(canonical)};
+    }
   }
   return fail(ErrorKind::Usage, "unknown kind of parameter");
 }

@@ -17,7 +17,7 @@ class ParamValues;
 using IndexList = std::vector<Index>;
 using ParamValue = std::variant<bool, Index, double, std::string, IndexList>;
 
-enum class ParamKind { Bool, Int, Real, Choice, IntList };
+enum class ParamKind { Bool, Int, Real, Choice, IntList, Text };
 
 // What a mechanism declares about one of its parameters. The form in the window, the options of the command
 // line, the table in the documentation and the sweeps of the tests are all made from this.
@@ -30,7 +30,8 @@ struct ParamSpec {
 
   // The default may depend on the shape; `defaultText` says how ("ceil(sqrt n)").
   std::function<ParamValue(const Shape&)> defaultValue;
-  // Set where the default also follows parameters declared before this one (buckets from the chunk).
+  // Set where the default also follows parameters declared before this one (buckets from the chunk), or any that the
+  // user gave: two bound parameters make room for each other.
   std::function<ParamValue(const Shape&, const ParamValues&)> derivedDefault;
   std::string defaultText;
 
@@ -40,6 +41,11 @@ struct ParamSpec {
   Index multipleOf = 1;              // Int: 2 for "even"
   std::vector<std::string> choices;  // Choice
   std::vector<std::string> choiceHelp;
+
+  // Text: the checked value as a SPEC writes it, or why it is none.
+  std::function<Result<std::string>(const std::string& text, const Shape&)> canonical;
+  // Some valid values, where a range does not say which there are: what the tests try.
+  std::function<std::vector<std::string>(const Shape&)> examples;
 
   // The paper's own value, for the mark on the slider; empty if the paper names none.
   std::optional<ParamValue> paperValue;

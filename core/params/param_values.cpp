@@ -41,16 +41,16 @@ Result<ParamValues> ParamValues::resolve(std::span<const ParamSpec> specs, const
                                          const std::string& mechanism) {
   ParamValues values;
   values.m_given = given;
+  // What the user gave comes first, so that every default can follow it.
   for (const ParamSpec& spec : specs) {
     const auto it = given.find(spec.id);
-    if (it == given.end()) {
-      values.m_values[spec.id] = clampedDefault(spec, shape, values);
-      continue;
-    }
+    if (it == given.end()) continue;
     auto parsed = parseParam(spec, it->second, shape);
     if (!parsed) return fail(parsed.error().kind, mechanism + ": " + parsed.error().message);
     values.m_values[spec.id] = std::move(*parsed);
   }
+  for (const ParamSpec& spec : specs)
+    if (!given.contains(spec.id)) values.m_values[spec.id] = clampedDefault(spec, shape, values);
   for (const auto& [id, text] : given) {
     if (values.m_values.contains(id)) continue;
     const auto ids = idsOf(specs);
@@ -75,5 +75,6 @@ Index ParamValues::integer(const std::string& id) const { return std::get<Index>
 double ParamValues::real(const std::string& id) const { return std::get<double>(at(id)); }
 const std::string& ParamValues::choice(const std::string& id) const { return std::get<std::string>(at(id)); }
 const IndexList& ParamValues::list(const std::string& id) const { return std::get<IndexList>(at(id)); }
+const std::string& ParamValues::text(const std::string& id) const { return std::get<std::string>(at(id)); }
 
 }  // namespace attnscope

@@ -25,6 +25,7 @@ class ParamValues {
   [[nodiscard]] double real(const std::string& id) const;
   [[nodiscard]] const std::string& choice(const std::string& id) const;
   [[nodiscard]] const IndexList& list(const std::string& id) const;
+  [[nodiscard]] const std::string& text(const std::string& id) const;
   [[nodiscard]] bool isGiven(const std::string& id) const { return m_given.contains(id); }
   [[nodiscard]] const std::map<std::string, ParamValue>& all() const { return m_values; }
 

@@ -29,7 +29,9 @@ inline AttentionInput inputOf(const std::string& source) {
 
 // Every value of a parameter that a test should try on this shape: the ends of its range, every choice, both flags.
 inline std::vector<std::string> valuesToTry(const ParamSpec& spec, const Shape& shape) {
+  if (spec.examples) return spec.examples(shape);
   switch (spec.kind) {
+    case ParamKind::Text: return {};
     case ParamKind::Bool: return {"on", "off"};
     case ParamKind::Choice: return spec.choices;
     case ParamKind::Real: return {paramText(spec.minimum), "0.5"};
@@ -49,7 +51,8 @@ inline std::vector<std::string> valuesToTry(const ParamSpec& spec, const Shape& 
   return {};
 }
 
-// Specs of one mechanism: the default and every parameter at its ends, one at a time.
+// Specs of one mechanism: the default and every parameter at its ends, one at a time; where a parameter means something
+// in some modes only, in each of these.
 inline std::vector<MechanismSpec> specsOf(const Mechanism& mechanism, const Shape& shape) {
   MechanismSpec plain;
   plain.id = mechanism.card().id;
@@ -58,7 +61,11 @@ inline std::vector<MechanismSpec> specsOf(const Mechanism& mechanism, const Shap
     for (const std::string& value : valuesToTry(param, shape)) {
       MechanismSpec spec = plain;
       spec.params[param.id] = value;
-      specs.push_back(spec);
+      if (param.visibleWhenId.empty()) specs.push_back(spec);
+      for (const std::string& mode : param.visibleWhenValues) {
+        spec.params[param.visibleWhenId] = mode;
+        specs.push_back(spec);
+      }
     }
   return specs;
 }

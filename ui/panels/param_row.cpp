@@ -69,6 +69,7 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
       makeBool();
       break;
     case ParamKind::IntList:
+    case ParamKind::Text:
       makeList();
       break;
   }
@@ -168,6 +169,11 @@ void ParamRow::makeBool() {
 
 void ParamRow::makeList() {
   m_list = new QLineEdit(this);
+  if (m_spec.kind == ParamKind::Text) {
+    m_list->setPlaceholderText(toQ(m_spec.defaultText));
+    connect(m_list, &QLineEdit::editingFinished, this, [this] { report(m_list->text().simplified()); });
+    return;
+  }
   m_list->setPlaceholderText(tr("none; for example 0, 32, 64"));
   connect(m_list, &QLineEdit::editingFinished, this, [this] {
     QString text = m_list->text().simplified();
@@ -192,7 +198,8 @@ void ParamRow::show(const QString& text, bool given, const Shape& shape) {
   if (m_bool) m_bool->setChecked(text == QLatin1String("on"));
   if (m_list && !m_list->hasFocus()) {
     QString list = text == QLatin1String("none") ? QString() : text;
-    m_list->setText(list.replace(QLatin1Char('+'), QStringLiteral(", ")));
+    if (m_spec.kind == ParamKind::IntList) list.replace(QLatin1Char('+'), QStringLiteral(", "));
+    m_list->setText(list);
   }
   m_reset->setVisible(given);
   showError(given ? text : QString(), shape);

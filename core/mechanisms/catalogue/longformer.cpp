@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/mechanisms/catalogue_support.h"
+#include "core/mechanisms/rule_panels.h"
 
 namespace attnscope {
 
@@ -119,47 +120,6 @@ HeadAttend globalRowsOf(Index n, const std::vector<std::int32_t>& globals, bool 
   return {makeOrder(globals), nullptr, makePattern(static_cast<Index>(globals.size()), n, rule)};
 }
 
-// Rows of the support by reason: how many keys each rule lets a query read.
-InsidePanel reasonsCurve(const FrozenPlan& plan, Index head) {
-  InsidePanel panel;
-  panel.kind = InsidePanel::Kind::Curves;
-  panel.title = "Keys by rule";
-  panel.caption = "How many keys each query reads, and which rule lets them in.";
-  panel.xTitle = "query";
-  panel.yTitle = "keys";
-  for (const Label& label : plan.plan().labels) panel.curves.push_back({label.name, {}, {}});
-  const Pattern& support = *plan.support(head);
-  const Index stride = std::max<Index>(1, support.rows() / 512);
-  RunList runs;
-  for (Index i = 0; i < support.rows(); i += stride) {
-    support.row(i, runs);
-    std::vector<double> counts(panel.curves.size(), 0.0);
-    for (const Run& run : runs) counts[run.label] += static_cast<double>(run.count());
-    for (std::size_t label = 0; label < counts.size(); ++label) {
-      panel.curves[label].x.push_back(static_cast<double>(i));
-      panel.curves[label].y.push_back(counts[label]);
-    }
-  }
-  return panel;
-}
-
-InsidePanel reasonsTotal(const FrozenPlan& plan, Index head) {
-  InsidePanel panel;
-  panel.kind = InsidePanel::Kind::Bars;
-  panel.title = "Pairs by rule";
-  panel.caption = "Window pairs grow with n w, global pairs with 2 n |G|.";
-  panel.yTitle = "pairs";
-  const Pattern& support = *plan.support(head);
-  panel.bars.assign(plan.plan().labels.size(), 0.0);
-  RunList runs;
-  for (Index i = 0; i < support.rows(); ++i) {
-    support.row(i, runs);
-    for (const Run& run : runs) panel.bars[run.label] += static_cast<double>(run.count());
-  }
-  for (const Label& label : plan.plan().labels) panel.barNames.push_back(label.name);
-  return panel;
-}
-
 class Longformer final : public Mechanism {
  public:
   const MechanismCard& card() const override { return m_card; }
@@ -169,8 +129,8 @@ class Longformer final : public Mechanism {
 
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     std::vector<InsidePanel> panels;
-    panels.push_back(reasonsCurve(request.plan, request.head));
-    panels.push_back(reasonsTotal(request.plan, request.head));
+    panels.push_back(keysByRule(request.plan, request.head));
+    panels.push_back(pairsByRule(request.plan, request.head, "Window pairs grow with n w, global pairs with 2 n |G|."));
     return panels;
   }
 
