@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/figure_writer.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/activity_bar.h"
@@ -62,7 +63,8 @@ MainWindow::MainWindow(const QStringList& files)
     : m_document(new Document(this)),
       m_service(new ComputeService(m_document, this)),
       m_runner(new ScalingRunner(this)),
-      m_link(new ViewLink(this)) {
+      m_link(new ViewLink(this)),
+      m_figures(new FigureWriter(this)) {
   setWindowTitle(tr("Attnscope"));
   setAcceptDrops(true);
   setDockOptions(QMainWindow::AnimatedDocks);
@@ -169,6 +171,7 @@ void MainWindow::connectParts() {
   connect(m_wall, &Wall::headerMenuAsked, this, &MainWindow::showHeaderMenu);
   connect(m_inputPanel, &InputPanel::sourceChosen, this, &MainWindow::openSource);
   connect(m_inputPanel, &InputPanel::fileDialogAsked, this, &MainWindow::openDialog);
+  connect(m_figures, &FigureWriter::finished, this, &MainWindow::figureWritten);
   connect(m_scaling, &ScalingPanel::failed, m_messages, &MessageBar::showError);
   connect(m_scaling, &ScalingPanel::exportAsked, this, &MainWindow::exportScaling);
 }

@@ -19,6 +19,7 @@ class ActivityBar;
 class ComputeService;
 class CostModel;
 class Document;
+class FigureWriter;
 class Gallery;
 class InputPanel;
 class Inspector;
@@ -88,6 +89,7 @@ class MainWindow final : public QMainWindow {
   void exportPanel(int column, PanelKind kind);
   void exportScaling();
   void runExport(FigureSpec spec, const QString& what);
+  void figureWritten(const QString& path, const QString& error);
   void showPanelMenu(int column, PanelKind kind, QPoint position);
   void showHeaderMenu(int column, QPoint position);
   [[nodiscard]] FigureSpec figureOf(const std::vector<int>& columns) const;
@@ -100,6 +102,7 @@ class MainWindow final : public QMainWindow {
   ComputeService* m_service;
   ScalingRunner* m_runner;
   ViewLink* m_link;
+  FigureWriter* m_figures;
   ToolStrip* m_tools = nullptr;
   MessageBar* m_messages = nullptr;
   Wall* m_wall = nullptr;

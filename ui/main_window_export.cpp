@@ -5,6 +5,7 @@
 
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/figure_writer.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/main_window.h"
 #include "ui/panels/export_dialog.h"
@@ -41,7 +42,10 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
     FigureColumn column;
     column.title = columnTitle(state.columns[static_cast<std::size_t>(i)]);
     column.exploration = result.exploration;
-    if (result.insides) column.insides = *result.insides;
+    // The wall shows one of the pictures at a time; so does the figure of a wall. A column alone shows all.
+    if (result.insides && !result.insides->empty())
+      column.insides.assign(result.insides->begin(),
+                            columns.size() > 1 ? result.insides->begin() + 1 : result.insides->end());
     spec.columns.push_back(std::move(column));
   }
   spec.head = m_service->head();
@@ -91,14 +95,15 @@ void MainWindow::runExport(FigureSpec spec, const QString& what) {
   }
   ExportDialog dialog(std::move(spec), what, this);
   if (dialog.exec() != QDialog::Accepted) return;
-  // Figures are laid out by widgets' code and so on this thread; the cursor says that it takes a moment.
-  QApplication::setOverrideCursor(Qt::WaitCursor);
-  const Status written = writeFigure(dialog.spec(), dialog.path());
-  QApplication::restoreOverrideCursor();
-  if (written)
-    m_messages->showNote(tr("Saved %1.").arg(QFileInfo(dialog.path()).absoluteFilePath()));
+  m_messages->showNote(tr("Writing %1…").arg(QFileInfo(dialog.path()).fileName()));
+  m_figures->start(dialog.spec(), dialog.path());
+}
+
+void MainWindow::figureWritten(const QString& path, const QString& error) {
+  if (error.isEmpty())
+    m_messages->showNote(tr("Saved %1.").arg(QFileInfo(path).absoluteFilePath()));
   else
-    m_messages->showError(toQ(written.error().message));
+    m_messages->showError(error);
 }
 
 }  // namespace attnscope

@@ -33,6 +33,7 @@ ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget
       m_left(makeNote({}, this)),
       m_cancel(new QPushButton(tr("Cancel"), this)) {
   setSizeGripEnabled(false);
+  setContentsMargins(0, 0, 8, 0);
   m_device->setFont(smallFont());
   m_device->setIndent(12);
   m_device->setObjectName(QStringLiteral("device"));

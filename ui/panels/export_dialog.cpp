@@ -14,9 +14,12 @@
 #include <QSettings>
 #include <QSpinBox>
 #include <QStandardPaths>
+#include <QTimer>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <cmath>
 
+#include "ui/jobs/figure_writer.h"
 #include "ui/panels/heading.h"
 
 namespace attnscope {
@@ -27,6 +30,7 @@ constexpr double kOneColumnMm = 89.0;
 constexpr double kTwoColumnsMm = 183.0;
 constexpr double kSmallestFontPt = 5.0;
 constexpr int kSmallestDpi = 300;
+constexpr QSize kPreview{460, 420};
 
 }  // namespace
 
@@ -41,25 +45,66 @@ ExportDialog::ExportDialog(FigureSpec spec, const QString& what, QWidget* parent
       m_theme(new QComboBox(this)),
       m_letters(new QCheckBox(tr("a, b, c on the panels"), this)),
       m_format(new QComboBox(this)),
-      m_notes(makeNote({}, this)) {
+      m_notes(makeNote({}, this)),
+      m_preview(new QLabel(this)),
+      m_previewSoon(new QTimer(this)),
+      m_previewWriter(new FigureWriter(this)) {
   setWindowTitle(tr("Export a figure"));
-  auto* layout = new QVBoxLayout(this);
-  layout->setContentsMargins(16, 14, 16, 14);
+  m_preview->setAlignment(Qt::AlignCenter);
+  m_preview->setMinimumSize(kPreview);
+  m_preview->setAccessibleName(tr("Preview of the figure"));
+  m_preview->setText(tr("Preview"));
+  auto* sides = new QHBoxLayout(this);
+  sides->setContentsMargins(16, 14, 16, 14);
+  sides->setSpacing(18);
+  auto* layout = new QVBoxLayout;
+  sides->addLayout(layout);
+  sides->addWidget(m_preview, 1);
   layout->setSpacing(10);
   layout->addWidget(makeHeading(what, this));
-  buildForm();
+  buildForm(layout);
   layout->addWidget(m_notes);
+  layout->addStretch(1);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel, this);
   m_save = buttons->addButton(tr("Save…"), QDialogButtonBox::AcceptRole);
   m_save->setDefault(true);
   layout->addWidget(buttons);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   connect(buttons, &QDialogButtonBox::accepted, this, &ExportDialog::chooseFile);
+  m_previewSoon->setSingleShot(true);
+  m_previewSoon->setInterval(200);
+  connect(m_previewSoon, &QTimer::timeout, this, &ExportDialog::drawPreview);
+  connect(m_previewWriter, &FigureWriter::finished, this, &ExportDialog::showPreview);
+  connect(m_theme, &QComboBox::currentIndexChanged, this, &ExportDialog::updateNotes);
+  connect(m_letters, &QCheckBox::toggled, this, &ExportDialog::updateNotes);
   restore();
   updateNotes();
 }
 
-void ExportDialog::buildForm() {
+void ExportDialog::drawPreview() {
+  FigureSpec small = spec();
+  // At the resolution of the screen, and no larger than the place for it: cheap enough to follow every
+  // choice.
+  small.dpi = std::clamp(25.4 * kPreview.width() * devicePixelRatioF() / widthMm(), 36.0, 150.0);
+  m_previewWriter->start(small, m_previewFolder.filePath(QStringLiteral("preview.png")));
+}
+
+void ExportDialog::showPreview(const QString& path, const QString& error) {
+  if (!error.isEmpty()) {
+    m_preview->setText(error);
+    m_preview->setWordWrap(true);
+    return;
+  }
+  const QPixmap picture(path);
+  const QSize place = m_preview->size() * devicePixelRatioF();
+  QPixmap shown = picture.width() > place.width() || picture.height() > place.height()
+                      ? picture.scaled(place, Qt::KeepAspectRatio, Qt::SmoothTransformation)
+                      : picture;
+  shown.setDevicePixelRatio(devicePixelRatioF());
+  m_preview->setPixmap(shown);
+}
+
+void ExportDialog::buildForm(QVBoxLayout* layout) {
   m_width->addItem(tr("one column, 89 mm"), kOneColumnMm);
   m_width->addItem(tr("two columns, 183 mm"), kTwoColumnsMm);
   m_width->addItem(tr("other"), 0.0);
@@ -92,7 +137,7 @@ void ExportDialog::buildForm() {
   form->addRow(tr("Text"), m_font);
   form->addRow(tr("Colours"), m_theme);
   form->addRow(tr("Letters"), m_letters);
-  static_cast<QVBoxLayout*>(layout())->addLayout(form);
+  layout->addLayout(form);
   connect(m_width, &QComboBox::currentIndexChanged, this, &ExportDialog::updateNotes);
   connect(m_format, &QComboBox::currentIndexChanged, this, &ExportDialog::updateNotes);
   connect(m_dpi, &QSpinBox::valueChanged, this, &ExportDialog::updateNotes);
@@ -115,6 +160,7 @@ void ExportDialog::updateNotes() {
   if (pixels && m_dpi->value() < kSmallestDpi) notes << tr("Journals ask for 300 dpi or more.");
   notes << tr("The file carries the program's version, the device, the input and all parameters.");
   m_notes->setText(notes.join(QLatin1Char(' ')));
+  m_previewSoon->start();
 }
 
 void ExportDialog::restore() {

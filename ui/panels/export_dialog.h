@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QDialog>
+#include <QTemporaryDir>
 
 #include "ui/export/figure.h"
 
@@ -11,8 +12,12 @@ class QDoubleSpinBox;
 class QLabel;
 class QPushButton;
 class QSpinBox;
+class QTimer;
+class QVBoxLayout;
 
 namespace attnscope {
+
+class FigureWriter;
 
 // Size, resolution, type size and look of a figure for print. What is drawn stands in the FigureSpec that it
 // is given; the choices are remembered for the next figure.
@@ -27,12 +32,14 @@ class ExportDialog final : public QDialog {
   [[nodiscard]] QString path() const { return m_path; }
 
  private:
-  void buildForm();
+  void buildForm(QVBoxLayout* layout);
   void restore();
   void remember() const;
   void updateNotes();
   void chooseFile();
   [[nodiscard]] double widthMm() const;
+  void drawPreview();
+  void showPreview(const QString& path, const QString& error);
 
   FigureSpec m_spec;
   QString m_path;
@@ -45,7 +52,11 @@ class ExportDialog final : public QDialog {
   QCheckBox* m_letters;
   QComboBox* m_format;
   QLabel* m_notes;
-  QPushButton* m_save;
+  QPushButton* m_save = nullptr;
+  QLabel* m_preview;
+  QTimer* m_previewSoon;
+  QTemporaryDir m_previewFolder;
+  FigureWriter* m_previewWriter;
 };
 
 }  // namespace attnscope

@@ -98,6 +98,10 @@ Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link
     m_shade->setInput(m_service->input());
     m_shadeHeading->setText(m_service->input()->input.image.rgb.empty() ? tr("On the text")
                                                                         : tr("On the picture"));
+    const AttentionInput& input = m_service->input()->input;
+    const bool something = !input.image.rgb.empty() || !input.tokensK.empty() || !input.tokensQ.empty();
+    m_shadeHeading->setVisible(something);
+    m_shade->setVisible(something);
     m_askSoon->start();
   });
   connect(m_document, &Document::selectionChanged, this, [this] {

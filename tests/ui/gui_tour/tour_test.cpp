@@ -181,7 +181,7 @@ void TourTest::survivesABadFile() {
 
 void TourTest::shotOfDialog(const QString& command, const QString& name) {
   bool seen = false;
-  QTimer::singleShot(250, this, [this, &seen, name] {
+  QTimer::singleShot(900, this, [this, &seen, name] {
     QWidget* dialog = QApplication::activeModalWidget();
     if (!dialog) return;
     seen = true;
