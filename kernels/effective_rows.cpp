@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/analysis/channel_mixing.h"
 #include "kernels/cpu/tile_math.h"
 
 namespace attnscope {
@@ -26,6 +27,8 @@ EffectiveRows::EffectiveRows(const FrozenPlan& plan, const AttentionInput& input
     if (const auto* linear = std::get_if<LinearAttendStep>(&step)) m_linear = linear;
     if (const auto* project = std::get_if<ProjectStep>(&step))
       if (project->out == m_plan.slotValues) m_slotProject = project;
+    if (const auto* convolve = std::get_if<ConvolveStep>(&step))
+      if (convolve->out == m_plan.slotValues) m_slotConvolve = convolve;
   }
 }
 
@@ -48,7 +51,7 @@ void EffectiveRows::fill(Index i, Index col0, std::span<float> row, Scratch& scr
     if (i >= col0 && i < col0 + static_cast<Index>(row.size())) row[static_cast<std::size_t>(i - col0)] = 1.0F;
     return;
   }
-  if (m_slotProject != nullptr) scratch.slots.assign(static_cast<std::size_t>(m_plan.slotCount), 0.0F);
+  if (m_plan.slotCount > 0) scratch.slots.assign(static_cast<std::size_t>(m_plan.slotCount), 0.0F);
   for (const Part& part : m_parts) {
     if (part.step->axis == KeyAxis::Slots)
       addAttend(part, i, 0, scratch.slots, scratch);
@@ -56,6 +59,7 @@ void EffectiveRows::fill(Index i, Index col0, std::span<float> row, Scratch& scr
       addAttend(part, i, col0, row, scratch);
   }
   if (m_slotProject != nullptr) unfoldSlots(*m_slotProject, col0, row, scratch);
+  if (m_slotConvolve != nullptr) unfoldConvolved(*m_slotConvolve, col0, row, scratch);
 }
 
 // A row whose sum carries the whole self penalty has nobody else. Its weight is exactly 1; computed from a lse near
@@ -120,11 +124,25 @@ void EffectiveRows::unfoldSlots(const ProjectStep& project, Index col0, std::spa
   const auto& reduce = std::get<SegmentReduce>(project.weight);
   for (Index a = 0; a < m_plan.slotCount; ++a) {
     const Index begin = reduce.bounds[static_cast<std::size_t>(a)];
+    if (begin == reduce.bounds[static_cast<std::size_t>(a) + 1]) continue;
     const bool first = reduce.kind == SegmentReduce::Kind::First;
     const Index end = first ? begin + 1 : reduce.bounds[static_cast<std::size_t>(a) + 1];
     const float share = scratch.slots[static_cast<std::size_t>(a)] / static_cast<float>(end - begin);
     for (Index j = std::max(begin, col0); j < std::min(end, col0 + cols); ++j)
       row[static_cast<std::size_t>(j - col0)] += share;
+  }
+}
+
+// The part of a convolution that acts on the tokens' own channels.
+void EffectiveRows::unfoldConvolved(const ConvolveStep& convolve, Index col0, std::span<float> row,
+                                    const Scratch& scratch) const {
+  const Index stride = convolve.weight.dim(1);
+  const Index cols = convolve.weight.dim(2);
+  const auto taps = convolve.weight.slice<float>(m_head);
+  for (std::size_t c = 0; c < row.size(); ++c) {
+    const Index j = col0 + static_cast<Index>(c);
+    const float* tap = taps.data() + j % stride * cols * cols;
+    row[c] += scratch.slots[static_cast<std::size_t>(j / stride)] * static_cast<float>(meanDiagonal(tap, cols));
   }
 }
 

@@ -41,6 +41,7 @@ class EffectiveRows {
   void addAttend(const Part& part, Index i, Index col0, std::span<float> row, Scratch& scratch) const;
   void addRun(const Part& part, const Run& run, const float* query, Index i, Index col0, std::span<float> row,
               Scratch& scratch) const;
+  void unfoldConvolved(const ConvolveStep& convolve, Index col0, std::span<float> row, const Scratch& scratch) const;
   void unfoldSlots(const ProjectStep& project, Index col0, std::span<float> row, const Scratch& scratch) const;
   void fillLinear(Index i, Index col0, std::span<float> row, Scratch& scratch) const;
 
@@ -51,6 +52,7 @@ class EffectiveRows {
   std::vector<Part> m_parts;
   const LinearAttendStep* m_linear = nullptr;
   const ProjectStep* m_slotProject = nullptr;
+  const ConvolveStep* m_slotConvolve = nullptr;
 };
 
 }  // namespace attnscope

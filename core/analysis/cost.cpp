@@ -47,6 +47,10 @@ class StepCounter {
     m_cost.bytesRead += 4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out));
     if (dense) m_cost.bytesRead += static_cast<double>(std::get<Tensor>(step.weight).bytes());
   }
+  void operator()(const ConvolveStep& step) const {
+    m_cost.flops += 2.0 * cells(m_plan, step.in) * static_cast<double>(step.weight.dim(3));
+    m_cost.bytesRead += 4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out)) + static_cast<double>(step.weight.bytes());
+  }
   void operator()(const NormaliseRowsStep& step) const { elementwise(step.in, step.out, 3.0); }
   void operator()(const FeatureMapStep& step) const { elementwise(step.in, step.out, 1.0); }
   void operator()(const LinearAttendStep& step) const {

@@ -34,6 +34,7 @@ const char* stepKind(const Step& step) {
     const char* operator()(const AttendStep&) const { return "attend"; }
     const char* operator()(const MergeStep&) const { return "merge"; }
     const char* operator()(const ProjectStep&) const { return "project"; }
+    const char* operator()(const ConvolveStep&) const { return "convolve"; }
     const char* operator()(const NormaliseRowsStep&) const { return "normalise"; }
     const char* operator()(const FeatureMapStep&) const { return "feature map"; }
     const char* operator()(const LinearAttendStep&) const { return "linear attend"; }

@@ -69,7 +69,9 @@ struct MergeStep {
 struct SegmentReduce {
   enum class Kind { Mean, Max, First };
   Kind kind = Kind::Mean;
-  std::vector<Index> bounds;  // k + 1 borders; slot a is made of the rows bounds[a] .. bounds[a+1]-1
+  // k + 1 borders; slot a is made of the rows bounds[a] .. bounds[a+1]-1. A slot of no rows is 0: with it as key and
+  // value, a query can attend to nothing.
+  std::vector<Index> bounds;
 };
 
 // out = weight x in along the length: a dense (H or 1, k, >= n) tensor (only its first n columns are used), or a
@@ -79,6 +81,16 @@ struct ProjectStep {
   BufferId in = kKey;
   BufferId out = kNoBuffer;
   std::variant<Tensor, SegmentReduce> weight;
+};
+
+// out_b = bias + sum_t in_{b stride + t} weight[t]: a convolution whose stride is its width, rows beyond the input counting
+// as 0. Rows of `out` beyond the last slot are 0 and get no bias.
+struct ConvolveStep {
+  std::string title;
+  BufferId in = kKey;
+  BufferId out = kNoBuffer;
+  Tensor weight;  // (H, stride, cols, cols), applied to row vectors: x weight[t]
+  Tensor bias;    // (H, cols), or empty
 };
 
 // Rows scaled to length 1; a row of zeros stays 0.
@@ -113,7 +125,8 @@ struct LinearAttendStep {
   std::uint8_t label = 0;  // why every (earlier) key is in the support
 };
 
-using Step = std::variant<AttendStep, MergeStep, ProjectStep, NormaliseRowsStep, FeatureMapStep, LinearAttendStep>;
+using Step = std::variant<AttendStep, MergeStep, ProjectStep, ConvolveStep, NormaliseRowsStep, FeatureMapStep,
+                          LinearAttendStep>;
 
 [[nodiscard]] const std::string& stepTitle(const Step& step);
 [[nodiscard]] const char* stepKind(const Step& step);  // "attend", "merge", ...

@@ -74,8 +74,12 @@ class StepRunner {
   Status operator()(const MergeStep& step) const { return mergeOnCpu(step, m_buffers, m_job); }
   Status operator()(const ProjectStep& step) const {
     ATTN_TRY(projectOnCpu(step, m_buffers, m_job));
-    const auto& identity = m_buffers.options().identity;
-    if (identity && identity->withSlots && step.out == m_plan.plan().slotValues) replaceSlotValues(m_buffers);
+    replaceIfProbed(step.out);
+    return {};
+  }
+  Status operator()(const ConvolveStep& step) const {
+    ATTN_TRY(convolveOnCpu(step, m_buffers, m_job));
+    replaceIfProbed(step.out);
     return {};
   }
   Status operator()(const NormaliseRowsStep& step) const { return normaliseRowsOnCpu(step, m_buffers, m_job); }
@@ -83,6 +87,11 @@ class StepRunner {
   Status operator()(const LinearAttendStep& step) const { return linearAttendOnCpu(step, m_buffers, m_job); }
 
  private:
+  void replaceIfProbed(BufferId out) const {
+    const auto& identity = m_buffers.options().identity;
+    if (identity && identity->withSlots && out == m_plan.plan().slotValues) replaceSlotValues(m_buffers);
+  }
+
   const FrozenPlan& m_plan;
   BufferTable& m_buffers;
   const JobContext& m_job;

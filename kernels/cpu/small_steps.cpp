@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 
+#include "core/analysis/channel_mixing.h"
 #include "kernels/cpu/tile_math.h"
 
 namespace attnscope {
@@ -47,6 +48,10 @@ float mergeWeights(const std::vector<const float*>& lses, Index row, std::vector
 void reduceSegment(const SegmentReduce& reduce, Index slot, const float* in, float* out, Index cols) {
   const Index begin = reduce.bounds[static_cast<std::size_t>(slot)];
   const Index end = reduce.bounds[static_cast<std::size_t>(slot) + 1];
+  if (begin == end) {
+    std::fill_n(out, cols, 0.0F);
+    return;
+  }
   std::copy_n(in + begin * cols, cols, out);
   if (reduce.kind == SegmentReduce::Kind::First) return;
   const bool max = reduce.kind == SegmentReduce::Kind::Max;
@@ -151,6 +156,36 @@ Status projectOnCpu(const ProjectStep& step, BufferTable& buffers, const JobCont
   });
   if (job.isCancelled()) return cancelled();
   return {};
+}
+
+Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobContext& job) {
+  Tensor& out = buffers.create(step.out);
+  const Index cols = buffers.cols(step.in);
+  const Index n = buffers.rows(step.in);
+  const Index stride = step.weight.dim(1);
+  const Index slotCount = (n + stride - 1) / stride;
+  const bool identity = buffers.options().identity.has_value() && step.in == kValue;
+  return forRows(buffers, buffers.rows(step.out), job, [&](Index h, Index begin, Index end) {
+    const float* in = buffers.head(step.in, h);
+    const float* taps = step.weight.slice<float>(h).data();
+    std::vector<double> sum(static_cast<std::size_t>(cols));
+    for (Index b = begin; b < end; ++b) {
+      std::fill(sum.begin(), sum.end(), 0.0);
+      if (!identity && !step.bias.empty() && b < slotCount)
+        for (Index c = 0; c < cols; ++c) sum[static_cast<std::size_t>(c)] = step.bias.slice<float>(h)[static_cast<std::size_t>(c)];
+      for (Index t = 0; t < stride && b * stride + t < n; ++t) {
+        const float* row = in + (b * stride + t) * cols;
+        const float* tap = taps + t * cols * cols;
+        const double alone = identity ? meanDiagonal(tap, cols) : 0.0;
+        for (Index a = 0; a < cols; ++a)
+          if (identity)
+            sum[static_cast<std::size_t>(a)] += alone * row[a];
+          else
+            for (Index c = 0; c < cols; ++c) sum[static_cast<std::size_t>(c)] += static_cast<double>(row[a]) * tap[a * cols + c];
+      }
+      std::copy(sum.begin(), sum.end(), out.mutableSlice<float>(h).data() + b * cols);
+    }
+  });
 }
 
 Status normaliseRowsOnCpu(const NormaliseRowsStep& step, BufferTable& buffers, const JobContext& job) {

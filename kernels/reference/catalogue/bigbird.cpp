@@ -23,9 +23,12 @@ Result<OracleHead> bigbirdOracle(const OracleRequest& request) {
     }
     set = {0, row - 1, row, row + 1, last};
     for (Index a = 0; a < r; ++a)
-      set.insert(request.tensors.at("random_blocks").slice<std::int32_t>(request.head)[static_cast<std::size_t>(row * r + a)]);
+      set.insert(request.tensors.at("random_blocks")
+                     .slice<std::int32_t>(request.head)[static_cast<std::size_t>(row * r + a)]);
   }
-  const auto allowed = [&](Index i, Index j) { return reads[static_cast<std::size_t>(i / b)].contains(j / b); };
+  const auto allowed = [&](Index i, Index j) {
+    return reads[static_cast<std::size_t>(i / b)].contains(j / b);
+  };
   const double scale = request.options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.cols)));
   dense::Matrix logits(q.rows, k.rows);
   for (Index i = 0; i < q.rows; ++i)

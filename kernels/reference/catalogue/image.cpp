@@ -23,7 +23,8 @@ Allowed oneDimensional(const OracleRequest& request, Index nQ, Index nK) {
   };
 }
 
-// Written with coordinates only; the order of the pixels is compared as (block row, block column, row, column).
+// Written with coordinates only; the order of the pixels is compared as (block row, block column, row,
+// column).
 Allowed twoDimensional(const OracleRequest& request, Index n) {
   Grid grid = request.input.grid.value_or(Grid{});
   if (!request.input.grid)

@@ -15,7 +15,9 @@ Result<OracleHead> sparseOracle(const OracleRequest& request) {
   const Index groups = params.integer("sub_blocks");
   const bool fixed = params.choice("pattern") == "fixed";
   const std::string& mode = params.choice("mode");
-  const Index factor = mode == "merged" ? 0 : mode == "split" ? request.head % 2 + 1 : params.integer("layer") % 2 + 1;
+  const Index factor = mode == "merged"  ? 0
+                       : mode == "split" ? request.head % 2 + 1
+                                         : params.integer("layer") % 2 + 1;
   const Index u = mode == "split" ? (request.head / 2) % groups : request.head % groups;
 
   const auto blockOf = [l](Index p) { return std::floor(static_cast<double>(p) / static_cast<double>(l)); };
