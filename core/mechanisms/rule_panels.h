@@ -7,7 +7,8 @@
 
 namespace attnscope {
 
-// What every fixed pattern shows of itself: which of its rules lets how many keys in. The rules are the plan's labels.
+// What every fixed pattern shows of itself: which of its rules lets how many keys in. The rules are the
+// plan's labels.
 
 // Keys of each query by rule, at up to about 512 queries.
 [[nodiscard]] InsidePanel keysByRule(const FrozenPlan& plan, Index head);

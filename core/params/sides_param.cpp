@@ -23,9 +23,12 @@ Result<std::string> canonicalSides(const std::string& id, Index minimum, const s
   if (text == kAutoSides) return text;
   const auto sides = parseSides(text);
   if (!sides || sides->height < minimum || sides->width < minimum)
-    return fail(ErrorKind::Usage,
-                fmt::format("Parameter '{}' is '{}', but must be a height and a width of at least {}, written as 8x32, or "
-                            "auto.", id, text, minimum));
+    return fail(
+        ErrorKind::Usage,
+        fmt::format(
+            "Parameter '{}' is '{}', but must be a height and a width of at least {}, written as 8x32, or "
+            "auto.",
+            id, text, minimum));
   return sidesText(*sides);
 }
 
@@ -43,7 +46,9 @@ std::optional<Grid> parseSides(const std::string& text) {
   return sides;
 }
 
-std::string sidesText(const Grid& sides) { return fmt::format("{}x{}", sides.height, sides.width); }
+std::string sidesText(const Grid& sides) {
+  return fmt::format("{}x{}", sides.height, sides.width);
+}
 
 Grid squarestGrid(Index n) {
   Grid grid{1, n};
@@ -52,10 +57,13 @@ Grid squarestGrid(Index n) {
   return grid;
 }
 
-ParamSpec sidesParam(std::string id, std::string symbol, std::string help, Index minimum, std::string defaultText) {
+ParamSpec sidesParam(std::string id, std::string symbol, std::string help, Index minimum,
+                     std::string defaultText) {
   ParamSpec spec;
   spec.kind = ParamKind::Text;
-  spec.canonical = [id, minimum](const std::string& text, const Shape&) { return canonicalSides(id, minimum, text); };
+  spec.canonical = [id, minimum](const std::string& text, const Shape&) {
+    return canonicalSides(id, minimum, text);
+  };
   spec.id = std::move(id);
   spec.symbol = std::move(symbol);
   spec.help = std::move(help);
@@ -72,10 +80,12 @@ ParamSpec gridParam(std::string help) {
     ATTN_ASSIGN(canonical, canonicalSides("grid", 1, text));
     const auto sides = parseSides(canonical);
     if (!sides || sides->height * sides->width == shape.nK) return canonical;
-    return fail(ErrorKind::Usage,
-                fmt::format("Parameter 'grid' is {}, which has {} cells, but must have one for each of the {} tokens. The "
-                            "nearest valid value is {}.", canonical, sides->height * sides->width, shape.nK,
-                            sidesText(nearestGrid(shape.nK, *sides))));
+    return fail(
+        ErrorKind::Usage,
+        fmt::format(
+            "Parameter 'grid' is {}, which has {} cells, but must have one for each of the {} tokens. The "
+            "nearest valid value is {}.",
+            canonical, sides->height * sides->width, shape.nK, sidesText(nearestGrid(shape.nK, *sides))));
   };
   spec.examples = [](const Shape& shape) {
     const Grid wide = squarestGrid(shape.nK);

@@ -8,8 +8,8 @@
 
 namespace attnscope {
 
-// Parameters written as HxW: a grid, a block of it, a margin around the block. "auto" leaves the choice to the
-// mechanism, which knows the input.
+// Parameters written as HxW: a grid, a block of it, a margin around the block. "auto" leaves the choice to
+// the mechanism, which knows the input.
 inline constexpr const char* kAutoSides = "auto";
 
 // "8x32"; nothing if the text is not of this form or a side is negative.

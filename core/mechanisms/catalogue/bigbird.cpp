@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 
 #include "core/base/memory.h"
@@ -16,7 +15,7 @@ namespace attnscope {
 namespace {
 
 enum : std::uint8_t { kWindow = 0, kGlobalKey = 1, kGlobalQuery = 2, kRandom = 3 };
-constexpr Index kFixedBlocks = 5;     // first, three of the window, last
+constexpr Index kFixedBlocks = 5;    // first, three of the window, last
 constexpr Index kDrawnBlocks = 512;  // of the block graph, at most
 
 MechanismCard makeCard() {
@@ -25,7 +24,8 @@ MechanismCard makeCard() {
   card.name = "Big Bird";
   card.family = Family::Memories;
   card.paper = "Big Bird: Transformers for Longer Sequences";
-  card.authors = "Zaheer, Guruganesh, Dubey, Ainslie, Alberti, Onta\u00f1\u00f3n, Pham, Ravula, Wang, Yang, Ahmed";
+  card.authors =
+      "Zaheer, Guruganesh, Dubey, Ainslie, Alberti, Onta\u00f1\u00f3n, Pham, Ravula, Wang, Yang, Ahmed";
   card.year = 2020;
   card.arxiv = "2007.14062";
   card.surveyComplexity = "O(n)";
@@ -34,11 +34,15 @@ MechanismCard makeCard() {
   card.decodable = false;
   card.anyLengths = false;
   card.summary =
-      "Like a phone network: neighbours talk, everyone has a few random friends far away, and two operators, the first and the "
+      "Like a phone network: neighbours talk, everyone has a few random friends far away, and two operators, "
+      "the first and the "
       "last block, are connected to all. Random friends make the world small, operators make it tiny.";
-  card.formula = "block i reads {0, i \u2212 1, i, i + 1, N \u2212 1} \u222a R\u1d62, |R\u1d62| = r;  blocks 0 and N \u2212 1 read all";
+  card.formula =
+      "block i reads {0, i \u2212 1, i, i + 1, N \u2212 1} \u222a R\u1d62, |R\u1d62| = r;  blocks 0 and N "
+      "\u2212 1 read all";
   card.ours =
-      "Random blocks are drawn uniformly from all blocks that a row does not read anyway; published code draws from a part of "
+      "Random blocks are drawn uniformly from all blocks that a row does not read anyway; published code "
+      "draws from a part of "
       "the sequence only. The last block may be short. Only the internal construction (ITC) is offered.";
   return card;
 }
@@ -46,16 +50,19 @@ MechanismCard makeCard() {
 std::vector<ParamSpec> makeParams() {
   const auto toN = [](const Shape& s) { return static_cast<double>(s.nK); };
   std::vector<ParamSpec> params;
-  params.push_back(intParam("block", "b", "Tokens in a block.", 1, toN,
-                            [](const Shape& s) {
-                              if (s.nK >= 4096) return Index{64};
-                              return std::clamp<Index>(s.nK / 16, 1, 16);
-                            }, "16; 64 from n = 4096; n/16 below n = 256"));
+  params.push_back(intParam(
+      "block", "b", "Tokens in a block.", 1, toN,
+      [](const Shape& s) {
+        if (s.nK >= 4096) return Index{64};
+        return std::clamp<Index>(s.nK / 16, 1, 16);
+      },
+      "16; 64 from n = 4096; n/16 below n = 256"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{64}};
   params.back().paperText = "64";
-  params.push_back(intParam("random", "r", "Random blocks that each block reads; with fewer than r + 5 blocks attention is full.",
-                            0, toN, [](const Shape& s) { return s.nK >= 1024 ? Index{3} : Index{2}; }, "2; 3 from n = 1024"));
+  params.push_back(intParam(
+      "random", "r", "Random blocks that each block reads; with fewer than r + 5 blocks attention is full.",
+      0, toN, [](const Shape& s) { return s.nK >= 1024 ? Index{3} : Index{2}; }, "2; 3 from n = 1024"));
   params.back().unit = "blocks";
   params.back().paperValue = ParamValue{Index{3}};
   params.back().paperText = "3";
@@ -67,26 +74,35 @@ bool isFixed(Index row, Index block, Index blocks) {
   return block == 0 || block == blocks - 1 || (block >= row - 1 && block <= row + 1);
 }
 
-// r distinct blocks from the others, by the first steps of a shuffle: one more random block leaves the earlier ones.
+// The block of a given rank among those that the row does not read anyway.
+Index unreadBlock(Index row, Index rank, Index blocks) {
+  Index block = rank + 1;  // not the first
+  if (block >= std::max<Index>(1, row - 1))
+    block += std::min(row + 1, blocks - 2) - std::max<Index>(1, row - 1) + 1;
+  return block;
+}
+
+// r distinct blocks from the others, by the first steps of a shuffle: one more random block leaves the
+// earlier ones. Only the places of the pool that were exchanged are kept.
 Tensor drawBlocks(const LoweringRequest& request, Index blocks, Index random) {
   const Index heads = request.input.shape().heads;
   const RandomStream stream(request.options.seed, "bigbird", "random_blocks");
   Tensor tensor(DType::I32, {heads, blocks, random});
   auto values = tensor.mutableValues<std::int32_t>();
   std::fill(values.begin(), values.end(), -1);
-  std::vector<std::int32_t> pool;
   for (Index h = 0; h < heads; ++h)
     for (Index row = 1; row < blocks - 1; ++row) {
-      pool.clear();
-      for (Index b = 0; b < blocks; ++b)
-        if (!isFixed(row, b, blocks)) pool.push_back(static_cast<std::int32_t>(b));
+      const Index pool = blocks - (row == 1 || row == blocks - 2 ? kFixedBlocks - 1 : kFixedBlocks);
+      std::map<Index, Index> moved;
+      const auto at = [&](Index place) { return moved.contains(place) ? moved[place] : place; };
       for (Index a = 0; a < random; ++a) {
-        const auto at = static_cast<std::size_t>(a);
-        const auto pick = stream.below(static_cast<std::uint32_t>(pool.size() - at),
-                                       {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(row),
-                                        static_cast<std::uint32_t>(a)});
-        std::swap(pool[at], pool[at + pick]);
-        values[static_cast<std::size_t>((h * blocks + row) * random + a)] = pool[at];
+        const Index pick = a + stream.below(static_cast<std::uint32_t>(pool - a),
+                                            {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(row),
+                                             static_cast<std::uint32_t>(a)});
+        const Index rank = at(pick);
+        moved[pick] = at(a);
+        values[static_cast<std::size_t>((h * blocks + row) * random + a)] =
+            static_cast<std::int32_t>(unreadBlock(row, rank, blocks));
       }
     }
   return tensor;
@@ -100,8 +116,11 @@ Status checkBlocks(const Tensor& tensor) {
       for (Index a = 0; a < tensor.dim(2); ++a) {
         const std::int32_t block = rows[static_cast<std::size_t>(row * tensor.dim(2) + a)];
         if (block < 0 || block >= blocks)
-          return fail(ErrorKind::Input, fmt::format("Weights: 'random_blocks' lets block {} of head {} read block {}, but blocks "
-                                                    "go from 0 to {}.", row, h, block, blocks - 1));
+          return fail(
+              ErrorKind::Input,
+              fmt::format("Weights: 'random_blocks' lets block {} of head {} read block {}, but blocks "
+                          "go from 0 to {}.",
+                          row, h, block, blocks - 1));
       }
   }
   return {};
@@ -130,7 +149,8 @@ PatternPtr windowAndGlobals(const Setting& s) {
   });
 }
 
-// The random blocks of every block row, gathered side by side: row by row a dense rectangle, however small the blocks.
+// The random blocks of every block row, gathered side by side: row by row a dense rectangle, however small
+// the blocks.
 HeadAttend randomBlocks(const Setting& s, std::span<const std::int32_t> plan, Index random) {
   std::vector<std::int32_t> keys;
   std::vector<Index> begins{0};
@@ -175,7 +195,8 @@ Result<std::vector<HeadAttend>> randomHeads(const LoweringRequest& request, cons
   ATTN_ASSIGN(owned, ownTensor(request, "random_blocks", DType::I32, {s.blocks, random}, {},
                                [&] { return drawBlocks(request, s.blocks, random); }));
   ATTN_TRY(checkBlocks(owned.tensor));
-  plan.params.push_back({"random_blocks", originText(request, owned.fromFile), [tensor = owned.tensor] { return tensor; }});
+  plan.params.push_back(
+      {"random_blocks", originText(request, owned.fromFile), [tensor = owned.tensor] { return tensor; }});
   std::vector<HeadAttend> attends;
   for (Index h = 0; h < heads; ++h) {
     const auto rows = owned.tensor.slice<std::int32_t>(h);
@@ -194,9 +215,12 @@ Result<Plan> BigBird::lower(const LoweringRequest& request) const {
   Plan plan = Plan::begin(m_card.id, shape, false);
   JoinedAttention joined(plan, request.defaultScale());
   if (s.blocks < random + kFixedBlocks) {
-    plan.labels = {Label{"fallback", fmt::format("fewer than r + 5 = {} blocks: every pair", random + kFixedBlocks)}};
-    plan.note = fmt::format("{} blocks of {} are fewer than r + 5 = {}: full attention.", s.blocks, block, random + kFixedBlocks);
-    joined.add("fallback: all pairs", "all", sameForAllHeads(shape.heads, {nullptr, nullptr, densePattern(s.n, s.n, false)}));
+    plan.labels = {
+        Label{"fallback", fmt::format("fewer than r + 5 = {} blocks: every pair", random + kFixedBlocks)}};
+    plan.note = fmt::format("{} blocks of {} are fewer than r + 5 = {}: full attention.", s.blocks, block,
+                            random + kFixedBlocks);
+    joined.add("fallback: all pairs", "all",
+               sameForAllHeads(shape.heads, {nullptr, nullptr, densePattern(s.n, s.n, false)}));
     joined.finish("");
     return plan;
   }
@@ -204,7 +228,8 @@ Result<Plan> BigBird::lower(const LoweringRequest& request) const {
                  Label{"global key", "in the first or last block, which every query reads"},
                  Label{"global query", "the query is in the first or last block and reads every key"},
                  Label{"random", fmt::format("in one of r = {} blocks drawn for the query's block", random)}};
-  joined.add("window and globals", "fixed", sameForAllHeads(shape.heads, {nullptr, nullptr, windowAndGlobals(s)}));
+  joined.add("window and globals", "fixed",
+             sameForAllHeads(shape.heads, {nullptr, nullptr, windowAndGlobals(s)}));
   if (random > 0) {
     ATTN_ASSIGN(heads, randomHeads(request, s, plan));
     joined.add("random blocks", "random", std::move(heads));
@@ -218,8 +243,11 @@ InsidePanel graphPanel(const FrozenPlan& plan, Index head, Index block) {
   const Index blocks = ceilDiv(plan.plan().shape.nK, block);
   const Index shown = std::min(blocks, kDrawnBlocks);
   InsidePanel panel;
-  panel.title = shown < blocks ? fmt::format("Graph of the blocks, the first {} of {}", shown, blocks) : "Graph of the blocks";
-  panel.caption = "Weakest to strongest: window, global key, global query, random. The random blocks differ from head to head.";
+  panel.title = shown < blocks ? fmt::format("Graph of the blocks, the first {} of {}", shown, blocks)
+                               : "Graph of the blocks";
+  panel.caption =
+      "Weakest to strongest: window, global key, global query, random. The random blocks differ from head to "
+      "head.";
   panel.xTitle = "key block";
   panel.yTitle = "query block";
   panel.values = Tensor::zeros(DType::F32, {shown, shown});
@@ -239,7 +267,8 @@ Result<std::vector<InsidePanel>> BigBird::insides(const InsidesRequest& request)
   if (request.plan.plan().labels.size() > 1)
     panels.push_back(graphPanel(request.plan, request.head, request.params.integer("block")));
   panels.push_back(keysByRule(request.plan, request.head));
-  panels.push_back(pairsByRule(request.plan, request.head, "Every rule grows with n: window 3 n b, globals 4 n b, random n r b."));
+  panels.push_back(pairsByRule(request.plan, request.head,
+                               "Every rule grows with n: window 3 n b, globals 4 n b, random n r b."));
   return panels;
 }
 

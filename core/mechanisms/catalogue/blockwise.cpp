@@ -24,11 +24,14 @@ MechanismCard makeCard() {
   card.surveyComplexity = "O(n\u00b2)";
   card.countedComplexity = "n\u00b2/g pairs a head: still quadratic for a fixed number of blocks";
   card.summary =
-      "Cut the document into a few pages; each head reads, for every page, exactly one page: its own or a shifted one. Most "
+      "Cut the document into a few pages; each head reads, for every page, exactly one page: its own or a "
+      "shifted one. Most "
       "heads read locally, a few carry long-distance links, and each costs 1/g of full attention.";
-  card.formula = "S\u1d62 = { j : b(j) = \u03c0(b(i)) },  b(i) = \u230ai g / n\u230b,  \u03c0\u209c(b) = (b + t) mod g";
+  card.formula =
+      "S\u1d62 = { j : b(j) = \u03c0(b(i)) },  b(i) = \u230ai g / n\u230b,  \u03c0\u209c(b) = (b + t) mod g";
   card.ours =
-      "The causal form: shifts point backwards, so that a block reads the whole block t before it, or nothing. Blocks of "
+      "The causal form: shifts point backwards, so that a block reads the whole block t before it, or "
+      "nothing. Blocks of "
       "unequal length where g does not divide n.";
   return card;
 }
@@ -43,15 +46,18 @@ IndexList defaultSplit(Index heads, Index blocks) {
 
 std::vector<ParamSpec> makeParams() {
   std::vector<ParamSpec> params;
-  params.push_back(intParam("blocks", "g", "Number of blocks that queries and keys are cut into.", 1,
-                            [](const Shape& s) { return static_cast<double>(std::min(s.nQ, s.nK)); },
-                            [](const Shape& s) { return s.nK >= 4096 ? Index{8} : Index{4}; }, "4; 8 from n = 4096"));
+  params.push_back(intParam(
+      "blocks", "g", "Number of blocks that queries and keys are cut into.", 1,
+      [](const Shape& s) { return static_cast<double>(std::min(s.nQ, s.nK)); },
+      [](const Shape& s) { return s.nK >= 4096 ? Index{8} : Index{4}; }, "4; 8 from n = 4096"));
   params.back().paperValue = ParamValue{Index{2}};
   params.back().paperText = "2 and 3";
-  ParamSpec split = listParam("split", "m", "Heads for each shift: the first m\u2080 heads read their own block, the next m\u2081 "
-                              "the block after it, and so on; the sum is the number of heads.", 0,
-                              [](const Shape& s) { return static_cast<double>(s.heads); }, {},
-                              "one head for each shift from 1, all others for shift 0");
+  ParamSpec split = listParam(
+      "split", "m",
+      "Heads for each shift: the first m\u2080 heads read their own block, the next m\u2081 "
+      "the block after it, and so on; the sum is the number of heads.",
+      0, [](const Shape& s) { return static_cast<double>(s.heads); }, {},
+      "one head for each shift from 1, all others for shift 0");
   split.defaultValue = [](const Shape& s) { return ParamValue{defaultSplit(s.heads, 4)}; };
   split.derivedDefault = [](const Shape& s, const ParamValues& before) {
     return ParamValue{defaultSplit(s.heads, before.integer("blocks"))};
@@ -77,14 +83,17 @@ Status checkSplit(const IndexList& split, Index heads, Index blocks) {
       excess -= taken;
     }
     if (excess < 0) nearest[0] -= excess;
-    return fail(ErrorKind::Usage, fmt::format("blockwise: split places {} heads, but the input has {}. The nearest valid "
-                                              "value is {}.", sum, heads, paramText(nearest)));
+    return fail(ErrorKind::Usage,
+                fmt::format("blockwise: split places {} heads, but the input has {}. The nearest valid "
+                            "value is {}.",
+                            sum, heads, paramText(nearest)));
   }
   for (std::size_t t = static_cast<std::size_t>(blocks); t < split.size(); ++t)
     if (split[t] > 0)
-      return fail(ErrorKind::Usage, fmt::format("blockwise: split has heads for shift {}, but with {} blocks shifts end at "
-                                                "{}. The nearest valid value is {}.", t, blocks, blocks - 1,
-                                                paramText(defaultSplit(heads, blocks))));
+      return fail(ErrorKind::Usage,
+                  fmt::format("blockwise: split has heads for shift {}, but with {} blocks shifts end at "
+                              "{}. The nearest valid value is {}.",
+                              t, blocks, blocks - 1, paramText(defaultSplit(heads, blocks))));
   return {};
 }
 
@@ -96,7 +105,8 @@ Tensor shiftsOf(const IndexList& split, Index heads, Index blocks, bool causal) 
       auto row = tensor.mutableSlice<std::int32_t>(head);
       const auto shift = static_cast<Index>(t);
       for (Index b = 0; b < blocks; ++b)
-        row[static_cast<std::size_t>(b)] = static_cast<std::int32_t>((causal ? b - shift + blocks : b + shift) % blocks);
+        row[static_cast<std::size_t>(b)] =
+            static_cast<std::int32_t>((causal ? b - shift + blocks : b + shift) % blocks);
     }
   return tensor;
 }
@@ -106,11 +116,15 @@ Status checkPermutations(const Tensor& tensor) {
     std::vector<bool> seen(static_cast<std::size_t>(tensor.dim(1)), false);
     for (const std::int32_t block : tensor.slice<std::int32_t>(h)) {
       if (block < 0 || block >= tensor.dim(1))
-        return fail(ErrorKind::Input, fmt::format("Weights: 'permutations' sends a block of head {} to block {}, but blocks go "
-                                                  "from 0 to {}.", h, block, tensor.dim(1) - 1));
+        return fail(ErrorKind::Input,
+                    fmt::format("Weights: 'permutations' sends a block of head {} to block {}, but blocks go "
+                                "from 0 to {}.",
+                                h, block, tensor.dim(1) - 1));
       if (seen[static_cast<std::size_t>(block)])
-        return fail(ErrorKind::Input, fmt::format("Weights: 'permutations' of head {} names block {} twice; a permutation "
-                                                  "names every block once.", h, block));
+        return fail(ErrorKind::Input,
+                    fmt::format("Weights: 'permutations' of head {} names block {} twice; a permutation "
+                                "names every block once.",
+                                h, block));
       seen[static_cast<std::size_t>(block)] = true;
     }
   }
@@ -119,15 +133,17 @@ Status checkPermutations(const Tensor& tensor) {
 
 // Blocks of queries and keys differ in length by one at most; a pair of blocks is one dense rectangle.
 PatternPtr patternOf(const Shape& shape, bool causal, std::vector<std::int32_t> permutation) {
-  return makePattern(shape.nQ, shape.nK, [shape, causal, permutation = std::move(permutation)](Index i, RunList& runs) {
-    const auto g = static_cast<Index>(permutation.size());
-    const Index own = i * g / shape.nQ;
-    const Index block = permutation[static_cast<std::size_t>(own)];
-    const Index begin = ceilDiv(block * shape.nK, g);
-    const Index blockEnd = ceilDiv((block + 1) * shape.nK, g);
-    const Index end = causal ? std::min(blockEnd, i + shape.nK - shape.nQ + 1) : blockEnd;
-    if (begin < end) runs.push_back({begin, end, 1, static_cast<std::uint8_t>(block == own ? 0 : 1), 1});
-  });
+  return makePattern(shape.nQ, shape.nK,
+                     [shape, causal, permutation = std::move(permutation)](Index i, RunList& runs) {
+                       const auto g = static_cast<Index>(permutation.size());
+                       const Index own = i * g / shape.nQ;
+                       const Index block = permutation[static_cast<std::size_t>(own)];
+                       const Index begin = ceilDiv(block * shape.nK, g);
+                       const Index blockEnd = ceilDiv((block + 1) * shape.nK, g);
+                       const Index end = causal ? std::min(blockEnd, i + shape.nK - shape.nQ + 1) : blockEnd;
+                       if (begin < end)
+                         runs.push_back({begin, end, 1, static_cast<std::uint8_t>(block == own ? 0 : 1), 1});
+                     });
 }
 
 class Blockwise final : public Mechanism {
@@ -178,12 +194,14 @@ Result<std::vector<InsidePanel>> Blockwise::insides(const InsidesRequest& reques
   const Index blocks = all.dim(1);
   InsidePanel panel;
   panel.title = "Permutation of the blocks";
-  panel.caption = "Each block of queries (row) reads the one block of keys (column) that its permutation names.";
+  panel.caption =
+      "Each block of queries (row) reads the one block of keys (column) that its permutation names.";
   panel.xTitle = "key block";
   panel.yTitle = "query block";
   panel.values = Tensor::zeros(DType::F32, {blocks, blocks});
   auto cells = panel.values.mutableValues<float>();
-  for (std::size_t b = 0; b < row.size(); ++b) cells[b * row.size() + static_cast<std::size_t>(row[b])] = 1.0F;
+  for (std::size_t b = 0; b < row.size(); ++b)
+    cells[b * row.size() + static_cast<std::size_t>(row[b])] = 1.0F;
   return std::vector<InsidePanel>{std::move(panel)};
 }
 

@@ -27,13 +27,16 @@ MechanismCard makeCard() {
   card.countedComplexity = "n(l_q + l_p) compared (1d), n(h_q + h_m)(w_q + 2w_m) (2d): linear in n";
   card.causal = CausalSupport::CausalByDefault;
   card.summary =
-      "A pixel mostly depends on its neighbourhood, so a whole block of queries shares one slightly larger block of keys. "
+      "A pixel mostly depends on its neighbourhood, so a whole block of queries shares one slightly larger "
+      "block of keys. "
       "That turns sliding windows into plain small matrix products.";
   card.formula =
-      "1d: M = [b l_q \u2212 l_p, (b + 1) l_q);  2d: the block, h_m rows above it and w_m columns on each side;  "
+      "1d: M = [b l_q \u2212 l_p, (b + 1) l_q);  2d: the block, h_m rows above it and w_m columns on each "
+      "side;  "
       "S\u1d62 = M \u2229 { t(j) \u2264 t(i) }";
   card.ours =
-      "The two-way form (causal=off; 2d then has a margin below as well). The memory counts the extra keys, not all of them. "
+      "The two-way form (causal=off; 2d then has a margin below as well). The memory counts the extra keys, "
+      "not all of them. "
       "Inputs are not shifted by one pixel: a query may read its own key.";
   return card;
 }
@@ -48,13 +51,15 @@ std::vector<ParamSpec> makeParams() {
   std::vector<ParamSpec> params;
   params.push_back(choiceParam("kind", "How the pixels are cut into blocks.", {"1d", "2d"},
                                {"runs of the flattened picture", "rectangles"}, "1d"));
-  params.push_back(intParam("query_block", "l_q", "Queries that share one memory (1d).", 1, toN,
-                            [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)"));
+  params.push_back(intParam(
+      "query_block", "l_q", "Queries that share one memory (1d).", 1, toN,
+      [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{256}};
   params.back().paperText = "256";
-  params.push_back(intParam("memory", "l_p", "Extra keys before the block; on both sides when two-way (1d).", 0, toN,
-                            [](const Shape& s) { return ceilSqrt(s.nK); }, "l_q"));
+  params.push_back(intParam(
+      "memory", "l_p", "Extra keys before the block; on both sides when two-way (1d).", 0, toN,
+      [](const Shape& s) { return ceilSqrt(s.nK); }, "l_q"));
   params.back().derivedDefault = [](const Shape&, const ParamValues& before) {
     return ParamValue{before.integer("query_block")};
   };
@@ -71,8 +76,9 @@ std::vector<ParamSpec> makeParams() {
   params.back().examples = [](const Shape& s) {
     return std::vector<std::string>{kAutoSides, "1x1", "1x3", sidesText(squarestGrid(s.nK))};
   };
-  params.push_back(sidesParam("flange", "h_m\u00d7w_m", "Rows above the block and columns beside it that are read as well (2d).",
-                              0, "auto: as the block"));
+  params.push_back(sidesParam("flange", "h_m\u00d7w_m",
+                              "Rows above the block and columns beside it that are read as well (2d).", 0,
+                              "auto: as the block"));
   params.back().paperValue = ParamValue{std::string("8x16")};
   params.back().paperText = "8x16";
   params.back().examples = [](const Shape& s) {
@@ -82,7 +88,9 @@ std::vector<ParamSpec> makeParams() {
   return params;
 }
 
-Index floorDiv(Index a, Index b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+Index floorDiv(Index a, Index b) {
+  return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
 
 PatternPtr lines(const Shape& shape, Index block, Index memory, bool causal) {
   return makePattern(shape.nQ, shape.nK, [shape, block, memory, causal](Index i, RunList& runs) {
@@ -100,8 +108,9 @@ PatternPtr lines(const Shape& shape, Index block, Index memory, bool causal) {
   });
 }
 
-// The picture cut into blocks. Position t numbers pixels by block in raster order, and by raster inside a block: the
-// order in which pictures are made, and the one in which a block of queries and most of its memory are contiguous.
+// The picture cut into blocks. Position t numbers pixels by block in raster order, and by raster inside a
+// block: the order in which pictures are made, and the one in which a block of queries and most of its memory
+// are contiguous.
 struct Blocks {
   Grid grid;
   Grid block;
@@ -132,18 +141,22 @@ std::vector<std::int32_t> blockOrder(const Blocks& blocks) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(blocks.grid.height * blocks.grid.width));
   for (Index y = 0; y < blocks.grid.height; ++y)
     for (Index x = 0; x < blocks.grid.width; ++x)
-      order[static_cast<std::size_t>(blocks.positionOf(y, x))] = static_cast<std::int32_t>(y * blocks.grid.width + x);
+      order[static_cast<std::size_t>(blocks.positionOf(y, x))] =
+          static_cast<std::int32_t>(y * blocks.grid.width + x);
   return order;
 }
 
-// Walks over the blocks that the memory touches in raster order and over the rows in each: positions only rise.
+// Walks over the blocks that the memory touches in raster order and over the rows in each: positions only
+// rise.
 void rectangleRuns(const Blocks& blocks, Index y, Index x, bool causal, RunList& runs) {
   const Index ownY = y / blocks.block.height * blocks.block.height;
   const Index ownX = x / blocks.block.width * blocks.block.width;
   const Index limit = causal ? blocks.positionOf(y, x) + 1 : blocks.grid.height * blocks.grid.width;
   const Rectangle memory = memoryOf(blocks, ownY, ownX, causal);
-  for (Index y0 = memory.top / blocks.block.height * blocks.block.height; y0 < memory.bottom; y0 += blocks.block.height)
-    for (Index x0 = memory.left / blocks.block.width * blocks.block.width; x0 < memory.right; x0 += blocks.block.width) {
+  for (Index y0 = memory.top / blocks.block.height * blocks.block.height; y0 < memory.bottom;
+       y0 += blocks.block.height)
+    for (Index x0 = memory.left / blocks.block.width * blocks.block.width; x0 < memory.right;
+         x0 += blocks.block.width) {
       const std::uint8_t label = y0 == ownY && x0 == ownX ? kBlock : kMemory;
       const Index left = std::max(x0, memory.left);
       const Index count = std::min(x0 + blocks.block.width, memory.right) - left;
@@ -173,17 +186,22 @@ HeadAttend rectangles(const Blocks& blocks, bool causal) {
 Result<Blocks> blocksOf(const AttentionInput& input, const ParamValues& params) {
   const Shape shape = input.shape();
   if (shape.nQ != shape.nK)
-    return fail(ErrorKind::Usage, fmt::format("image: kind=2d needs as many queries as keys, since both are the pixels of one "
-                                              "picture, but the input has {} and {}. Use kind=1d.", shape.nQ, shape.nK));
+    return fail(ErrorKind::Usage,
+                fmt::format("image: kind=2d needs as many queries as keys, since both are the pixels of one "
+                            "picture, but the input has {} and {}. Use kind=1d.",
+                            shape.nQ, shape.nK));
   Blocks blocks;
   blocks.grid = parseSides(params.text("grid")).value_or(input.grid.value_or(squarestGrid(shape.nK)));
   const Grid root{ceilSqrt(blocks.grid.height), ceilSqrt(blocks.grid.width)};
   blocks.block = parseSides(params.text("block")).value_or(root);
   blocks.flange = parseSides(params.text("flange")).value_or(blocks.block);
   if (blocks.block.height > blocks.grid.height || blocks.block.width > blocks.grid.width) {
-    const Grid nearest{std::min(blocks.block.height, blocks.grid.height), std::min(blocks.block.width, blocks.grid.width)};
-    return fail(ErrorKind::Usage, fmt::format("image: a block of {} does not fit into the grid of {}. The nearest valid value "
-                                              "is {}.", sidesText(blocks.block), sidesText(blocks.grid), sidesText(nearest)));
+    const Grid nearest{std::min(blocks.block.height, blocks.grid.height),
+                       std::min(blocks.block.width, blocks.grid.width)};
+    return fail(ErrorKind::Usage,
+                fmt::format("image: a block of {} does not fit into the grid of {}. The nearest valid value "
+                            "is {}.",
+                            sidesText(blocks.block), sidesText(blocks.grid), sidesText(nearest)));
   }
   return blocks;
 }
@@ -214,10 +232,12 @@ Result<Plan> ImageTransformer::lower(const LoweringRequest& request) const {
                sameForAllHeads(shape.heads, {nullptr, nullptr, lines(shape, block, memory, causal)}));
   } else {
     ATTN_ASSIGN(blocks, blocksOf(request.input, request.params));
-    plan.labels = {Label{"block", fmt::format("in the query's own block of {} on the grid of {}", sidesText(blocks.block),
-                                              sidesText(blocks.grid))},
-                   Label{"memory", fmt::format("in the margin of {} around the block", sidesText(blocks.flange))}};
-    joined.add("rectangles and their memory", "blocks", sameForAllHeads(shape.heads, rectangles(blocks, causal)));
+    plan.labels = {
+        Label{"block", fmt::format("in the query's own block of {} on the grid of {}",
+                                   sidesText(blocks.block), sidesText(blocks.grid))},
+        Label{"memory", fmt::format("in the margin of {} around the block", sidesText(blocks.flange))}};
+    joined.add("rectangles and their memory", "blocks",
+               sameForAllHeads(shape.heads, rectangles(blocks, causal)));
   }
   joined.finish("");
   return plan;
@@ -230,9 +250,11 @@ InsidePanel rectanglePanel(const Blocks& blocks, bool causal) {
   const Rectangle memory = memoryOf(blocks, y0, x0, causal);
   InsidePanel panel;
   panel.title = fmt::format("The block at row {}, column {} and its memory", y0, x0);
-  panel.caption = causal ? "Strongest: the block of queries. Middle: memory that every query of the block reads. Weakest: memory "
-                           "that is made later and stays masked."
-                         : "Stronger: the block of queries. Weaker: the memory that every query of the block reads.";
+  panel.caption =
+      causal ? "Strongest: the block of queries. Middle: memory that every query of the block reads. "
+               "Weakest: memory "
+               "that is made later and stays masked."
+             : "Stronger: the block of queries. Weaker: the memory that every query of the block reads.";
   panel.xTitle = "column";
   panel.yTitle = "row";
   panel.values = Tensor::zeros(DType::F32, {blocks.grid.height, blocks.grid.width});
@@ -249,14 +271,17 @@ InsidePanel rectanglePanel(const Blocks& blocks, bool causal) {
 InsidePanel orderPanel(const Blocks& blocks) {
   InsidePanel panel;
   panel.title = "Order of the pixels";
-  panel.caption = "Block by block, and row by row inside a block: causal means earlier in this order, not higher in the picture.";
+  panel.caption =
+      "Block by block, and row by row inside a block: causal means earlier in this order, not higher in the "
+      "picture.";
   panel.xTitle = "column";
   panel.yTitle = "row";
   panel.values = Tensor(DType::F32, {blocks.grid.height, blocks.grid.width});
   auto cells = panel.values.mutableValues<float>();
   for (Index y = 0; y < blocks.grid.height; ++y)
     for (Index x = 0; x < blocks.grid.width; ++x)
-      cells[static_cast<std::size_t>(y * blocks.grid.width + x)] = static_cast<float>(blocks.positionOf(y, x));
+      cells[static_cast<std::size_t>(y * blocks.grid.width + x)] =
+          static_cast<float>(blocks.positionOf(y, x));
   return panel;
 }
 
@@ -268,7 +293,8 @@ Result<std::vector<InsidePanel>> ImageTransformer::insides(const InsidesRequest&
     panels.push_back(orderPanel(blocks));
   }
   panels.push_back(keysByRule(request.plan, request.head));
-  panels.push_back(pairsByRule(request.plan, request.head, "Both grow with n only: the memory has a fixed size."));
+  panels.push_back(
+      pairsByRule(request.plan, request.head, "Both grow with n only: the memory has a fixed size."));
   return panels;
 }
 

@@ -24,16 +24,20 @@ MechanismCard makeCard() {
   card.year = 2019;
   card.arxiv = "1904.10509";
   card.surveyComplexity = "O(n log n) in the text; the paper's own is O(n\u221an)";
-  card.countedComplexity = "about 1.5 n\u221an pairs (strided, l = \u221an); fixed: n(l + 1)/2 + c n(n/l \u2212 1)/2";
+  card.countedComplexity =
+      "about 1.5 n\u221an pairs (strided, l = \u221an); fixed: n(l + 1)/2 + c n(n/l \u2212 1)/2";
   card.causal = CausalSupport::CausalByDefault;
   card.summary =
-      "Do not read every past word: look closely at the nearest ones, and otherwise only at every l-th one, like street "
+      "Do not read every past word: look closely at the nearest ones, and otherwise only at every l-th one, "
+      "like street "
       "lamps along a road. Two such hops reach anything, so the cost falls from n\u00b2 to about n\u221an.";
   card.formula =
-      "A\u00b9 = { i \u2212 j < l }, A\u00b2 = { (i \u2212 j) mod l = 0 } (strided);  A\u00b9 = own block of l, A\u00b2 = the last c "
+      "A\u00b9 = { i \u2212 j < l }, A\u00b2 = { (i \u2212 j) mod l = 0 } (strided);  A\u00b9 = own block of "
+      "l, A\u00b2 = the last c "
       "columns of every block (fixed);  j \u2264 i";
   card.ours =
-      "The two-way form (causal=off). The window holds l keys, as published code has it; the paper's text has l + 1. A "
+      "The two-way form (causal=off). The window holds l keys, as published code has it; the paper's text "
+      "has l + 1. A "
       "query that the second set alone leaves without any key reads itself.";
   return card;
 }
@@ -47,14 +51,17 @@ Index askedColumns(const ParamValues& before) {
 std::vector<ParamSpec> makeParams() {
   const auto toN = [](const Shape& s) { return static_cast<double>(s.nK); };
   std::vector<ParamSpec> params;
-  params.push_back(choiceParam("pattern", "How the far keys are chosen.", {"strided", "fixed"},
-                               {"every l-th key, counted from the query", "the last columns of every block of l"}, "strided"));
+  params.push_back(choiceParam(
+      "pattern", "How the far keys are chosen.", {"strided", "fixed"},
+      {"every l-th key, counted from the query", "the last columns of every block of l"}, "strided"));
   params.back().paperText = "strided for images and music, fixed for text";
-  params.push_back(choiceParam("mode", "How heads and layers share the two sets.", {"merged", "split", "interleaved"},
+  params.push_back(choiceParam("mode", "How heads and layers share the two sets.",
+                               {"merged", "split", "interleaved"},
                                {"every head reads both", "heads take turns", "layers take turns"}, "merged"));
   params.back().paperText = "all three described";
-  ParamSpec stride = intParam("stride", "l", "Length of the window or block, and distance of the far keys.", 1, toN,
-                              [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)");
+  ParamSpec stride = intParam(
+      "stride", "l", "Length of the window or block, and distance of the far keys.", 1, toN,
+      [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)");
   stride.derivedDefault = [](const Shape& s, const ParamValues& before) {
     return ParamValue{std::max(ceilSqrt(s.nK), askedColumns(before))};
   };
@@ -62,8 +69,9 @@ std::vector<ParamSpec> makeParams() {
   stride.paperValue = ParamValue{Index{128}};
   stride.paperText = "near sqrt n; 128 or 256 with fixed";
   params.push_back(std::move(stride));
-  ParamSpec summary = intParam("summary", "c", "Summary columns at the end of each block (fixed).", 1, toN,
-                               [](const Shape& s) { return std::max<Index>(1, ceilSqrt(s.nK) / 8); }, "max(1, floor(l/8))");
+  ParamSpec summary = intParam(
+      "summary", "c", "Summary columns at the end of each block (fixed).", 1, toN,
+      [](const Shape& s) { return std::max<Index>(1, ceilSqrt(s.nK) / 8); }, "max(1, floor(l/8))");
   summary.derivedDefault = [](const Shape&, const ParamValues& before) {
     const Index l = before.integer("stride");
     const Index u = before.isGiven("sub_blocks") ? before.integer("sub_blocks") : 1;
@@ -73,22 +81,30 @@ std::vector<ParamSpec> makeParams() {
   summary.paperValue = ParamValue{Index{32}};
   summary.paperText = "8, 16 or 32";
   params.push_back(std::move(summary));
-  params.push_back(intParam("sub_blocks", "U", "How many different groups of summary columns the heads use in turn; U c may not "
-                            "exceed l.", 1, toN, [](const Shape&) { return Index{1}; }, "1"));
+  params.push_back(intParam(
+      "sub_blocks", "U",
+      "How many different groups of summary columns the heads use in turn; U c may not "
+      "exceed l.",
+      1, toN, [](const Shape&) { return Index{1}; }, "1"));
   params.back().paperText = "different groups for different heads work better";
   for (ParamSpec* spec : {&params[3], &params[4]}) {
     spec->visibleWhenId = "pattern";
     spec->visibleWhenValues = {"fixed"};
   }
-  params.push_back(intParam("layer", "r", "Number of the layer: even ones read the first set, odd ones the second.", 0,
-                            [](const Shape&) { return 1000.0; }, [](const Shape&) { return Index{0}; }, "0"));
+  params.push_back(intParam(
+      "layer", "r", "Number of the layer: even ones read the first set, odd ones the second.", 0,
+      [](const Shape&) { return 1000.0; }, [](const Shape&) { return Index{0}; }, "0"));
   params.back().visibleWhenId = "mode";
   params.back().visibleWhenValues = {"interleaved"};
   return params;
 }
 
-Index floorDiv(Index a, Index b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-Index floorMod(Index a, Index b) { return a - b * floorDiv(a, b); }
+Index floorDiv(Index a, Index b) {
+  return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+Index floorMod(Index a, Index b) {
+  return a - b * floorDiv(a, b);
+}
 
 struct Setting {
   Index nQ = 0;
@@ -113,8 +129,9 @@ HeadAttend windowOf(const Setting& s) {
           })};
 }
 
-// With queries and keys sorted by their residue modulo l, the strided set is a dense triangle or square in each residue
-// class, and not one lonely cell every l columns. Of the window it meets the query's own key only.
+// With queries and keys sorted by their residue modulo l, the strided set is a dense triangle or square in
+// each residue class, and not one lonely cell every l columns. Of the window it meets the query's own key
+// only.
 HeadAttend stridedOf(const Setting& s, bool withoutLocal) {
   std::vector<std::int32_t> queries;
   std::vector<std::int32_t> keys;
@@ -146,7 +163,8 @@ HeadAttend summariesOf(const Setting& s, Index group, bool withoutLocal) {
   const Index low = s.l - (group + 1) * s.c;
   std::vector<std::int32_t> columns;
   for (Index block = 0; block < s.nK; block += s.l)
-    for (Index j = block + low; j < std::min(s.nK, block + low + s.c); ++j) columns.push_back(static_cast<std::int32_t>(j));
+    for (Index j = block + low; j < std::min(s.nK, block + low + s.c); ++j)
+      columns.push_back(static_cast<std::int32_t>(j));
   const auto total = static_cast<Index>(columns.size());
   const auto rule = [s, low, total, withoutLocal](Index i, RunList& runs) {
     const Index p = s.placeOf(i);
@@ -179,7 +197,9 @@ HeadAttend lonelyOf(const Setting& s, Index group) {
   const auto count = static_cast<Index>(queries.size());
   if (count == 0) return {nullptr, nullptr, makePattern(s.nQ, s.nK, [](Index, RunList&) {})};
   return {makeOrder(std::move(queries)), makeOrder(std::move(keys)),
-          makePattern(count, count, [](Index at, RunList& runs) { runs.push_back({at, at + 1, 1, kSelf, 1}); })};
+          makePattern(count, count, [](Index at, RunList& runs) {
+            runs.push_back({at, at + 1, 1, kSelf, 1});
+          })};
 }
 
 class SparseTransformer final : public Mechanism {
@@ -191,7 +211,8 @@ class SparseTransformer final : public Mechanism {
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     std::vector<InsidePanel> panels;
     panels.push_back(keysByRule(request.plan, request.head));
-    panels.push_back(pairsByRule(request.plan, request.head, "Near keys cost n l, far keys about n\u00b2 / 2l: the sum is "
+    panels.push_back(pairsByRule(request.plan, request.head,
+                                 "Near keys cost n l, far keys about n\u00b2 / 2l: the sum is "
                                  "smallest where both are alike, at l near \u221an."));
     return panels;
   }
@@ -206,11 +227,15 @@ Status checkColumns(const ParamValues& params) {
   const Index c = params.integer("summary");
   const Index u = params.integer("sub_blocks");
   if (params.choice("pattern") != "fixed" || u * c <= l) return {};
-  const std::string nearest = l / u >= 1 ? fmt::format("summary={}", l / u) : fmt::format("sub_blocks={}", l / c);
+  const std::string nearest =
+      l / u >= 1 ? fmt::format("summary={}", l / u) : fmt::format("sub_blocks={}", l / c);
   const std::string offer = l / u >= 1 || l / c >= 1 ? nearest : fmt::format("summary=1,sub_blocks={}", l);
-  return fail(ErrorKind::Usage,
-              fmt::format("sparse: {} groups of {} summary columns do not fit into a block of {}: sub_blocks times summary "
-                          "may be at most the stride (U c \u2264 l). The nearest valid value is {}.", u, c, l, offer));
+  return fail(
+      ErrorKind::Usage,
+      fmt::format(
+          "sparse: {} groups of {} summary columns do not fit into a block of {}: sub_blocks times summary "
+          "may be at most the stride (U c \u2264 l). The nearest valid value is {}.",
+          u, c, l, offer));
 }
 
 // What one head reads: which of the two sets, and which group of summary columns.
@@ -242,8 +267,12 @@ Result<Plan> SparseTransformer::lower(const LoweringRequest& request) const {
   const Shape shape = request.input.shape();
   const ParamValues& params = request.params;
   ATTN_TRY(checkColumns(params));
-  const Setting s{shape.nQ, shape.nK, params.integer("stride"), params.integer("summary"),
-                  params.choice("pattern") == "fixed", request.options.causal};
+  const Setting s{shape.nQ,
+                  shape.nK,
+                  params.integer("stride"),
+                  params.integer("summary"),
+                  params.choice("pattern") == "fixed",
+                  request.options.causal};
   Plan plan = Plan::begin(m_card.id, shape, s.causal);
   plan.labels = labelsOf(s);
 
