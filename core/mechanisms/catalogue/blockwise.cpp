@@ -21,7 +21,7 @@ MechanismCard makeCard() {
   card.authors = "Qiu, Ma, Levy, Yih, Wang, Tang";
   card.year = 2019;
   card.arxiv = "1911.02972";
-  card.surveyComplexity = "O(n\u00b2)";
+  card.surveyComplexity = "not in the table; O(b n) in the text";
   card.countedComplexity = "n\u00b2/g pairs a head: still quadratic for a fixed number of blocks";
   card.summary =
       "Cut the document into a few pages; each head reads, for every page, exactly one page: its own or a "
