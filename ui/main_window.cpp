@@ -16,8 +16,8 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/export/figure_writer.h"
 #include "ui/jobs/compute_service.h"
-#include "ui/jobs/figure_writer.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/activity_bar.h"

@@ -4,8 +4,8 @@
 #include <QFileInfo>
 
 #include "core/mechanisms/registry.h"
+#include "ui/export/figure_writer.h"
 #include "ui/jobs/compute_service.h"
-#include "ui/jobs/figure_writer.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/main_window.h"
 #include "ui/panels/export_dialog.h"

@@ -19,7 +19,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ui/jobs/figure_writer.h"
+#include "ui/export/figure_writer.h"
 #include "ui/panels/heading.h"
 
 namespace attnscope {

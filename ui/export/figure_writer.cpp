@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/jobs/figure_writer.h"
+#include "ui/export/figure_writer.h"
 
 #include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
