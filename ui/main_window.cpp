@@ -252,7 +252,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
 void MainWindow::resetLayout() {
   for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock}) dock->show();
   resizeDocks({m_leftDock, m_rightDock}, {252, 284}, Qt::Horizontal);
-  resizeDocks({m_leftDock, m_parameterDock}, {430, 330}, Qt::Vertical);
+  resizeDocks({m_leftDock, m_parameterDock}, {520, 280}, Qt::Vertical);
   resizeDocks({m_bottomDock}, {188}, Qt::Vertical);
 }
 
