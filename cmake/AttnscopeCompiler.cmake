@@ -15,6 +15,9 @@ endif()
 if(ATTNSCOPE_SANITIZE)
   add_compile_options(-fsanitize=${ATTNSCOPE_SANITIZE} -fno-omit-frame-pointer -g)
   add_link_options(-fsanitize=${ATTNSCOPE_SANITIZE})
+  # GCC 12 takes the checks that sanitizers insert for reads of uninitialised variants and overlapping strings.
+  target_compile_options(attnscope_options INTERFACE
+    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-maybe-uninitialized -Wno-restrict>)
   if(ATTNSCOPE_SANITIZE MATCHES undefined)
     add_compile_options(-fno-sanitize-recover=undefined)
   endif()
