@@ -18,6 +18,7 @@
 
 #include "ui/export/figure_writer.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/fidelity_service.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/activity_bar.h"
@@ -62,6 +63,7 @@ std::vector<MechanismSpec> defaultColumns() {
 MainWindow::MainWindow(const QStringList& files)
     : m_document(new Document(this)),
       m_service(new ComputeService(m_document, this)),
+      m_fidelity(new FidelityService(m_document, m_service, this)),
       m_runner(new ScalingRunner(this)),
       m_link(new ViewLink(this)),
       m_figures(new FigureWriter(this)) {
@@ -89,6 +91,7 @@ MainWindow::MainWindow(const QStringList& files)
 
 MainWindow::~MainWindow() {
   // Children ask each other while they go: the workers are stopped first.
+  m_fidelity->shutDown();
   m_service->shutDown();
   m_runner->cancel();
 }
@@ -136,7 +139,7 @@ void MainWindow::buildDocks() {
   addDockWidget(Qt::RightDockWidgetArea, m_rightDock);
 
   m_scaling = new ScalingPanel(m_document, m_runner, this);
-  m_costs = new CostModel(m_document, m_service, this);
+  m_costs = new CostModel(m_document, m_service, m_fidelity, this);
   auto* splitter = new QSplitter(Qt::Horizontal, this);
   splitter->setHandleWidth(1);
   splitter->setChildrenCollapsible(false);
@@ -169,6 +172,9 @@ void MainWindow::connectParts() {
   connect(m_inspector, &Inspector::updated, this, &MainWindow::checkSettled);
   connect(m_wall, &Wall::panelMenuAsked, this, &MainWindow::showPanelMenu);
   connect(m_wall, &Wall::headerMenuAsked, this, &MainWindow::showHeaderMenu);
+  // Two kinds of work at a time would spoil what is measured.
+  connect(m_runner, &ScalingRunner::started, m_fidelity, &FidelityService::cancel);
+  connect(m_runner, &ScalingRunner::finished, this, &MainWindow::checkSettled);
   connect(m_inputPanel, &InputPanel::sourceChosen, this, &MainWindow::openSource);
   connect(m_inputPanel, &InputPanel::fileDialogAsked, this, &MainWindow::openDialog);
   connect(m_figures, &FigureWriter::finished, this, &MainWindow::figureWritten);
@@ -203,6 +209,7 @@ bool MainWindow::isSettled() const {
 void MainWindow::checkSettled() {
   const bool now = isSettled();
   if (now != std::exchange(m_wasSettled, now) && now) Q_EMIT settled();
+  if (now && !m_runner->isRunning()) m_fidelity->begin();
 }
 
 void MainWindow::applyPlotTheme() {
@@ -229,6 +236,7 @@ void MainWindow::changeEvent(QEvent* event) {
 void MainWindow::closeEvent(QCloseEvent* event) {
   saveSettings();
   m_runner->cancel();
+  m_fidelity->shutDown();
   m_service->shutDown();
   QMainWindow::closeEvent(event);
 }

@@ -19,6 +19,7 @@ class ActivityBar;
 class ComputeService;
 class CostModel;
 class Document;
+class FidelityService;
 class FigureWriter;
 class Gallery;
 class InputPanel;
@@ -46,6 +47,7 @@ class MainWindow final : public QMainWindow {
 
   [[nodiscard]] Document* document() const { return m_document; }
   [[nodiscard]] ComputeService* service() const { return m_service; }
+  [[nodiscard]] FidelityService* fidelity() const { return m_fidelity; }
   [[nodiscard]] ViewLink* link() const { return m_link; }
   [[nodiscard]] Wall* wall() const { return m_wall; }
   [[nodiscard]] Gallery* gallery() const { return m_gallery; }
@@ -100,6 +102,7 @@ class MainWindow final : public QMainWindow {
 
   Document* m_document;
   ComputeService* m_service;
+  FidelityService* m_fidelity;
   ScalingRunner* m_runner;
   ViewLink* m_link;
   FigureWriter* m_figures;

@@ -6,6 +6,7 @@
 
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/fidelity_service.h"
 #include "ui/models/cost_model.h"
 #include "ui/models/mechanism_model.h"
 
@@ -69,7 +70,8 @@ class ModelsTest final : public QObject {
     document.setSource(QStringLiteral("clustered:n=64,d=16,heads=1"));
     document.setColumns({specOf("full"), specOf("longformer:window=8")}, QStringLiteral("start"));
     ComputeService service(&document);
-    CostModel model(&document, &service);
+    FidelityService fidelity(&document, &service);
+    CostModel model(&document, &service, &fidelity);
     QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
     QCOMPARE(model.rowCount(), 2);
     QCOMPARE(model.index(0, CostModel::Pairs).data().toString(), QStringLiteral("–"));
@@ -78,9 +80,63 @@ class ModelsTest final : public QObject {
     QCOMPARE(model.index(0, CostModel::Pairs).data(CostModel::SortRole).toDouble(), 64.0 * 64.0);
     QVERIFY(model.index(1, CostModel::Cells).data(CostModel::SortRole).toDouble() <
             model.index(0, CostModel::Cells).data(CostModel::SortRole).toDouble());
+    QCOMPARE(model.index(0, CostModel::Tiles).data().toString(), QStringLiteral("1 of 1"));
     QCOMPARE(model.text().count(QLatin1Char('\n')), 3);
     document.addColumn(specOf("linear"));
     QCOMPARE(model.rowCount(), 3);
+  }
+
+  void lossesFollowTheWall() {
+    Document document;
+    document.setSource(QStringLiteral("clustered:n=64,d=16,heads=2"));
+    document.setColumns({specOf("longformer:window=8"), specOf("linformer:k=16"), specOf("full:causal=on")},
+                        QStringLiteral("start"));
+    ComputeService service(&document);
+    FidelityService fidelity(&document, &service);
+    CostModel model(&document, &service, &fidelity);
+    QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    service.begin();
+    QTRY_VERIFY(service.isIdle());
+    QCOMPARE(model.index(0, CostModel::Mass).data().toString(), QStringLiteral("–"));  // not asked for yet
+    fidelity.begin();
+    QTRY_VERIFY(fidelity.isIdle());
+    const double mass = model.index(0, CostModel::Mass).data(CostModel::SortRole).toDouble();
+    QVERIFY2(mass > 0.0 && mass < 1.0, qPrintable(QString::number(mass)));
+    QVERIFY(model.index(0, CostModel::Error).data(CostModel::SortRole).toDouble() > 0.0);
+    QCOMPARE(model.index(1, CostModel::Mass).data().toString(), QStringLiteral("–"));  // slots
+    QVERIFY(!model.index(1, CostModel::Mass).data(Qt::ToolTipRole).toString().isEmpty());
+    QVERIFY(model.index(1, CostModel::Error).data(CostModel::SortRole).toDouble() > 0.0);
+    // Compared with itself: full attention of the same mask.
+    QCOMPARE(model.index(2, CostModel::Mass).data().toString(), QStringLiteral("100 %"));
+    QCOMPARE(model.index(2, CostModel::Recall).data().toString(), QStringLiteral("100 %"));
+    QCOMPARE(model.index(2, CostModel::Error).data().toString(), QStringLiteral("0"));
+
+    document.setParam(0, "window", "16");
+    QTRY_VERIFY(service.isIdle() && service.column(0).isCurrent());
+    QVERIFY(!model.index(0, CostModel::Mass).data(CostModel::SortRole).isValid());
+    fidelity.begin();
+    QTRY_VERIFY(fidelity.isIdle());
+    QVERIFY(model.index(0, CostModel::Mass).data(CostModel::SortRole).toDouble() > mass);
+    document.undoStack()->undo();
+    QTRY_VERIFY(service.isIdle());
+    QCOMPARE(model.index(0, CostModel::Mass).data(CostModel::SortRole).toDouble(), mass);  // remembered
+  }
+
+  void comparesNothingThatIsTooLong() {
+    Document document;
+    document.setSource(QStringLiteral("clustered:n=16640,d=8,heads=1"));
+    document.setColumns({specOf("longformer:window=8")}, QStringLiteral("start"));
+    ComputeService service(&document);
+    FidelityService fidelity(&document, &service);
+    CostModel model(&document, &service, &fidelity);
+    service.setInsidesWanted(false);
+    service.begin();
+    QTRY_VERIFY_WITH_TIMEOUT(service.isIdle() && service.column(0).isCurrent(), 20000);
+    fidelity.begin();
+    QVERIFY(fidelity.isIdle());
+    QCOMPARE(model.index(0, CostModel::Mass).data().toString(), QStringLiteral("–"));
+    const QString why = model.index(0, CostModel::Mass).data(Qt::ToolTipRole).toString();
+    QVERIFY2(why.contains(QStringLiteral("attnscope compare")), qPrintable(why));
   }
 };
 

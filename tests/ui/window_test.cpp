@@ -15,8 +15,11 @@
 #include <QUrl>
 
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/fidelity_service.h"
 #include "ui/main_window.h"
+#include "ui/models/cost_model.h"
 #include "ui/models/mechanism_model.h"
+#include "ui/panels/cost_table.h"
 #include "ui/panels/gallery.h"
 #include "ui/panels/gallery_delegate.h"
 #include "ui/panels/inspector.h"
@@ -55,6 +58,20 @@ class WindowTest final : public QObject {
     QVERIFY(m_window->service()->input()->shape().heads > 1);
     QVERIFY(!m_window->service()->input()->input.tokensQ.empty());
     QVERIFY(!document()->undoStack()->canUndo());
+  }
+
+  void saysWhatIsLost() {
+    auto* table = m_window->findChild<CostTable*>();
+    QVERIFY(table && table->isVisible());
+    const QAbstractItemModel* model = table->view()->model();
+    const auto text = [model](int row, int column) { return model->index(row, column).data().toString(); };
+    QTRY_COMPARE(text(0, CostModel::Mass), QStringLiteral("100 %"));
+    QCOMPARE(text(0, CostModel::Error), QStringLiteral("0"));
+    for (int row = 1; row < 4; ++row) QTRY_VERIFY(text(row, CostModel::Error) != QStringLiteral("–"));
+    for (const int column : {CostModel::Mass, CostModel::Recall, CostModel::Error}) {
+      QVERIFY(!table->view()->isColumnHidden(column));
+      QVERIFY(!model->headerData(column, Qt::Horizontal, Qt::ToolTipRole).toString().isEmpty());
+    }
   }
 
   void addsAMechanismFromTheGallery() {

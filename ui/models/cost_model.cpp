@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/cost_model.h"
 
+#include <cmath>
+
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
+#include "core/plan/tile_map.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/fidelity_service.h"
 #include "ui/state/document.h"
 #include "ui/state/text.h"
 
@@ -11,11 +15,18 @@ namespace attnscope {
 
 namespace {
 
+bool isFidelity(int column) {
+  return column == CostModel::Mass || column == CostModel::Recall || column == CostModel::Error;
+}
+
 QString formatted(int column, double value) {
   switch (column) {
+    case CostModel::Mass:
+    case CostModel::Recall:
     case CostModel::Cells:
-    case CostModel::Tiles:
       return toQ(percentText(value));
+    case CostModel::Error:
+      return toQ(numberText(value));
     case CostModel::Memory:
       return toQ(bytesText(value));
     case CostModel::Plan:
@@ -28,10 +39,22 @@ QString formatted(int column, double value) {
 
 const char* headerHelp(int column) {
   switch (column) {
+    case CostModel::Mass:
+      return QT_TR_NOOP("share of full attention's weight on keys that this mechanism reads");
+    case CostModel::Recall:
+      return QT_TR_NOOP(
+          "share of the 8 keys that full attention weighs most which are among the 8 that this mechanism "
+          "weighs most; mean over rows and heads");
+    case CostModel::Error:
+      return QT_TR_NOOP(
+          "output error: size of the difference to full attention's output, relative to the size of that "
+          "output");
     case CostModel::Cells:
       return QT_TR_NOOP("share of all pairs whose value reaches the output");
     case CostModel::Tiles:
-      return QT_TR_NOOP("share of all 64 x 64 tiles that a kernel executes");
+      return QT_TR_NOOP(
+          "64 x 64 tiles that a kernel executes for one head, of all tiles of the square; more than all "
+          "where several steps read the same tile");
     case CostModel::Pairs:
       return QT_TR_NOOP("scores computed, all heads");
     case CostModel::Flops:
@@ -49,8 +72,25 @@ const char* headerHelp(int column) {
 
 }  // namespace
 
-CostModel::CostModel(const Document* document, const ComputeService* service, QObject* parent)
-    : QAbstractTableModel(parent), m_document(document), m_service(service), m_rows(document->columnCount()) {
+TileCounts tileCounts(const Exploration& exploration) {
+  const Shape shape = exploration.input.shape();
+  const Index rows = (shape.nQ + kTile - 1) / kTile;
+  const Index columns = (shape.nK + kTile - 1) / kTile;
+  return {std::round(exploration.cost.tiles / static_cast<double>(shape.heads)),
+          static_cast<double>(rows * columns)};
+}
+
+QString tileCountText(double count) {
+  return toQ(count < 1e5 ? countText(static_cast<std::int64_t>(count)) : compactText(count));
+}
+
+CostModel::CostModel(const Document* document, const ComputeService* service, const FidelityService* fidelity,
+                     QObject* parent)
+    : QAbstractTableModel(parent),
+      m_document(document),
+      m_service(service),
+      m_fidelity(fidelity),
+      m_rows(document->columnCount()) {
   connect(document, &Document::columnsChanged, this, [this] {
     beginResetModel();
     m_rows = m_document->columnCount();
@@ -58,6 +98,9 @@ CostModel::CostModel(const Document* document, const ComputeService* service, QO
   });
   connect(service, &ComputeService::columnUpdated, this, [this](int column) {
     if (column < m_rows) Q_EMIT dataChanged(index(column, 0), index(column, ColumnCount - 1));
+  });
+  connect(fidelity, &FidelityService::updated, this, [this](int column) {
+    if (column < m_rows) Q_EMIT dataChanged(index(column, Mass), index(column, Error));
   });
 }
 
@@ -71,12 +114,13 @@ int CostModel::columnCount(const QModelIndex& parent) const {
 QVariant CostModel::value(int row, int column) const {
   const auto& exploration = m_service->column(row).exploration;
   if (!exploration) return {};
+  if (isFidelity(column)) return fidelityValue(row, column);
   const Cost& cost = exploration->cost;
   switch (column) {
     case Cells:
       return cost.cellDensity;
     case Tiles:
-      return cost.tileDensity;
+      return tileCounts(*exploration).executed;
     case Pairs:
       return cost.pairs;
     case Flops:
@@ -92,6 +136,29 @@ QVariant CostModel::value(int row, int column) const {
   }
 }
 
+QVariant CostModel::fidelityValue(int row, int column) const {
+  const std::optional<Fidelity> fidelity = m_fidelity->of(row).fidelity;
+  if (!fidelity) return {};
+  if (column == Recall) return fidelity->recall;
+  if (column == Error) return fidelity->outputError;
+  return std::isnan(fidelity->capturedMass) ? QVariant() : QVariant(fidelity->capturedMass);
+}
+
+QString CostModel::valueText(int row, int column) const {
+  const QVariant number = value(row, column);
+  if (!number.isValid()) return tr("–");
+  if (column != Tiles) return formatted(column, number.toDouble());
+  const TileCounts tiles = tileCounts(*m_service->column(row).exploration);
+  return tr("%1 of %2").arg(tileCountText(tiles.executed), tileCountText(tiles.all));
+}
+
+QString CostModel::reasonForNone(int row, int column) const {
+  if (!isFidelity(column) || value(row, column).isValid()) return {};
+  const FidelityResult result = m_fidelity->of(row);
+  return result.fidelity ? tr("It reads slots that mix tokens, so no key is left out or read by itself.")
+                         : result.why;
+}
+
 QVariant CostModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid() || index.row() >= m_document->columnCount()) return {};
   if (role == Qt::TextAlignmentRole)
@@ -103,10 +170,9 @@ QVariant CostModel::data(const QModelIndex& index, int role) const {
     const auto found = findMechanism(m_document->state().columns[static_cast<std::size_t>(index.row())].id);
     return found ? toQ((*found)->card().name) : QString();
   }
-  const QVariant number = value(index.row(), index.column());
-  if (role == SortRole) return number;
-  if (role == Qt::DisplayRole)
-    return number.isValid() ? formatted(index.column(), number.toDouble()) : tr("–");
+  if (role == SortRole) return value(index.row(), index.column());
+  if (role == Qt::DisplayRole) return valueText(index.row(), index.column());
+  if (role == Qt::ToolTipRole) return reasonForNone(index.row(), index.column());
   return {};
 }
 
@@ -115,8 +181,8 @@ QVariant CostModel::headerData(int section, Qt::Orientation orientation, int rol
   if (role == Qt::ToolTipRole) return tr(headerHelp(section));
   if (role == Qt::TextAlignmentRole) return QVariant(section == Name ? Qt::AlignLeft : Qt::AlignRight);
   if (role != Qt::DisplayRole) return {};
-  const QStringList names{QString(),   tr("cells"),  tr("tiles"), tr("pairs"),
-                          tr("FLOPs"), tr("memory"), tr("plan"),  tr("pass")};
+  const QStringList names{QString(),   tr("mass"),  tr("recall@8"), tr("error"), tr("cells"), tr("tiles"),
+                          tr("pairs"), tr("FLOPs"), tr("memory"),   tr("plan"),  tr("pass")};
   return names[section];
 }
 

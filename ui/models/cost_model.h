@@ -8,17 +8,29 @@ namespace attnscope {
 
 class ComputeService;
 class Document;
+class FidelityService;
+struct Exploration;
 
-// What each column costs on the input at hand, one row a column of the wall: counted from the executed plan,
-// timed here.
+// 64 x 64 tiles that a head executes on average, and all tiles of its square. The first can be the larger
+// one: several steps may read the same tile.
+struct TileCounts {
+  double executed = 0.0;
+  double all = 0.0;
+};
+[[nodiscard]] TileCounts tileCounts(const Exploration& exploration);
+[[nodiscard]] QString tileCountText(double count);  // exact as long as that is short
+
+// What each column loses against full attention and what it costs on the input at hand, one row a column of
+// the wall: counted from the executed plan, timed here.
 class CostModel final : public QAbstractTableModel {
   Q_OBJECT
 
  public:
-  enum Columns { Name, Cells, Tiles, Pairs, Flops, Memory, Plan, Time, ColumnCount };
+  enum Columns { Name, Mass, Recall, Error, Cells, Tiles, Pairs, Flops, Memory, Plan, Time, ColumnCount };
   enum Roles { SortRole = Qt::UserRole, LetterRole };
 
-  CostModel(const Document* document, const ComputeService* service, QObject* parent = nullptr);
+  CostModel(const Document* document, const ComputeService* service, const FidelityService* fidelity,
+            QObject* parent = nullptr);
 
   [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
   [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
@@ -29,10 +41,14 @@ class CostModel final : public QAbstractTableModel {
   [[nodiscard]] QString text() const;
 
  private:
-  [[nodiscard]] QVariant value(int row, int column) const;
+  [[nodiscard]] QVariant value(int row, int column) const;  // invalid: none
+  [[nodiscard]] QVariant fidelityValue(int row, int column) const;
+  [[nodiscard]] QString valueText(int row, int column) const;
+  [[nodiscard]] QString reasonForNone(int row, int column) const;
 
   const Document* m_document;
   const ComputeService* m_service;
+  const FidelityService* m_fidelity;
   int m_rows = 0;
 };
 

@@ -48,9 +48,10 @@ void ColumnHeader::setName(const QString& name, const QString& parameters) {
   update();
 }
 
-void ColumnHeader::setCost(const QString& first, const QString& second) {
+void ColumnHeader::setCost(const QString& first, const QString& second, const QString& shorter) {
   m_first = first;
   m_second = second;
+  m_shorter = shorter;
   setAccessibleDescription(first + QStringLiteral(", ") + second);
   update();
 }
@@ -119,8 +120,10 @@ void ColumnHeader::paintEvent(QPaintEvent*) {
                      small.elidedText(m_warning, Qt::ElideRight, 2 * whole - 30));
     return;
   }
+  const bool fits = m_shorter.isEmpty() || small.horizontalAdvance(m_first) <= whole;
+  const QString& first = fits ? m_first : m_shorter;
   painter.drawText(QRect(kPad, top, whole, small.height()), Qt::AlignLeft,
-                   small.elidedText(m_first, Qt::ElideRight, whole));
+                   small.elidedText(first, Qt::ElideRight, whole));
   painter.drawText(QRect(kPad, top + small.height(), whole, small.height()), Qt::AlignLeft,
                    small.elidedText(m_second, Qt::ElideRight, whole));
 }

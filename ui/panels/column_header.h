@@ -16,7 +16,8 @@ class ColumnHeader final : public QWidget {
   explicit ColumnHeader(int column, QWidget* parent = nullptr);
 
   void setName(const QString& name, const QString& parameters);
-  void setCost(const QString& first, const QString& second);
+  // `shorter` stands for `first` where that one does not fit.
+  void setCost(const QString& first, const QString& second, const QString& shorter = {});
   void setWarning(const QString& sentence);  // empty: none
   void setSelected(bool selected);
   void setRemovable(bool removable);
@@ -42,6 +43,7 @@ class ColumnHeader final : public QWidget {
   QString m_parameters;
   QString m_first;
   QString m_second;
+  QString m_shorter;
   QString m_warning;
   QToolButton* m_remove;
 };

@@ -8,6 +8,8 @@
 #include <QShortcut>
 #include <QStyledItemDelegate>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <array>
 
 #include "ui/icons.h"
 #include "ui/models/cost_model.h"
@@ -35,7 +37,9 @@ class CostDelegate final : public QStyledItemDelegate {
                 index.data(CostModel::LetterRole).toInt());
       text.setLeft(text.left() + 28);
     }
-    painter->drawText(text, index.data(Qt::TextAlignmentRole).toInt(), index.data().toString());
+    painter->drawText(
+        text, index.data(Qt::TextAlignmentRole).toInt(),
+        painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, text.width()));
     painter->restore();
   }
   [[nodiscard]] QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
@@ -44,6 +48,25 @@ class CostDelegate final : public QStyledItemDelegate {
     return {metrics.horizontalAdvance(index.data().toString()) + (name ? 42 : 12), 28};
   }
 };
+
+// A long value of a column. Widths come from these and not from the values at hand, so that no column comes
+// and goes while a slider moves.
+QString longValue(int column) {
+  switch (column) {
+    case CostModel::Name:
+      return QStringLiteral("Full attention");
+    case CostModel::Tiles:
+      return QStringLiteral("1,234 of 1,024");
+    case CostModel::Error:
+      return QStringLiteral("0.1234");
+    case CostModel::Memory:
+    case CostModel::Plan:
+    case CostModel::Time:
+      return QStringLiteral("12.3 ms");
+    default:
+      return QStringLiteral("99.9 %");
+  }
+}
 
 }  // namespace
 
@@ -60,11 +83,11 @@ CostTable::CostTable(CostModel* model, QWidget* parent) : QWidget(parent), m_vie
   m_view->horizontalHeader()->setSectionResizeMode(CostModel::Name, QHeaderView::Stretch);
   m_view->horizontalHeader()->setMinimumSectionSize(40);
   m_view->horizontalHeader()->setFont(smallFont());
-  m_view->setAccessibleName(tr("Cost of the columns"));
+  m_view->setAccessibleName(tr("Fidelity and cost of the columns"));
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 8, 0, 0);
   layout->setSpacing(6);
-  auto* heading = makeHeading(tr("Cost on this input"), this);
+  auto* heading = makeHeading(tr("Fidelity and cost"), this);
   heading->setContentsMargins(12, 2, 0, 0);
   layout->addWidget(heading);
   layout->addWidget(m_view, 1);
@@ -76,9 +99,29 @@ CostTable::CostTable(CostModel* model, QWidget* parent) : QWidget(parent), m_vie
 
 void CostTable::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
+  fitColumns();
+}
+
+void CostTable::fitColumns() {
+  QHeaderView* header = m_view->horizontalHeader();
+  std::array<int, CostModel::ColumnCount> widths{};
+  int needed = 0;
+  for (int column = 0; column < CostModel::ColumnCount; ++column) {
+    m_view->setColumnHidden(column, false);  // a hidden section does not say how wide it would be
+    const bool name = column == CostModel::Name;
+    const QFontMetrics metrics(name ? font() : smallFont());
+    int& width = widths[static_cast<std::size_t>(column)];
+    width = std::max({metrics.horizontalAdvance(longValue(column)) + (name ? 42 : 12),
+                      header->sectionSizeHint(column), header->minimumSectionSize()});
+    needed += width;
+  }
   // What matters least goes first where all would not fit; copying always takes everything.
-  m_view->setColumnHidden(CostModel::Memory, width() < 520);
-  m_view->setColumnHidden(CostModel::Plan, width() < 440);
+  for (const int column : {CostModel::Memory, CostModel::Plan, CostModel::Flops, CostModel::Pairs,
+                           CostModel::Tiles, CostModel::Cells, CostModel::Time}) {
+    if (needed <= width()) break;
+    m_view->setColumnHidden(column, true);
+    needed -= widths[static_cast<std::size_t>(column)];
+  }
 }
 
 }  // namespace attnscope

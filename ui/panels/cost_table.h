@@ -8,7 +8,7 @@ namespace attnscope {
 
 class CostModel;
 
-// The cost of the columns side by side; Ctrl+C copies the table.
+// What the columns lose and cost, side by side; Ctrl+C copies the table.
 class CostTable final : public QWidget {
   Q_OBJECT
 
@@ -20,6 +20,8 @@ class CostTable final : public QWidget {
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  void fitColumns();
+
   QTableView* m_view;
 };
 

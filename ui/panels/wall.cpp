@@ -9,6 +9,7 @@
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/models/cost_model.h"
 #include "ui/panels/column_header.h"
 #include "ui/panels/row_title.h"
 #include "ui/plots/color_bar.h"
@@ -245,9 +246,13 @@ void Wall::updateHeader(int index) {
     return;
   }
   const Cost& cost = result.exploration->cost;
+  const TileCounts tiles = tileCounts(*result.exploration);
+  const QString pairs = toQ(percentText(cost.cellDensity));
+  const QString executed = tr("%1 tiles of %2").arg(tileCountText(tiles.executed), tileCountText(tiles.all));
   shown->setCost(
-      tr("%1 pairs · %2 tiles").arg(toQ(percentText(cost.cellDensity)), toQ(percentText(cost.tileDensity))),
-      tr("%1FLOP · %2").arg(toQ(compactText(cost.flops)), toQ(durationText(result.exploration->runSeconds))));
+      tr("%1 pairs · %2").arg(pairs, executed),
+      tr("%1FLOP · %2").arg(toQ(compactText(cost.flops)), toQ(durationText(result.exploration->runSeconds))),
+      tr("%1 · %2").arg(pairs, executed));
   if (result.error.isEmpty())
     shown->setToolTip(
         tr("%1 of the pairs reach the output. %2 scores are computed for all heads, in %3 of the tiles of "
