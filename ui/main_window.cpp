@@ -71,7 +71,13 @@ MainWindow::MainWindow(const QStringList& files)
   setAcceptDrops(true);
   setDockOptions(QMainWindow::AnimatedDocks);
   m_document->setColumns(defaultColumns(), tr("start"));
-  if (!files.isEmpty()) m_document->setSource(files.first());
+  if (files.isEmpty()) {
+    // A head of the sample that shows what a first look is for: a band of neighbours cut into blocks by sentences.
+    m_document->setSource(QStringLiteral("sample"), 3);
+    m_document->setHead(10);
+  } else {
+    m_document->setSource(files.first());
+  }
   m_document->undoStack()->clear();
   restoreSettings();
   buildCentre();

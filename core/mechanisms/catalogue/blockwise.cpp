@@ -15,13 +15,13 @@ namespace {
 MechanismCard makeCard() {
   MechanismCard card;
   card.id = "blockwise";
-  card.name = "Blockwise attention (BlockBERT)";
+  card.name = "Blockwise";
   card.family = Family::FixedPatterns;
   card.paper = "Blockwise Self-Attention for Long Document Understanding";
   card.authors = "Qiu, Ma, Levy, Yih, Wang, Tang";
   card.year = 2019;
   card.arxiv = "1911.02972";
-  card.surveyComplexity = "not in the table; O(b n) in the text";
+  card.surveyComplexity = "O(n b)";
   card.countedComplexity = "n\u00b2/g pairs a head: still quadratic for a fixed number of blocks";
   card.summary =
       "Cut the document into a few pages; each head reads, for every page, exactly one page: its own or a "

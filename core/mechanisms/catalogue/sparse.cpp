@@ -23,7 +23,7 @@ MechanismCard makeCard() {
   card.authors = "Child, Gray, Radford, Sutskever";
   card.year = 2019;
   card.arxiv = "1904.10509";
-  card.surveyComplexity = "O(n\u221an); O(n log n) in the survey's text";
+  card.surveyComplexity = "O(n\u221an)";
   card.countedComplexity =
       "about 1.5 n\u221an pairs (strided, l = \u221an); fixed: n(l + 1)/2 + c n(n/l \u2212 1)/2";
   card.causal = CausalSupport::CausalByDefault;
