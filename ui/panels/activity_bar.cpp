@@ -77,7 +77,7 @@ void ActivityBar::refreshDevice() {
   QStringList missing;
   for (const DeviceInfo& info : m_service->devices()) {
     if (info.available && device.isEmpty()) device = toQ(info.name);
-    if (!info.available) missing << toQ(info.reason);
+    if (!info.available) missing << tr("no CUDA device: %1").arg(toQ(info.reason));
   }
   if (device.isEmpty()) return;
   m_device->setText(device.replace(QStringLiteral(", "), QStringLiteral(" · ")));
