@@ -132,6 +132,20 @@ Result<Document> openPicture(const FileBytes& file, const std::string& given, co
   return single(std::move(input), std::move(facts));
 }
 
+// A name that promises a picture or tensors must not be read as text because the content turns out to be
+// something else: that would hide a damaged file behind a plausible result.
+Status checkTextByName(const std::string& path) {
+  std::string ending = std::filesystem::path(path).extension().string();
+  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (const char* binary : {".png", ".jpg", ".jpeg", ".npy", ".npz", ".safetensors"})
+    if (ending == binary)
+      return fail(ErrorKind::Input,
+                  fmt::format("{}: is no {} file by its content. It is damaged or misnamed; save it again, "
+                              "or rename it to .txt if it is text.",
+                              path, ending.substr(1)));
+  return {};
+}
+
 Result<Document> openFile(const std::string& path, const std::string& options, const JobContext& job) {
   ATTN_ASSIGN(file, mapFile(path));
   switch (fileKind(file)) {
@@ -142,6 +156,7 @@ Result<Document> openFile(const std::string& path, const std::string& options, c
       return fail(ErrorKind::Input,
                   path + ": is a picture or document in a format that is not read. Convert it to PNG.");
     case FileKind::Other:
+      ATTN_TRY(checkTextByName(path));
       return openTextFile(file, options, job);
     default:
       break;

@@ -170,6 +170,19 @@ class InputsTest : public QObject {
     QCOMPARE(makeRecipe("clustered:n=4096", job).error().kind, ErrorKind::Cancelled);
   }
 
+  // A name that promises a picture or tensors is never read as text.
+  void misnamedFilesAreRefused() {
+    for (const char* name : {"broken.png", "broken.JPG", "broken.npz", "broken.safetensors"}) {
+      write(path(name), "The cat sat.");
+      const auto result = loadInput(path(name));
+      QVERIFY(!result);
+      QCOMPARE(result.error().kind, ErrorKind::Input);
+      QVERIFY2(has(result.error().message, "by its content"), result.error().message.c_str());
+    }
+    write(path("fine.txt"), "The cat sat.");
+    QVERIFY(loadInput(path("fine.txt")));
+  }
+
   void textInManyScripts() {
     using List = std::vector<std::string>;
     QCOMPARE(split("The cat, it's  here!\n", "word"), (List{"The", "cat", ",", "it's", "here", "!"}));

@@ -16,10 +16,6 @@ namespace {
 constexpr double kMillimetresPerInch = 25.4;
 constexpr std::size_t kMaxInsideRows = 6;
 
-bool isSquare(PanelKind kind) {
-  return kind != PanelKind::Insides;
-}
-
 // "a" ... "z", then "aa": as journals letter panels.
 QString panelLetter(int index) {
   const QChar last(u'a' + index % 26);
@@ -189,7 +185,10 @@ void FigurePage::placeRow(std::size_t row, int inside, int& y) {
       cell.metrics.legend = kind == PanelKind::Pattern ? m_legendHeight : 0;
       if (isLastSquareRow(row)) cell.metrics.bottom = m_metrics.bottom + m_metrics.em;
       if (m_spec.letters) cell.letter = panelLetter(static_cast<int>(m_cells.size()));
-      cell.firstRow = row == 0;
+      // The name of the mechanism stands over the first of its squares, whatever is above.
+      cell.firstRow =
+          isSquare(kind) &&
+          std::none_of(m_spec.rows.begin(), m_spec.rows.begin() + static_cast<std::ptrdiff_t>(row), isSquare);
       cell.firstColumn = column == 0;
       cell.lastSquare = isLastSquareRow(row);
       m_cells.push_back(std::move(cell));

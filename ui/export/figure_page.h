@@ -21,6 +21,11 @@ struct PageDevice {
   bool vector = false;
 };
 
+// Patterns and maps are squares on the axes of the tokens; insides have axes of their own.
+inline bool isSquare(PanelKind kind) {
+  return kind != PanelKind::Insides;
+}
+
 // A figure laid out in whole units of its device, with its numbers. Laying it out is cheap; making the
 // numbers can take as long as a forward pass and may happen on any thread; painting belongs to the GUI
 // thread.

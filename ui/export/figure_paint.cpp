@@ -3,6 +3,8 @@
 // The painting of a laid-out figure, by the same plots as on screen.
 #include <qcustomplot.h>
 
+#include <algorithm>
+
 #include "ui/export/figure_page.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/color_bar.h"
@@ -66,7 +68,11 @@ void FigurePage::paintInside(QPainter& painter, const Cell& cell) const {
   const std::unique_ptr<QCustomPlot> plot(makeBarePlot(nullptr));
   InsidePlot inside(*plot);
   inside.setLook(cell.metrics, m_spec.theme, m_spec.style);
-  inside.setPanel(m_spec.columns[cell.column].insides[cell.inside]);
+  InsidePanel panel = m_spec.columns[cell.column].insides[cell.inside];
+  // Without any square the name of the mechanism would stand nowhere.
+  if (std::none_of(m_spec.rows.begin(), m_spec.rows.end(), isSquare))
+    panel.title = m_spec.columns[cell.column].title.toStdString() + ": " + panel.title;
+  inside.setPanel(panel);
   inside.setHeading(cell.letter);
   inside.update(cell.size);
   paintPlot(painter, *plot, cell.at, cell.size);

@@ -138,8 +138,11 @@ void InsidePlot::paintAround(QPainter& painter) const {
     painter.setFont(m_metrics.font);
   }
   const QFontMetricsF headingFont(painter.font());
-  painter.drawText(QPointF(x, baseline), headingFont.elidedText(QString::fromStdString(m_panel.title),
-                                                                Qt::ElideRight, m_size.width() - x - 1.0));
+  // A matrix has its colour bar in the same line.
+  const double end =
+      m_panel.kind == InsidePanel::Kind::Matrix ? matrixBarLeft() - m_metrics.gap : m_size.width() - 1.0;
+  painter.drawText(QPointF(x, baseline),
+                   headingFont.elidedText(QString::fromStdString(m_panel.title), Qt::ElideRight, end - x));
   painter.setFont(m_metrics.font);
   painter.setPen(m_theme.secondaryText);
   if (!m_panel.xTitle.empty()) {
@@ -168,11 +171,7 @@ void InsidePlot::paintNames(QPainter& painter) const {
   painter.setFont(m_metrics.font);
   if (m_panel.kind == InsidePanel::Kind::Matrix) {
     painter.setPen(m_theme.secondaryText);
-    const QString top = QStringLiteral("%1 … %2").arg(
-        m_panel.diverging ? QStringLiteral("−") + QString::fromStdString(numberText(m_scale.high))
-                          : QStringLiteral("0"),
-        QString::fromStdString(numberText(m_scale.high)));
-    paintMatrixBar(painter, top);
+    paintMatrixBar(painter);
     return;
   }
   if (m_panel.kind != InsidePanel::Kind::Curves) return;
@@ -227,22 +226,35 @@ void InsidePlot::paintCurveNames(QPainter& painter) const {
   }
 }
 
-void InsidePlot::paintMatrixBar(QPainter& painter, const QString& range) const {
-  const QFontMetricsF font(m_metrics.font);
+QString InsidePlot::matrixRange() const {
+  const QString high = QString::fromStdString(numberText(m_scale.high));
+  return QStringLiteral("%1 … %2").arg(m_panel.diverging ? QStringLiteral("−") + high : QStringLiteral("0"),
+                                       high);
+}
+
+double InsidePlot::matrixBarWidth() const {
+  return 2.5 * m_metrics.em;
+}
+
+double InsidePlot::matrixBarLeft() const {
+  const double text = QFontMetricsF(m_metrics.font).horizontalAdvance(matrixRange());
+  return m_size.width() - text - matrixBarWidth() - 2.0 * m_metrics.gap;
+}
+
+void InsidePlot::paintMatrixBar(QPainter& painter) const {
   const std::span<const Rgb> map =
       m_panel.diverging ? divergingMap() : colorMap(m_style.colorMap.toStdString());
-  const double text = font.horizontalAdvance(range);
-  const double wide = 4.0 * m_metrics.em;
+  const double wide = matrixBarWidth();
   const double y = m_metrics.gap;  // in the line of the heading, at its right
-  const double x = m_size.width() - text - wide - 2.0 * m_metrics.gap;
-  if (x < m_area.left() + 0.4 * m_area.width()) return;  // no room beside the heading
+  const double x = matrixBarLeft();
   QImage strip(256, 1, QImage::Format_RGB32);
   for (int i = 0; i < 256; ++i) {
     const Rgb c = map[static_cast<std::size_t>(i)];
     strip.setPixel(i, 0, qRgb(c.r, c.g, c.b));
   }
   painter.drawImage(QRectF(x, y, wide, 0.6 * m_metrics.em), strip);
-  painter.drawText(QPointF(x + wide + m_metrics.gap, QFontMetricsF(m_metrics.bold()).ascent()), range);
+  painter.drawText(QPointF(x + wide + m_metrics.gap, QFontMetricsF(m_metrics.bold()).ascent()),
+                   matrixRange());
 }
 
 void InsidePlot::paintMarks(QPainter& painter) const {

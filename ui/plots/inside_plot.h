@@ -43,7 +43,10 @@ class InsidePlot {
   void paintAround(QPainter& painter) const;
   void paintNames(QPainter& painter) const;
   void paintCurveNames(QPainter& painter) const;
-  void paintMatrixBar(QPainter& painter, const QString& range) const;
+  void paintMatrixBar(QPainter& painter) const;
+  [[nodiscard]] QString matrixRange() const;
+  [[nodiscard]] double matrixBarWidth() const;
+  [[nodiscard]] double matrixBarLeft() const;
   void paintMarks(QPainter& painter) const;
   [[nodiscard]] QRectF stripRect(Index row) const;
   [[nodiscard]] QRectF stripCell(Index row, Index cell) const;
