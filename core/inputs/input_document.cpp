@@ -137,7 +137,7 @@ Result<Document> openPicture(const FileBytes& file, const std::string& given, co
 Status checkTextByName(const std::string& path) {
   std::string ending = std::filesystem::path(path).extension().string();
   for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  for (const char* binary : {".png", ".jpg", ".jpeg", ".npy", ".npz", ".safetensors"})
+  for (const char* binary : {".png", ".jpg", ".jpeg", ".npy", ".npz"})
     if (ending == binary)
       return fail(ErrorKind::Input,
                   fmt::format("{}: is no {} file by its content. It is damaged or misnamed; save it again, "

@@ -6,11 +6,11 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
+#include <QRegularExpression>
 #include <QSettings>
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTemporaryDir>
-#include <QRegularExpression>
 #include <QTest>
 #include <QToolButton>
 #include <QUrl>
