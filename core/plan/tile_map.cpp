@@ -35,6 +35,7 @@ struct BlockTiles {
   std::vector<TileRun> runs;
   std::vector<TileMask> masks;
   std::vector<TileBits> planes;
+  [[nodiscard]] const TileBits& plane(std::int32_t index) const { return planes[static_cast<std::size_t>(index)]; }
   Index pairs = 0;
   Index tiles = 0;
   Index partialTiles = 0;
@@ -205,7 +206,7 @@ class TileMapBuilder {
     const TileMask& other = map.m_masks[static_cast<std::size_t>(index)];
     if (other.bits != mask.bits || other.planeCount != mask.planeCount) return false;
     for (std::int32_t p = 0; p < mask.planeCount; ++p)
-      if (map.plane(other.firstPlane + p) != block.planes[static_cast<std::size_t>(mask.firstPlane + p)]) return false;
+      if (map.plane(other.firstPlane + p) != block.plane(mask.firstPlane + p)) return false;
     return true;
   }
 
@@ -215,7 +216,7 @@ class TileMapBuilder {
     Digest digest;
     digest.addBytes(mask.bits.data(), sizeof mask.bits);
     for (std::int32_t p = 0; p < mask.planeCount; ++p)
-      digest.addBytes(block.planes[static_cast<std::size_t>(mask.firstPlane + p)].data(), sizeof(TileBits));
+      digest.addBytes(block.plane(mask.firstPlane + p).data(), sizeof(TileBits));
     auto& candidates = known[digest.value()];
     for (const std::int32_t candidate : candidates)
       if (same(map, candidate, block, mask)) return candidate;

@@ -2,7 +2,7 @@
 // Drives the real window through what people do with it, checks that it settles, and leaves a screenshot of
 // every stop in the folder that the environment variable ATTNSCOPE_TOUR names. Run it under Xvfb to see what
 // users see:
-//   ATTNSCOPE_TOUR=/tmp/shots QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1920x1080x24"
+//   ATTNSCOPE_TOUR=$PWD/shots QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1920x1080x24"
 //   ui_gui_tour_tour_test
 #include <QApplication>
 #include <QComboBox>
