@@ -138,7 +138,7 @@ class Periodic final : public TokenSignal {
 // decays g + 1 times as slowly.
 class Smooth final : public TokenSignal {
  public:
-  Smooth(const Shape& shape) : m_length(std::max(shape.nQ, shape.nK)), m_width(shape.d) {
+  explicit Smooth(const Shape& shape) : m_length(std::max(shape.nQ, shape.nK)), m_width(shape.d) {
     m_rows.resize(static_cast<std::size_t>(shape.kvHeads * m_length * m_width));
   }
 
