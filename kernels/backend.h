@@ -14,12 +14,13 @@
 
 namespace attnscope {
 
-// Replaces the values by columns [begin, begin + width) of the identity on the key axis [tokens | slots], so that the
-// output is that slab of the matrix that was applied.
+// Replaces the values by columns [begin, begin + width) of the identity on the key axis [tokens | slots], so
+// that the output is that slab of the matrix that was applied.
 struct IdentitySlab {
   Index begin = 0;
   Index width = 0;
-  bool withSlots = false;  // also replace the slots' values; otherwise they are made from the identity of the tokens
+  bool withSlots =
+      false;  // also replace the slots' values; otherwise they are made from the identity of the tokens
 };
 
 struct RunOptions {
@@ -41,15 +42,15 @@ struct RunResult {
   Tensor lse;                             // (H, n_q); empty where the mechanism has none
   std::map<std::string, Tensor> buffers;  // by BufferSpec::name, (H, rows, cols)
   std::vector<StepTiming> steps;
-  double seconds = 0.0;   // whole pass, without planning
-  std::string device;     // "CPU, 2 threads, AVX-512"
+  double seconds = 0.0;  // whole pass, without planning
+  std::string device;    // "CPU, 2 threads, AVX-512"
 };
 
 struct DeviceInfo {
-  std::string id;        // "cpu", "cuda:0"
-  std::string name;      // "AMD EPYC, 2 cores, AVX-512"
+  std::string id;    // "cpu", "cuda:0"
+  std::string name;  // "AMD EPYC, 2 cores, AVX-512"
   bool available = false;
-  std::string reason;    // why not, in words; empty if available
+  std::string reason;        // why not, in words; empty if available
   std::uint64_t memory = 0;  // bytes that can be used now
 };
 
@@ -68,4 +69,3 @@ class Backend {
 };
 
 }  // namespace attnscope
-

@@ -53,7 +53,8 @@ CellRange cellsOf(Index p, Index count, Index out) {
   return {begin, std::max(begin + 1, (p + 1) * count / out)};
 }
 
-void foldRow(std::span<const float> row, Index outCols, EffectiveMatrix::Reduce reduce, std::span<double> folded) {
+void foldRow(std::span<const float> row, Index outCols, EffectiveMatrix::Reduce reduce,
+             std::span<double> folded) {
   const auto cols = static_cast<Index>(row.size());
   for (Index c = 0; c < outCols; ++c) {
     const CellRange cells = cellsOf(c, cols, outCols);
@@ -70,7 +71,8 @@ void foldRow(std::span<const float> row, Index outCols, EffectiveMatrix::Reduce 
 
 }  // namespace
 
-EffectiveMatrix::EffectiveMatrix(std::shared_ptr<const FrozenPlan> plan, AttentionInput input, RunResult run) {
+EffectiveMatrix::EffectiveMatrix(std::shared_ptr<const FrozenPlan> plan, AttentionInput input,
+                                 RunResult run) {
   auto impl = std::make_shared<Impl>();
   impl->isSigned = planIsSigned(plan->plan(), run);
   impl->plan = std::move(plan);
@@ -79,18 +81,27 @@ EffectiveMatrix::EffectiveMatrix(std::shared_ptr<const FrozenPlan> plan, Attenti
   m_impl = std::move(impl);
 }
 
-Index EffectiveMatrix::rows() const { return m_impl->plan->plan().shape.nQ; }
-Index EffectiveMatrix::cols() const { return m_impl->plan->plan().shape.nK; }
-Index EffectiveMatrix::heads() const { return m_impl->plan->plan().shape.heads; }
-bool EffectiveMatrix::isSigned() const { return m_impl->isSigned; }
+Index EffectiveMatrix::rows() const {
+  return m_impl->plan->plan().shape.nQ;
+}
+Index EffectiveMatrix::cols() const {
+  return m_impl->plan->plan().shape.nK;
+}
+Index EffectiveMatrix::heads() const {
+  return m_impl->plan->plan().shape.heads;
+}
+bool EffectiveMatrix::isSigned() const {
+  return m_impl->isSigned;
+}
 
 Result<Tensor> EffectiveMatrix::block(Index head, Index row0, Index rows, Index col0, Index cols,
                                       const JobContext& job) const {
   return reduced(head, row0, rows, col0, cols, rows, cols, Reduce::Max, job);
 }
 
-Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Index col0, Index cols, Index outRows,
-                                        Index outCols, Reduce reduce, const JobContext& job) const {
+Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Index col0, Index cols,
+                                        Index outRows, Index outCols, Reduce reduce,
+                                        const JobContext& job) const {
   Tensor picture(DType::F32, {outRows, outCols});
   auto pixels = picture.mutableValues<float>();
   const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head);
@@ -128,15 +139,16 @@ Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& plan, con
                              RunOptions options, bool withSlots, const JobContext& job) {
   const Shape& shape = plan.plan().shape;
   const Index cols = shape.nK + (withSlots ? plan.plan().slotCount : 0);
-  ATTN_TRY(requireMemory(4.0 * static_cast<double>(shape.heads) * static_cast<double>(shape.nQ) * static_cast<double>(cols),
-                         fmt::format("The {} x {} x {} matrix", shape.heads, shape.nQ, cols)));
+  ATTN_TRY(requireMemory(
+      4.0 * static_cast<double>(shape.heads) * static_cast<double>(shape.nQ) * static_cast<double>(cols),
+      fmt::format("The {} x {} x {} matrix", shape.heads, shape.nQ, cols)));
   Tensor matrix(DType::F32, {shape.heads, shape.nQ, cols});
   auto cells = matrix.mutableValues<float>();
   options.keepBuffers = false;
   for (Index begin = 0; begin < cols; begin += shape.dV) {
     if (job.isCancelled()) return cancelled();
     options.identity = IdentitySlab{begin, shape.dV, withSlots};
-    ATTN_ASSIGN(run, backend.run(plan, input, options, JobContext()));
+    ATTN_ASSIGN(run, backend.run(plan, input, options, job.quiet()));
     const auto slab = run.out.values<float>();
     const Index width = std::min(shape.dV, cols - begin);
     for (Index row = 0; row < shape.heads * shape.nQ; ++row)

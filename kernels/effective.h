@@ -9,8 +9,8 @@
 
 namespace attnscope {
 
-// The matrix that was applied, made from what a pass leaves (q, k, lse, features), for the rectangle that is looked at.
-// Holds references by value (shared): may outlive the call and be used from any thread.
+// The matrix that was applied, made from what a pass leaves (q, k, lse, features), for the rectangle that is
+// looked at. Holds references by value (shared): may outlive the call and be used from any thread.
 class EffectiveMatrix {
  public:
   // The run must have kept its buffers.
@@ -22,18 +22,19 @@ class EffectiveMatrix {
   // True if weights can be negative (signed projections): draw with a diverging scale.
   [[nodiscard]] bool isSigned() const;
 
-  // Weights of rows [row0, row0 + rows) and columns [col0, col0 + cols) of a head, float32 (rows, cols). Exact zero
-  // outside the support.
+  // Weights of rows [row0, row0 + rows) and columns [col0, col0 + cols) of a head, float32 (rows, cols).
+  // Exact zero outside the support.
   [[nodiscard]] Result<Tensor> block(Index head, Index row0, Index rows, Index col0, Index cols,
                                      const JobContext& job = {}) const;
 
   // How a block of many cells becomes one pixel.
   enum class Reduce { Max, Mean };
   // The rectangle reduced to (outRows, outCols) cells: pixel (r, c) stands for the rows
-  // [row0 + r * rows / outRows, row0 + (r + 1) * rows / outRows) and the like. Max takes the weight of largest size,
-  // with its sign. Equal to block() where outRows = rows and outCols = cols.
-  [[nodiscard]] Result<Tensor> reduced(Index head, Index row0, Index rows, Index col0, Index cols, Index outRows,
-                                       Index outCols, Reduce reduce, const JobContext& job = {}) const;
+  // [row0 + r * rows / outRows, row0 + (r + 1) * rows / outRows) and the like. Max takes the weight of
+  // largest size, with its sign. Equal to block() where outRows = rows and outCols = cols.
+  [[nodiscard]] Result<Tensor> reduced(Index head, Index row0, Index rows, Index col0, Index cols,
+                                       Index outRows, Index outCols, Reduce reduce,
+                                       const JobContext& job = {}) const;
 
   struct Impl;
 
@@ -41,11 +42,14 @@ class EffectiveMatrix {
   std::shared_ptr<const Impl> m_impl;
 };
 
-// The matrix as the backend executes it: the plan run on the identity, slab by slab. Slow (n_k / 64 passes), for
-// files and tests; asks for memory first. (H, n_q, n_k), or (H, n_q, n_k + slots) for the probe on the key axis.
-[[nodiscard]] Result<Tensor> executedMatrix(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
-                                            const RunOptions& options, const JobContext& job = {});
-[[nodiscard]] Result<Tensor> maskProbe(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
-                                       const RunOptions& options, const JobContext& job = {});
+// The matrix as the backend executes it: the plan run on the identity, slab by slab. Slow (n_k / 64 passes),
+// for files and tests; asks for memory first. (H, n_q, n_k), or (H, n_q, n_k + slots) for the probe on the
+// key axis.
+[[nodiscard]] Result<Tensor> executedMatrix(const Backend& backend, const FrozenPlan& plan,
+                                            const AttentionInput& input, const RunOptions& options,
+                                            const JobContext& job = {});
+[[nodiscard]] Result<Tensor> maskProbe(const Backend& backend, const FrozenPlan& plan,
+                                       const AttentionInput& input, const RunOptions& options,
+                                       const JobContext& job = {});
 
 }  // namespace attnscope

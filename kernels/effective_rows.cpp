@@ -10,12 +10,17 @@
 
 namespace attnscope {
 
-EffectiveRows::EffectiveRows(const FrozenPlan& plan, const AttentionInput& input, const RunResult& run, Index head)
+EffectiveRows::EffectiveRows(const FrozenPlan& plan, const AttentionInput& input, const RunResult& run,
+                             Index head)
     : m_plan(plan.plan()), m_input(input), m_run(run), m_head(head) {
   for (const Step& step : m_plan.steps) {
     if (const auto* attend = std::get_if<AttendStep>(&step)) {
       const HeadAttend& own = attend->heads[static_cast<std::size_t>(head)];
-      Part part{attend, &own, {}, buffer(attend->q), buffer(attend->k),
+      Part part{attend,
+                &own,
+                {},
+                buffer(attend->q),
+                buffer(attend->k),
                 m_plan.buffers[static_cast<std::size_t>(attend->q)].cols};
       if (own.queryOrder) {
         part.positionOfQuery.assign(static_cast<std::size_t>(m_plan.shape.nQ), -1);
@@ -48,7 +53,8 @@ void EffectiveRows::fill(Index i, Index col0, std::span<float> row, Scratch& scr
     return;
   }
   if (readsOnlyItself(i)) {
-    if (i >= col0 && i < col0 + static_cast<Index>(row.size())) row[static_cast<std::size_t>(i - col0)] = 1.0F;
+    if (i >= col0 && i < col0 + static_cast<Index>(row.size()))
+      row[static_cast<std::size_t>(i - col0)] = 1.0F;
     return;
   }
   if (m_plan.slotCount > 0) scratch.slots.assign(static_cast<std::size_t>(m_plan.slotCount), 0.0F);
@@ -62,8 +68,8 @@ void EffectiveRows::fill(Index i, Index col0, std::span<float> row, Scratch& scr
   if (m_slotConvolve != nullptr) unfoldConvolved(*m_slotConvolve, col0, row, scratch);
 }
 
-// A row whose sum carries the whole self penalty has nobody else. Its weight is exactly 1; computed from a lse near
-// -100,000, of which float32 keeps 0.008, it would not be.
+// A row whose sum carries the whole self penalty has nobody else. Its weight is exactly 1; computed from a
+// lse near -100,000, of which float32 keeps 0.008, it would not be.
 bool EffectiveRows::readsOnlyItself(Index i) const {
   return std::any_of(m_parts.begin(), m_parts.end(), [&](const Part& part) {
     return part.step->selfPenalty > 0.0 &&
@@ -71,7 +77,8 @@ bool EffectiveRows::readsOnlyItself(Index i) const {
   });
 }
 
-void EffectiveRows::addAttend(const Part& part, Index i, Index col0, std::span<float> row, Scratch& scratch) const {
+void EffectiveRows::addAttend(const Part& part, Index i, Index col0, std::span<float> row,
+                              Scratch& scratch) const {
   const Index position = part.positionOfQuery.empty() ? i : part.positionOfQuery[static_cast<std::size_t>(i)];
   if (position < 0 || position >= part.head->pattern->rows()) return;
   part.head->pattern->row(position, scratch.runs);
@@ -92,7 +99,8 @@ void EffectiveRows::addRun(const Part& part, const Run& run, const float* query,
     const Run clipped = clipRun(run, col0, end);
     if (clipped.count() == 0) return;
     scratch.logits.resize(static_cast<std::size_t>(clipped.count()));
-    tile_math::dotRows(query, part.k + clipped.begin * part.d, part.d, clipped.count(), scratch.logits.data());
+    tile_math::dotRows(query, part.k + clipped.begin * part.d, part.d, clipped.count(),
+                       scratch.logits.data());
     for (float& logit : scratch.logits) logit = scale * logit - shift;
     tile_math::exponential(scratch.logits.data(), scratch.logits.data(), clipped.count());
     for (Index j = clipped.begin; j < clipped.end; ++j)
@@ -142,7 +150,8 @@ void EffectiveRows::unfoldConvolved(const ConvolveStep& convolve, Index col0, st
   for (std::size_t c = 0; c < row.size(); ++c) {
     const Index j = col0 + static_cast<Index>(c);
     const float* tap = taps.data() + j % stride * cols * cols;
-    row[c] += scratch.slots[static_cast<std::size_t>(j / stride)] * static_cast<float>(meanDiagonal(tap, cols));
+    row[c] +=
+        scratch.slots[static_cast<std::size_t>(j / stride)] * static_cast<float>(meanDiagonal(tap, cols));
   }
 }
 

@@ -10,8 +10,8 @@
 
 namespace attnscope {
 
-// Single rows of the matrix that one head applied, from what its pass left. References the plan, input and run it is
-// given. fill() may be called from several threads, each with a Scratch of its own.
+// Single rows of the matrix that one head applied, from what its pass left. References the plan, input and
+// run it is given. fill() may be called from several threads, each with a Scratch of its own.
 class EffectiveRows {
  public:
   struct Scratch {
@@ -41,8 +41,10 @@ class EffectiveRows {
   void addAttend(const Part& part, Index i, Index col0, std::span<float> row, Scratch& scratch) const;
   void addRun(const Part& part, const Run& run, const float* query, Index i, Index col0, std::span<float> row,
               Scratch& scratch) const;
-  void unfoldConvolved(const ConvolveStep& convolve, Index col0, std::span<float> row, const Scratch& scratch) const;
-  void unfoldSlots(const ProjectStep& project, Index col0, std::span<float> row, const Scratch& scratch) const;
+  void unfoldConvolved(const ConvolveStep& convolve, Index col0, std::span<float> row,
+                       const Scratch& scratch) const;
+  void unfoldSlots(const ProjectStep& project, Index col0, std::span<float> row,
+                   const Scratch& scratch) const;
   void fillLinear(Index i, Index col0, std::span<float> row, Scratch& scratch) const;
 
   const Plan& m_plan;

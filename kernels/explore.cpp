@@ -22,7 +22,10 @@ Exploration::PairReason Exploration::reason(Index head, Index i, Index j) const 
     const Label& label = call.plan->plan().labels[run.label];
     return {true, label.name, label.why, run.multiplicity};
   }
-  if (call.plan->plan().slotCount > 0) {
+  if (call.plan->plan().slotCount == 0) return reason;
+  // Slots are made of tokens: a token is read if a slot that the query reads gives it any weight.
+  const auto weight = matrix->block(head, i, 1, j, 1);
+  if (weight && weight->values<float>()[0] != 0.0F) {
     reason.read = true;
     reason.label = "through summaries";
     reason.why = "the query reads summaries of the tokens, not the token itself";

@@ -15,8 +15,8 @@
 
 namespace attnscope {
 
-// One mechanism computed on one input: everything that its panels, the inspector and the figures show. Immutable,
-// shared between threads.
+// One mechanism computed on one input: everything that its panels, the inspector and the figures show.
+// Immutable, shared between threads.
 struct Exploration {
   PlannedCall call;
   AttentionInput input;
@@ -32,8 +32,8 @@ struct Exploration {
   // Pictures of the insides for one head; a job of its own, since it can take as long as the pass.
   [[nodiscard]] Result<std::vector<InsidePanel>> insides(Index head, const JobContext& job = {}) const;
 
-  // Why query i reads key j (or not), in words: "local: at most w/2 = 16 tokens away", "not read". Labels of all runs
-  // of the support that contain the pair.
+  // Why query i reads token j (or not), in words: "local: at most w/2 = 16 tokens away". Where a mechanism
+  // reads slots, a token is read if some slot that the query reads gives it weight.
   struct PairReason {
     bool read = false;
     std::string label;
@@ -46,9 +46,8 @@ struct Exploration {
 };
 
 // Plans, runs and wraps one call. Errors as of planCall() and Backend::run().
-[[nodiscard]] Result<std::shared_ptr<const Exploration>> explore(const MechanismSpec& spec, const AttentionInput& input,
-                                                                 const Backend& backend, const RunOptions& options = {},
-                                                                 const WeightSet& weights = {},
-                                                                 const JobContext& job = {});
+[[nodiscard]] Result<std::shared_ptr<const Exploration>> explore(
+    const MechanismSpec& spec, const AttentionInput& input, const Backend& backend,
+    const RunOptions& options = {}, const WeightSet& weights = {}, const JobContext& job = {});
 
 }  // namespace attnscope

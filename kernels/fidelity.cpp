@@ -50,9 +50,11 @@ double effectiveKeys(std::span<const float> row) {
   return squares > 0.0 ? sum * sum / squares : 0.0;
 }
 
-RowFidelity compareRow(std::span<const float> p, std::span<const float> w, const Pattern& support, Index i, Index topK) {
+RowFidelity compareRow(std::span<const float> p, std::span<const float> w, const Pattern& support, Index i,
+                       Index topK) {
   RowFidelity row;
-  for (std::size_t j = 0; j < p.size(); ++j) row.variation += 0.5 * std::abs(static_cast<double>(p[j]) - w[j]);
+  for (std::size_t j = 0; j < p.size(); ++j)
+    row.variation += 0.5 * std::abs(static_cast<double>(p[j]) - w[j]);
   const std::vector<Index> truth = largest(p, topK);
   const std::vector<Index> found = largest(w, topK);
   std::vector<Index> common;
@@ -62,7 +64,8 @@ RowFidelity compareRow(std::span<const float> p, std::span<const float> w, const
   support.row(i, runs);
   const auto tokens = static_cast<Index>(p.size());
   for (const Run& run : runs)
-    for (Index j = run.begin; j < std::min(run.end, tokens); j += run.stride) row.mass += p[static_cast<std::size_t>(j)];
+    for (Index j = run.begin; j < std::min(run.end, tokens); j += run.stride)
+      row.mass += p[static_cast<std::size_t>(j)];
   row.keys = effectiveKeys(w);
   row.fullKeys = effectiveKeys(p);
   return row;
@@ -77,7 +80,8 @@ double outputError(const Tensor& full, const Tensor& other) {
     difference += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
     size += static_cast<double>(a[i]) * a[i];
   }
-  return size > 0.0 ? std::sqrt(difference / size) : (difference > 0.0 ? std::numeric_limits<double>::infinity() : 0.0);
+  return size > 0.0 ? std::sqrt(difference / size)
+                    : (difference > 0.0 ? std::numeric_limits<double>::infinity() : 0.0);
 }
 
 void add(RowFidelity& sum, const RowFidelity& row) {
@@ -98,9 +102,11 @@ MechanismSpec fullFor(const PlannedCall& call) {
   return full;
 }
 
-Result<Fidelity> compareWithFull(const Exploration& full, const Exploration& other, Index topK, const JobContext& job) {
+Result<Fidelity> compareWithFull(const Exploration& full, const Exploration& other, Index topK,
+                                 const JobContext& job) {
   if (full.input.digest != other.input.digest || full.call.options.causal != other.call.options.causal)
-    return fail(ErrorKind::Usage, "A comparison with full attention needs the same input and the same mask on both sides.");
+    return fail(ErrorKind::Usage,
+                "A comparison with full attention needs the same input and the same mask on both sides.");
   const Shape shape = full.input.shape();
   RowFidelity sum;
   job.beginPhase(static_cast<double>(shape.heads * ((shape.nQ + kRowsAtOnce - 1) / kRowsAtOnce)));
@@ -112,7 +118,8 @@ Result<Fidelity> compareWithFull(const Exploration& full, const Exploration& oth
       ATTN_ASSIGN(w, other.matrix->block(h, begin, rows, 0, shape.nK, job));
       std::vector<RowFidelity> parts(static_cast<std::size_t>(rows));
       tbb::parallel_for(Index{0}, rows, [&](Index r) {
-        parts[static_cast<std::size_t>(r)] = compareRow(p.slice<float>(r), w.slice<float>(r), support, begin + r, topK);
+        parts[static_cast<std::size_t>(r)] =
+            compareRow(p.slice<float>(r), w.slice<float>(r), support, begin + r, topK);
       });
       for (const RowFidelity& part : parts) add(sum, part);
       if (!job.advance()) return cancelled();
@@ -120,7 +127,8 @@ Result<Fidelity> compareWithFull(const Exploration& full, const Exploration& oth
   }
   const auto count = static_cast<double>(shape.heads * shape.nQ);
   Fidelity fidelity;
-  fidelity.capturedMass = other.call.plan->slotCount() > 0 ? std::numeric_limits<double>::quiet_NaN() : sum.mass / count;
+  fidelity.capturedMass =
+      other.call.plan->slotCount() > 0 ? std::numeric_limits<double>::quiet_NaN() : sum.mass / count;
   fidelity.recall = sum.recall / count;
   fidelity.totalVariation = sum.variation / count;
   fidelity.effectiveKeys = sum.keys / count;

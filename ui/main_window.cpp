@@ -72,7 +72,8 @@ MainWindow::MainWindow(const QStringList& files)
   setDockOptions(QMainWindow::AnimatedDocks);
   m_document->setColumns(defaultColumns(), tr("start"));
   if (files.isEmpty()) {
-    // A head of the sample that shows what a first look is for: a band of neighbours cut into blocks by sentences.
+    // A head of the sample that shows what a first look is for: a band of neighbours cut into blocks by
+    // sentences.
     m_document->setSource(QStringLiteral("sample"), 3);
     m_document->setHead(10);
   } else {

@@ -23,7 +23,9 @@ struct Row {
   Fidelity fidelity;
 };
 
-std::string massText(double mass) { return std::isnan(mass) ? "-" : percentText(mass); }
+std::string massText(double mass) {
+  return std::isnan(mass) ? "-" : percentText(mass);
+}
 
 // One mechanism against full attention: the same columns in all three outputs.
 nlohmann::ordered_json rowJson(const Row& row) {
@@ -31,7 +33,8 @@ nlohmann::ordered_json rowJson(const Row& row) {
   const Cost& cost = row.exploration->cost;
   nlohmann::ordered_json json;
   json["spec"] = row.spec;
-  json["captured_mass"] = std::isnan(f.capturedMass) ? nlohmann::ordered_json() : nlohmann::ordered_json(f.capturedMass);
+  json["captured_mass"] =
+      std::isnan(f.capturedMass) ? nlohmann::ordered_json() : nlohmann::ordered_json(f.capturedMass);
   json["recall"] = f.recall;
   json["recall_k"] = f.topK;
   json["total_variation"] = f.totalVariation;
@@ -49,8 +52,8 @@ nlohmann::ordered_json rowJson(const Row& row) {
 }
 
 void printTable(const std::vector<Row>& rows) {
-  fmt::print("{:<36} {:>8} {:>9} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9}\n", "MECHANISM", "MASS", "RECALL", "TV", "OUT ERR",
-             "KEYS", "PAIRS", "FLOPs", "TIME");
+  fmt::print("{:<36} {:>8} {:>9} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9}\n", "MECHANISM", "MASS", "RECALL", "TV",
+             "OUT ERR", "KEYS", "PAIRS", "FLOPs", "TIME");
   for (const Row& row : rows) {
     const Fidelity& f = row.fidelity;
     const Cost& cost = row.exploration->cost;
@@ -60,8 +63,11 @@ void printTable(const std::vector<Row>& rows) {
                durationText(row.exploration->runSeconds));
   }
   if (!rows.empty())
-    fmt::print("\nagainst full attention on the same Q, K, V; recall of the {} largest weights; mean over heads and rows; "
-               "{}\n", rows.front().fidelity.topK, rows.front().exploration->device);
+    fmt::print(
+        "\nagainst full attention on the same Q, K, V; recall of the {} largest weights; mean over heads and "
+        "rows; "
+        "{}\n",
+        rows.front().fidelity.topK, rows.front().exploration->device);
 }
 
 void printCsv(const std::vector<Row>& rows) {
@@ -142,6 +148,8 @@ class CompareCommand final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> makeCompareCommand() { return std::make_unique<CompareCommand>(); }
+std::unique_ptr<Command> makeCompareCommand() {
+  return std::make_unique<CompareCommand>();
+}
 
 }  // namespace attnscope

@@ -5,8 +5,8 @@
 
 namespace attnscope {
 
-// The scalar that stands for a (d, d) map between channels where channels cannot be told apart: trace / d. Exact if the map
-// is that multiple of the identity.
+// The scalar that stands for a (d, d) map between channels where channels cannot be told apart: trace / d.
+// Exact if the map is that multiple of the identity.
 [[nodiscard]] inline double meanDiagonal(const float* map, Index d) {
   double trace = 0.0;
   for (Index c = 0; c < d; ++c) trace += static_cast<double>(map[c * d + c]);

@@ -9,7 +9,8 @@ namespace {
 
 double cells(const Plan& plan, BufferId id) {
   const BufferSpec& buffer = plan.buffers[static_cast<std::size_t>(id)];
-  return static_cast<double>(plan.shape.heads) * static_cast<double>(buffer.rows) * static_cast<double>(buffer.cols);
+  return static_cast<double>(plan.shape.heads) * static_cast<double>(buffer.rows) *
+         static_cast<double>(buffer.cols);
 }
 
 // Adds what one step compares, multiplies and moves.
@@ -31,10 +32,12 @@ class StepCounter {
     }
     m_cost.pairs += pairs;
     m_cost.tiles += tiles;
-    const auto width = static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.q)].cols + m_plan.shape.dV);
+    const auto width =
+        static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.q)].cols + m_plan.shape.dV);
     m_cost.flops += pairs * (2.0 * width + 1.0);  // two products and an exponential a pair
     // Keys and values are read again for every row of tiles; queries and outputs once.
-    m_cost.bytesRead += 4.0 * (tiles * static_cast<double>(kTile) * width + cells(m_plan, step.q) + cells(m_plan, step.out));
+    m_cost.bytesRead +=
+        4.0 * (tiles * static_cast<double>(kTile) * width + cells(m_plan, step.q) + cells(m_plan, step.out));
   }
   void operator()(const MergeStep& step) const {
     m_cost.flops += 2.0 * static_cast<double>(step.outs.size()) * cells(m_plan, step.out);
@@ -49,7 +52,8 @@ class StepCounter {
   }
   void operator()(const ConvolveStep& step) const {
     m_cost.flops += 2.0 * cells(m_plan, step.in) * static_cast<double>(step.weight.dim(3));
-    m_cost.bytesRead += 4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out)) + static_cast<double>(step.weight.bytes());
+    m_cost.bytesRead +=
+        4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out)) + static_cast<double>(step.weight.bytes());
   }
   void operator()(const NormaliseRowsStep& step) const { elementwise(step.in, step.out, 3.0); }
   void operator()(const FeatureMapStep& step) const { elementwise(step.in, step.out, 1.0); }
@@ -62,7 +66,8 @@ class StepCounter {
     m_cost.flops += heads * (2.0 * nK * r * dV + nK * r + 2.0 * nQ * r * (dV + 1.0));
     if (step.causal)
       m_cost.flops += heads * nQ * static_cast<double>(std::min(step.chunk, m_plan.shape.nK)) * (r + dV);
-    m_cost.bytesRead += 4.0 * (cells(m_plan, step.phiQ) + 2.0 * cells(m_plan, step.phiK) + cells(m_plan, step.out));
+    m_cost.bytesRead +=
+        4.0 * (cells(m_plan, step.phiQ) + 2.0 * cells(m_plan, step.phiK) + cells(m_plan, step.out));
   }
 
  private:
@@ -93,8 +98,9 @@ double supportPairs(const FrozenPlan& frozen) {
     Index like = 0;
     while (like < h && !frozen.sameSupport(like, h)) ++like;
     const Pattern& support = *frozen.support(h);
-    counts.push_back(like < h ? counts[static_cast<std::size_t>(like)]
-                              : static_cast<double>(countPairs(support, 0, support.rows(), 0, support.cols())));
+    counts.push_back(like < h
+                         ? counts[static_cast<std::size_t>(like)]
+                         : static_cast<double>(countPairs(support, 0, support.rows(), 0, support.cols())));
   }
   double sum = 0.0;
   for (const double count : counts) sum += count;
@@ -110,7 +116,8 @@ Cost planCost(const FrozenPlan& frozen) {
   for (std::size_t s = 0; s < plan.steps.size(); ++s) counter.count(s);
   cost.support = supportPairs(frozen);
   cost.peakBytes = tileMapBytes(frozen);
-  for (std::size_t b = 0; b < plan.buffers.size(); ++b) cost.peakBytes += 4.0 * cells(plan, static_cast<BufferId>(b));
+  for (std::size_t b = 0; b < plan.buffers.size(); ++b)
+    cost.peakBytes += 4.0 * cells(plan, static_cast<BufferId>(b));
   cost.peakBytes += 4.0 * (cells(plan, kKey) + cells(plan, kValue));  // the packed copies
   const double square = static_cast<double>(plan.shape.heads) * static_cast<double>(plan.shape.nQ) *
                         static_cast<double>(plan.shape.nK);

@@ -8,7 +8,8 @@
 
 namespace attnscope {
 
-// A stable 64-bit digest (XXH64) of values in order: cache keys, provenance of figures, names of random streams.
+// A stable 64-bit digest (XXH64) of values in order: cache keys, provenance of figures, names of random
+// streams.
 class Digest {
  public:
   void add(std::uint64_t value);

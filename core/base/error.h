@@ -17,7 +17,8 @@ enum class ErrorKind {
   Cancelled = 130,  // stopped on request; nothing is lost
 };
 
-// One failure in words for the user: which file, key or option; what was found; what was expected; what to do.
+// One failure in words for the user: which file, key or option; what was found; what was expected; what to
+// do.
 struct Error {
   ErrorKind kind = ErrorKind::Compute;
   std::string message;
@@ -39,14 +40,14 @@ using Status = Result<void>;
 }  // namespace attnscope
 
 // Evaluates a Result or Status and returns its error from the enclosing function.
-#define ATTN_TRY(expression)                                                            \
-  do {                                                                                  \
-    if (auto attnStatus = (expression); !attnStatus)                                    \
-      return tl::unexpected<::attnscope::Error>(std::move(attnStatus.error()));         \
+#define ATTN_TRY(expression)                                                    \
+  do {                                                                          \
+    if (auto attnStatus = (expression); !attnStatus)                            \
+      return tl::unexpected<::attnscope::Error>(std::move(attnStatus.error())); \
   } while (false)
 
 // Declares `name` from a Result<T>, or returns its error from the enclosing function.
-#define ATTN_ASSIGN(name, expression)                                                   \
-  auto name##Result = (expression);                                                     \
+#define ATTN_ASSIGN(name, expression)                                                            \
+  auto name##Result = (expression);                                                              \
   if (!name##Result) return tl::unexpected<::attnscope::Error>(std::move(name##Result.error())); \
   auto name = std::move(*name##Result)

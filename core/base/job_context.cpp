@@ -9,7 +9,8 @@ namespace attnscope {
 struct JobContext::State {
   ProgressSink sink;
   std::atomic<bool> stop{false};
-  std::mutex mutex;  // guards everything below
+  std::shared_ptr<State> whole;  // the job that this one is a part of
+  std::mutex mutex;              // guards everything below
   double units = 1.0;
   double done = 0.0;
   double from = 0.0;
@@ -45,8 +46,20 @@ bool JobContext::advance(double units) const {
   return true;
 }
 
-bool JobContext::isCancelled() const { return m_state->stop.load(std::memory_order_relaxed); }
+JobContext JobContext::quiet() const {
+  JobContext part;
+  part.m_state->whole = m_state;
+  return part;
+}
 
-void JobContext::cancel() const { m_state->stop.store(true, std::memory_order_relaxed); }
+bool JobContext::isCancelled() const {
+  for (const State* state = m_state.get(); state != nullptr; state = state->whole.get())
+    if (state->stop.load(std::memory_order_relaxed)) return true;
+  return false;
+}
+
+void JobContext::cancel() const {
+  m_state->stop.store(true, std::memory_order_relaxed);
+}
 
 }  // namespace attnscope

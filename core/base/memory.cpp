@@ -51,8 +51,9 @@ std::uint64_t peakResidentMemory() {
 Status requireMemory(double bytes, const std::string& what) {
   const auto free = static_cast<double>(availableMemory());
   if (bytes <= 0.9 * free) return {};
-  return fail(ErrorKind::Compute, what + " needs " + bytesText(bytes) + ", but only " + bytesText(free) +
-                                      " of memory is free. Use a shorter input, fewer heads, or close other programs.");
+  return fail(ErrorKind::Compute,
+              what + " needs " + bytesText(bytes) + ", but only " + bytesText(free) +
+                  " of memory is free. Use a shorter input, fewer heads, or close other programs.");
 }
 
 }  // namespace attnscope

@@ -8,14 +8,15 @@
 
 namespace attnscope {
 
-// Bytes that can be allocated now without swapping, by the kernel's own estimate and the control group's limit.
+// Bytes that can be allocated now without swapping, by the kernel's own estimate and the control group's
+// limit.
 [[nodiscard]] std::uint64_t availableMemory();
 
 // Largest resident size of this process so far, in bytes.
 [[nodiscard]] std::uint64_t peakResidentMemory();
 
-// Refuses, before anything is allocated, a request that would not fit: names `what`, what it needs and what is
-// free. Leaves a tenth of the free memory to the rest of the system.
+// Refuses, before anything is allocated, a request that would not fit: names `what`, what it needs and what
+// is free. Leaves a tenth of the free memory to the rest of the system.
 [[nodiscard]] Status requireMemory(double bytes, const std::string& what);
 
 }  // namespace attnscope

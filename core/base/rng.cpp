@@ -13,7 +13,9 @@ namespace attnscope {
 namespace {
 __extension__ using Wide = unsigned __int128;
 
-double toUnit(std::uint32_t bits) { return (static_cast<double>(bits) + 0.5) / 4294967296.0; }
+double toUnit(std::uint32_t bits) {
+  return (static_cast<double>(bits) + 0.5) / 4294967296.0;
+}
 }  // namespace
 
 RandomStream::RandomStream(std::uint64_t seed, std::string_view owner, std::string_view purpose) {
@@ -32,7 +34,9 @@ std::array<std::uint32_t, 4> RandomStream::block(Counter counter, std::uint32_t 
   return {output[0], output[1], output[2], output[3]};
 }
 
-double RandomStream::uniform(Counter counter, std::uint32_t last) const { return toUnit(block(counter, last)[0]); }
+double RandomStream::uniform(Counter counter, std::uint32_t last) const {
+  return toUnit(block(counter, last)[0]);
+}
 
 double RandomStream::normal(Counter counter, std::uint32_t last) const {
   const auto bits = block(counter, last / 2);

@@ -20,32 +20,48 @@ Index elementCount(const std::vector<Index>& shape) {
 
 std::shared_ptr<const void> allocate(std::size_t bytes) {
   // One whole vector of slack, so that a kernel may read a full register at the tail.
-  void* data = ::operator new(bytes + kAlignment, std::align_val_t{kAlignment});
-  return {data, [](const void* p) { ::operator delete(const_cast<void*>(p), std::align_val_t{kAlignment}); }};
+  void* data = ::operator new (bytes + kAlignment, std::align_val_t{kAlignment});
+  return {data,
+          [](const void* p) { ::operator delete (const_cast<void*>(p), std::align_val_t{kAlignment}); }};
 }
 
 template <class T>
 constexpr DType dtypeOf();
 template <>
-constexpr DType dtypeOf<float>() { return DType::F32; }
+constexpr DType dtypeOf<float>() {
+  return DType::F32;
+}
 template <>
-constexpr DType dtypeOf<double>() { return DType::F64; }
+constexpr DType dtypeOf<double>() {
+  return DType::F64;
+}
 template <>
-constexpr DType dtypeOf<std::int32_t>() { return DType::I32; }
+constexpr DType dtypeOf<std::int32_t>() {
+  return DType::I32;
+}
 template <>
-constexpr DType dtypeOf<std::int64_t>() { return DType::I64; }
+constexpr DType dtypeOf<std::int64_t>() {
+  return DType::I64;
+}
 template <>
-constexpr DType dtypeOf<std::uint8_t>() { return DType::U8; }
+constexpr DType dtypeOf<std::uint8_t>() {
+  return DType::U8;
+}
 
 }  // namespace
 
 const char* dtypeName(DType type) {
   switch (type) {
-    case DType::F32: return "float32";
-    case DType::F64: return "float64";
-    case DType::I32: return "int32";
-    case DType::I64: return "int64";
-    case DType::U8: return "uint8";
+    case DType::F32:
+      return "float32";
+    case DType::F64:
+      return "float64";
+    case DType::I32:
+      return "int32";
+    case DType::I64:
+      return "int64";
+    case DType::U8:
+      return "uint8";
   }
   return "?";
 }
@@ -53,10 +69,13 @@ const char* dtypeName(DType type) {
 std::size_t dtypeSize(DType type) {
   switch (type) {
     case DType::F32:
-    case DType::I32: return 4;
+    case DType::I32:
+      return 4;
     case DType::F64:
-    case DType::I64: return 8;
-    case DType::U8: return 1;
+    case DType::I64:
+      return 8;
+    case DType::U8:
+      return 1;
   }
   return 0;
 }
@@ -78,11 +97,13 @@ Tensor Tensor::fromFloats(std::vector<Index> shape, std::span<const float> value
 
 Tensor Tensor::fromInts(std::vector<Index> shape, std::span<const std::int32_t> values) {
   Tensor tensor(DType::I32, std::move(shape));
-  if (!values.empty()) std::memcpy(tensor.mutableValues<std::int32_t>().data(), values.data(), tensor.bytes());
+  if (!values.empty())
+    std::memcpy(tensor.mutableValues<std::int32_t>().data(), values.data(), tensor.bytes());
   return tensor;
 }
 
-Tensor Tensor::borrow(DType type, std::vector<Index> shape, const void* data, std::shared_ptr<const void> owner) {
+Tensor Tensor::borrow(DType type, std::vector<Index> shape, const void* data,
+                      std::shared_ptr<const void> owner) {
   Tensor tensor;
   tensor.m_type = type;
   tensor.m_shape = std::move(shape);
@@ -124,7 +145,7 @@ Tensor Tensor::reshaped(std::vector<Index> shape) const {
   return view;
 }
 
-#define ATTN_INSTANTIATE(T)                          \
+#define ATTN_INSTANTIATE(T)                           \
   template std::span<const T> Tensor::values() const; \
   template std::span<T> Tensor::mutableValues();
 ATTN_INSTANTIATE(float)

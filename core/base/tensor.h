@@ -24,13 +24,15 @@ enum class DType { F32, F64, I32, I64, U8 };
 class Tensor {
  public:
   Tensor() = default;
-  // Uninitialised storage of the given shape. Throws std::bad_alloc: ask requireMemory() first for large ones.
+  // Uninitialised storage of the given shape. Throws std::bad_alloc: ask requireMemory() first for large
+  // ones.
   Tensor(DType type, std::vector<Index> shape);
   static Tensor zeros(DType type, std::vector<Index> shape);
   static Tensor fromFloats(std::vector<Index> shape, std::span<const float> values);
   static Tensor fromInts(std::vector<Index> shape, std::span<const std::int32_t> values);
   // Views memory owned by `owner`; `data` must be aligned for the type and stay unchanged.
-  static Tensor borrow(DType type, std::vector<Index> shape, const void* data, std::shared_ptr<const void> owner);
+  static Tensor borrow(DType type, std::vector<Index> shape, const void* data,
+                       std::shared_ptr<const void> owner);
 
   [[nodiscard]] DType dtype() const { return m_type; }
   [[nodiscard]] const std::vector<Index>& shape() const { return m_shape; }

@@ -59,9 +59,12 @@ std::string percentText(double share) {
   const double percent = 100.0 * share;
   if (percent != 0.0 && std::abs(percent) < 0.01) return fmt::format("{:.1e} %", percent);
   if (std::abs(percent) < 1.0) return fmt::format("{:.2f} %", percent);
-  return fmt::format("{:.{}f} %", percent, std::abs(percent) < 99.95 && percent != std::floor(percent) ? 1 : 0);
+  return fmt::format("{:.{}f} %", percent,
+                     std::abs(percent) < 99.95 && percent != std::floor(percent) ? 1 : 0);
 }
 
-std::string numberText(double value) { return fmt::format("{:.4g}", value); }
+std::string numberText(double value) {
+  return fmt::format("{:.4g}", value);
+}
 
 }  // namespace attnscope

@@ -14,8 +14,8 @@ namespace attnscope {
 // Named arrays in a file: .npz, .npy (one array named ""), .safetensors. Recognised by content.
 // Opening parses and checks the headers only. Tensors come out as F32 (f16, bf16, f32, f64, and floating
 // input in big-endian or Fortran order are converted) or as I32/I64/U8 for integers and bool. A float32
-// little-endian C-order array in .safetensors or .npy is not copied: the tensor borrows the mapped file. Members of an
-// npz are always copied, since nothing aligns them.
+// little-endian C-order array in .safetensors or .npy is not copied: the tensor borrows the mapped file.
+// Members of an npz are always copied, since nothing aligns them.
 class ArrayFile {
  public:
   struct Entry {

@@ -31,7 +31,8 @@ Result<Tensor> repeatedForHeads(const Tensor& tensor, Index heads) {
   std::vector<Index> shape = withHeads(heads, tensor.shape());
   Tensor repeated(tensor.dtype(), std::move(shape));
   auto* target = static_cast<char*>(const_cast<void*>(repeated.raw()));
-  for (Index h = 0; h < heads; ++h) std::memcpy(target + static_cast<std::size_t>(h) * tensor.bytes(), tensor.raw(), tensor.bytes());
+  for (Index h = 0; h < heads; ++h)
+    std::memcpy(target + static_cast<std::size_t>(h) * tensor.bytes(), tensor.raw(), tensor.bytes());
   return repeated;
 }
 
@@ -41,14 +42,16 @@ Result<Tensor> narrowed(const std::string& name, const Tensor& wide) {
   const auto source = wide.values<std::int64_t>();
   for (std::size_t i = 0; i < source.size(); ++i) {
     if (!std::in_range<std::int32_t>(source[i]))
-      return fail(ErrorKind::Input, fmt::format("Weights: '{}' contains {}, which is no 32-bit number.", name, source[i]));
+      return fail(ErrorKind::Input,
+                  fmt::format("Weights: '{}' contains {}, which is no 32-bit number.", name, source[i]));
     target[i] = static_cast<std::int32_t>(source[i]);
   }
   return narrow;
 }
 
-Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& name, const Tensor& given, DType type,
-                           const std::vector<Index>& rest, const std::vector<std::size_t>& atLeast) {
+Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& name, const Tensor& given,
+                           DType type, const std::vector<Index>& rest,
+                           const std::vector<std::size_t>& atLeast) {
   const Index heads = request.input.shape().heads;
   Tensor found = given;
   if (type == DType::I32 && given.dtype() == DType::I64) {
@@ -56,16 +59,19 @@ Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& na
     found = std::move(narrow);
   }
   if (found.dtype() != type)
-    return fail(ErrorKind::Input, fmt::format("Weights: '{}' is {}, but must be {}.", name, dtypeName(found.dtype()),
-                                              dtypeName(type)));
+    return fail(ErrorKind::Input, fmt::format("Weights: '{}' is {}, but must be {}.", name,
+                                              dtypeName(found.dtype()), dtypeName(type)));
   if (shapeFits(found.shape(), rest, atLeast)) return repeatedForHeads(found, heads);
   std::vector<std::size_t> shifted;
   for (const std::size_t axis : atLeast) shifted.push_back(axis + 1);
   if (shapeFits(found.shape(), withHeads(heads, rest), shifted)) return found;
-  return fail(ErrorKind::Input,
-              fmt::format("Weights: '{}' has the shape {}, but this input and these parameters need {}{} (or without the "
-                          "first axis, for all heads).", name, shapeText(found.shape()), shapeText(withHeads(heads, rest)),
-                          atLeast.empty() ? "" : " or longer"));
+  return fail(
+      ErrorKind::Input,
+      fmt::format(
+          "Weights: '{}' has the shape {}, but this input and these parameters need {}{} (or without the "
+          "first axis, for all heads).",
+          name, shapeText(found.shape()), shapeText(withHeads(heads, rest)),
+          atLeast.empty() ? "" : " or longer"));
 }
 
 }  // namespace

@@ -13,15 +13,16 @@ namespace attnscope {
 // What several entries of the catalogue need. Nothing here knows a particular mechanism.
 
 // The tensor `name` of shape (H, rest...), from the user's weights if they have it, else as `draw` makes it.
-// A tensor from a file may lack the axis of heads (then it serves all heads) and may be larger on axes listed in
-// `atLeast` (by index into rest). Wrong shapes are refused with what was found and expected. int64 serves as int32,
-// since that is what NumPy writes.
+// A tensor from a file may lack the axis of heads (then it serves all heads) and may be larger on axes listed
+// in `atLeast` (by index into rest). Wrong shapes are refused with what was found and expected. int64 serves
+// as int32, since that is what NumPy writes.
 struct OwnedTensor {
   Tensor tensor;
   bool fromFile = false;
 };
-[[nodiscard]] Result<OwnedTensor> ownTensor(const LoweringRequest& request, const std::string& name, DType type,
-                                            const std::vector<Index>& rest, const std::vector<std::size_t>& atLeast,
+[[nodiscard]] Result<OwnedTensor> ownTensor(const LoweringRequest& request, const std::string& name,
+                                            DType type, const std::vector<Index>& rest,
+                                            const std::vector<std::size_t>& atLeast,
                                             const std::function<Tensor()>& draw);
 
 // The same for a tensor that is only used if the user gave it.
@@ -40,8 +41,8 @@ struct OwnedTensor {
 // Rows that read nothing in a step: a head that has no part in it.
 [[nodiscard]] HeadAttend nothingToRead(const Shape& shape);
 
-// One softmax over disjoint sets of keys, executed as several attend steps that are joined by log-sum-exp. A single
-// step writes the output itself.
+// One softmax over disjoint sets of keys, executed as several attend steps that are joined by log-sum-exp. A
+// single step writes the output itself.
 class JoinedAttention {
  public:
   JoinedAttention(Plan& plan, double scale) : m_plan(plan), m_scale(scale) {}

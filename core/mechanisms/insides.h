@@ -14,8 +14,8 @@
 
 namespace attnscope {
 
-// One picture of a mechanism's insides, as data: the window and the figure export know how to draw each kind, and no
-// mechanism knows how it is drawn.
+// One picture of a mechanism's insides, as data: the window and the figure export know how to draw each kind,
+// and no mechanism knows how it is drawn.
 struct InsidePanel {
   enum class Kind { Matrix, Curves, Bars, Scatter, Strips };
   Kind kind = Kind::Matrix;
@@ -47,16 +47,17 @@ struct InsidePanel {
   std::vector<double> bars;
   std::vector<std::string> barNames;  // empty, or a name for each bar
 
-  // Scatter: float32 (m, 2), coloured by group; token[p] links a point to a query row (-1: none). Anchors are the
-  // centroids, hash directions or inducing points, (a, 2), group a.
+  // Scatter: float32 (m, 2), coloured by group; token[p] links a point to a query row (-1: none). Anchors are
+  // the centroids, hash directions or inducing points, (a, 2), group a.
   Tensor points;
   std::vector<std::int32_t> group;
   std::vector<std::int32_t> token;
   Tensor anchors;
   bool anchorsAreRays = false;  // draw a line from the origin instead of a mark
 
-  // Strips: rows of n cells. stripGroup (rows, n) int32 colours each cell (-1: empty); stripToken (rows, n) int32 says
-  // which token stands there, so that a selection can be followed from row to row. Borders are drawn before these cells.
+  // Strips: rows of n cells. stripGroup (rows, n) int32 colours each cell (-1: empty); stripToken (rows, n)
+  // int32 says which token stands there, so that a selection can be followed from row to row. Borders are
+  // drawn before these cells.
   Tensor stripGroup;
   Tensor stripToken;
   std::vector<std::string> stripNames;

@@ -11,9 +11,9 @@
 
 namespace attnscope {
 
-// Locality-sensitive hashing of the rows of one head into buckets, round by round, and the sorted, chunked order that
-// follows from it: Kitaev et al., arXiv 2001.04451, section 2. Decisions are made in double from float32 values, each
-// score summed in index order, ties to the smaller index.
+// Locality-sensitive hashing of the rows of one head into buckets, round by round, and the sorted, chunked
+// order that follows from it: Kitaev et al., arXiv 2001.04451, section 2. Decisions are made in double from
+// float32 values, each score summed in index order, ties to the smaller index.
 struct LshRules {
   Index chunk = 1;
   Index lookBack = 1;
@@ -24,11 +24,11 @@ struct LshRules {
 };
 
 struct LshRound {
-  std::vector<std::int32_t> bucket;      // by token
-  std::vector<std::int32_t> order;       // position -> token: by bucket, then by token
-  std::vector<std::int32_t> position;    // token -> position
-  std::vector<std::int32_t> bucketEnd;   // by position: where the bucket of that position ends
-  std::vector<std::int32_t> bucketBegin; // by position
+  std::vector<std::int32_t> bucket;       // by token
+  std::vector<std::int32_t> order;        // position -> token: by bucket, then by token
+  std::vector<std::int32_t> position;     // token -> position
+  std::vector<std::int32_t> bucketEnd;    // by position: where the bucket of that position ends
+  std::vector<std::int32_t> bucketBegin;  // by position
 };
 
 // Bucket of every row x: argmax over [xR; -xR], R (d, half) row-major. A row of zeros goes to bucket 0.
@@ -62,7 +62,8 @@ class LshCandidates {
   [[nodiscard]] bool isAlone(std::int32_t i) const { return m_alone[static_cast<std::size_t>(i)] != 0; }
 
  private:
-  void addChunk(std::size_t round, Index chunk, std::size_t ownRound, Index p, std::vector<Span>& spans) const;
+  void addChunk(std::size_t round, Index chunk, std::size_t ownRound, Index p,
+                std::vector<Span>& spans) const;
   [[nodiscard]] bool readsChunk(Index from, Index to) const;
 
   std::vector<LshRound> m_rounds;

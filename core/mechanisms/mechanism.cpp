@@ -13,18 +13,23 @@ namespace {
 
 Result<bool> settleCausal(const MechanismCard& card, const CallOptions& options) {
   switch (card.causal) {
-    case CausalSupport::Both: return options.causal;
-    case CausalSupport::CausalByDefault: return options.causalGiven ? options.causal : true;
+    case CausalSupport::Both:
+      return options.causal;
+    case CausalSupport::CausalByDefault:
+      return options.causalGiven ? options.causal : true;
     case CausalSupport::Never:
       if (options.causal)
-        return fail(ErrorKind::Usage,
-                    fmt::format("{} has no causal form ({}): every query reads something made from later tokens. "
-                                "Leave out causal.", card.name, card.paper));
+        return fail(
+            ErrorKind::Usage,
+            fmt::format("{} has no causal form ({}): every query reads something made from later tokens. "
+                        "Leave out causal.",
+                        card.name, card.paper));
       return false;
     case CausalSupport::Always:
       if (options.causalGiven && !options.causal)
-        return fail(ErrorKind::Usage, fmt::format("{} is causal by construction ({}); causal=off is not defined.",
-                                                  card.name, card.paper));
+        return fail(ErrorKind::Usage,
+                    fmt::format("{} is causal by construction ({}); causal=off is not defined.", card.name,
+                                card.paper));
       return true;
   }
   return options.causal;
@@ -32,20 +37,26 @@ Result<bool> settleCausal(const MechanismCard& card, const CallOptions& options)
 
 Status checkLengths(const MechanismCard& card, const Shape& shape) {
   if (card.anyLengths || shape.nQ == shape.nK) return {};
-  return fail(ErrorKind::Usage, fmt::format("{} needs as many queries as keys, but the input has {} queries and {} keys. "
-                                            "Use a self-attention input, or a mechanism that allows cross-attention.",
-                                            card.name, shape.nQ, shape.nK));
+  return fail(ErrorKind::Usage,
+              fmt::format("{} needs as many queries as keys, but the input has {} queries and {} keys. "
+                          "Use a self-attention input, or a mechanism that allows cross-attention.",
+                          card.name, shape.nQ, shape.nK));
 }
 
 }  // namespace
 
 const char* familyName(Family family) {
   switch (family) {
-    case Family::Baseline: return "Baseline";
-    case Family::FixedPatterns: return "Fixed patterns";
-    case Family::LearnablePatterns: return "Learnable patterns";
-    case Family::Memories: return "Memories";
-    case Family::LowRankKernels: return "Low rank and kernels";
+    case Family::Baseline:
+      return "Baseline";
+    case Family::FixedPatterns:
+      return "Fixed patterns";
+    case Family::LearnablePatterns:
+      return "Learnable patterns";
+    case Family::Memories:
+      return "Memories";
+    case Family::LowRankKernels:
+      return "Low rank and kernels";
   }
   return "";
 }
@@ -54,7 +65,9 @@ double LoweringRequest::defaultScale() const {
   return scaleOr(1.0 / std::sqrt(static_cast<double>(input.shape().d)));
 }
 
-Result<std::vector<InsidePanel>> Mechanism::insides(const InsidesRequest&) const { return std::vector<InsidePanel>{}; }
+Result<std::vector<InsidePanel>> Mechanism::insides(const InsidesRequest&) const {
+  return std::vector<InsidePanel>{};
+}
 
 Result<PlannedCall> planCall(const MechanismSpec& spec, const AttentionInput& input, const WeightSet& weights,
                              const JobContext& job) {

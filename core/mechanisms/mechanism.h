@@ -20,10 +20,11 @@ enum class Family { Baseline, FixedPatterns, LearnablePatterns, Memories, LowRan
 
 enum class CausalSupport { Both, CausalByDefault, Never, Always };
 
-// Who made it, what it costs, what it can do: the card in the window, `attnscope list`, the table in the README.
+// Who made it, what it costs, what it can do: the card in the window, `attnscope list`, the table in the
+// README.
 struct MechanismCard {
-  std::string id;     // "longformer"
-  std::string name;   // "Longformer"
+  std::string id;    // "longformer"
+  std::string name;  // "Longformer"
   Family family = Family::Baseline;
   std::string paper;  // title
   std::string authors;
@@ -32,12 +33,12 @@ struct MechanismCard {
   std::string surveyComplexity;   // as the survey's table has it
   std::string countedComplexity;  // as our cost model counts it
   CausalSupport causal = CausalSupport::Both;
-  bool decodable = true;         // can generate token by token
-  bool readsKeys = true;         // false: K is ignored (shared QK)
-  bool anyLengths = true;        // n_q != n_k allowed
-  std::string summary;           // two sentences, as a teacher would say it
-  std::string formula;           // plain text with Unicode
-  std::string ours;              // what is this program's and not the paper's; empty if nothing
+  bool decodable = true;   // can generate token by token
+  bool readsKeys = true;   // false: K is ignored (shared QK)
+  bool anyLengths = true;  // n_q != n_k allowed
+  std::string summary;     // two sentences, as a teacher would say it
+  std::string formula;     // plain text with Unicode
+  std::string ours;        // what is this program's and not the paper's; empty if nothing
 };
 
 // Tensors given by the user instead of drawn ones: name -> tensor, with or without the leading axis of heads.
@@ -54,24 +55,32 @@ struct LoweringRequest {
   [[nodiscard]] double defaultScale() const;  // the user's, or 1/sqrt(d)
 };
 
-// Stateless; all members may be called from any thread.
+// Immutable; all members may be called from any thread.
 class Mechanism {
  public:
   virtual ~Mechanism() = default;
-  [[nodiscard]] virtual const MechanismCard& card() const = 0;
-  [[nodiscard]] virtual const std::vector<ParamSpec>& params() const = 0;
+  [[nodiscard]] const MechanismCard& card() const { return m_card; }
+  [[nodiscard]] const std::vector<ParamSpec>& params() const { return m_params; }
 
-  // Makes every decision and writes the call down as primitives. `options.causal` is already settled against the
-  // card. Errors say which rule is broken and offer the nearest valid value.
+  // Makes every decision and writes the call down as primitives. `options.causal` is already settled against
+  // the card. Errors say which rule is broken and offer the nearest valid value.
   [[nodiscard]] virtual Result<Plan> lower(const LoweringRequest& request) const = 0;
 
-  // What is particular to the mechanism, ready to draw, for one head of a call that has run. May take as long as a
-  // forward pass; poll the job. The default has nothing to show.
+  // What is particular to the mechanism, ready to draw, for one head of a call that has run. May take as long
+  // as a forward pass; poll the job. The default has nothing to show.
   [[nodiscard]] virtual Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const;
+
+ protected:
+  Mechanism(MechanismCard card, std::vector<ParamSpec> params)
+      : m_card(std::move(card)), m_params(std::move(params)) {}
+
+ private:
+  MechanismCard m_card;
+  std::vector<ParamSpec> m_params;
 };
 
-// Checks a spec against the registry and the input, settles defaults, lowers and freezes: the one way from a SPEC to
-// something that can be executed or drawn.
+// Checks a spec against the registry and the input, settles defaults, lowers and freezes: the one way from a
+// SPEC to something that can be executed or drawn.
 struct PlannedCall {
   const Mechanism* mechanism = nullptr;
   MechanismSpec spec;

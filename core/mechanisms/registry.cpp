@@ -37,8 +37,9 @@ Result<const Mechanism*> findMechanism(const std::string& id) {
     ids.push_back(mechanism->card().id);
   }
   const std::string near = nearestWord(id, ids);
-  return fail(ErrorKind::Usage, fmt::format("There is no mechanism '{}'.{} Known: {}.", id,
-                                            near.empty() ? "" : " Did you mean '" + near + "'?", fmt::join(ids, ", ")));
+  return fail(ErrorKind::Usage,
+              fmt::format("There is no mechanism '{}'.{} Known: {}.", id,
+                          near.empty() ? "" : " Did you mean '" + near + "'?", fmt::join(ids, ", ")));
 }
 
 }  // namespace attnscope

@@ -37,18 +37,21 @@ bool parseWhole(const std::string& text, T& value) {
 Status takeCommon(MechanismSpec& spec, const std::string& key, const std::string& value) {
   if (key == "causal") {
     if (value != "on" && value != "off")
-      return fail(ErrorKind::Usage, fmt::format("{}: causal is '{}', but must be on or off.", spec.id, value));
+      return fail(ErrorKind::Usage,
+                  fmt::format("{}: causal is '{}', but must be on or off.", spec.id, value));
     spec.options.causal = value == "on";
     spec.options.causalGiven = true;
   } else if (key == "scale") {
     double scale = 0.0;
     if (!parseWhole(value, scale) || !std::isfinite(scale) || scale <= 0.0)
       return fail(ErrorKind::Usage,
-                  fmt::format("{}: scale is '{}', but must be a number above 0 (default 1/sqrt(d)).", spec.id, value));
+                  fmt::format("{}: scale is '{}', but must be a number above 0 (default 1/sqrt(d)).", spec.id,
+                              value));
     spec.options.scale = scale;
   } else if (key == "seed") {
     if (!parseWhole(value, spec.options.seed))
-      return fail(ErrorKind::Usage, fmt::format("{}: seed is '{}', but must be a whole number from 0.", spec.id, value));
+      return fail(ErrorKind::Usage,
+                  fmt::format("{}: seed is '{}', but must be a whole number from 0.", spec.id, value));
   } else {
     spec.params[key] = value;
   }
@@ -71,7 +74,8 @@ Result<MechanismSpec> parseMechanismSpec(const std::string& text) {
   const std::size_t colon = text.find(':');
   spec.id = text.substr(0, colon);
   if (spec.id.empty())
-    return fail(ErrorKind::Usage, fmt::format("'{}' names no mechanism; write for example reformer:rounds=4.", text));
+    return fail(ErrorKind::Usage,
+                fmt::format("'{}' names no mechanism; write for example reformer:rounds=4.", text));
   if (colon == std::string::npos) return spec;
   std::size_t begin = colon + 1;
   while (begin <= text.size()) {
@@ -79,8 +83,9 @@ Result<MechanismSpec> parseMechanismSpec(const std::string& text) {
     const std::string part = text.substr(begin, end - begin);
     const std::size_t equals = part.find('=');
     if (equals == std::string::npos || equals == 0)
-      return fail(ErrorKind::Usage,
-                  fmt::format("'{}' in '{}' is not of the form name=value; lists are joined by '+'.", part, text));
+      return fail(
+          ErrorKind::Usage,
+          fmt::format("'{}' in '{}' is not of the form name=value; lists are joined by '+'.", part, text));
     ATTN_TRY(takeCommon(spec, part.substr(0, equals), part.substr(equals + 1)));
     begin = end + 1;
   }

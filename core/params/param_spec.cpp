@@ -16,7 +16,8 @@ Result<double> parseNumber(const ParamSpec& spec, const std::string& text) {
   const char* end = text.data() + text.size();
   const auto [stop, code] = std::from_chars(text.data(), end, value);
   if (code != std::errc{} || stop != end || !std::isfinite(value))
-    return fail(ErrorKind::Usage, fmt::format("Parameter '{}': '{}' is not a number. {}", spec.id, text, spec.help));
+    return fail(ErrorKind::Usage,
+                fmt::format("Parameter '{}': '{}' is not a number. {}", spec.id, text, spec.help));
   return value;
 }
 
@@ -45,8 +46,9 @@ Result<double> checkedNumber(const ParamSpec& spec, const std::string& text, con
                                                         : "a whole number";
   const std::string range = maximum >= 1e18 ? fmt::format("at least {:.6g}", spec.minimum)
                                             : fmt::format("from {:.6g} to {:.6g}", spec.minimum, maximum);
-  return fail(ErrorKind::Usage, fmt::format("Parameter '{}' is {}, but must be {} {}. The nearest valid value is {:.6g}.",
-                                            spec.id, text, kind, range, nearest));
+  return fail(ErrorKind::Usage,
+              fmt::format("Parameter '{}' is {}, but must be {} {}. The nearest valid value is {:.6g}.",
+                          spec.id, text, kind, range, nearest));
 }
 
 Result<bool> parseBool(const ParamSpec& spec, const std::string& text) {
@@ -94,9 +96,10 @@ Result<ParamValue> parseParam(const ParamSpec& spec, const std::string& text, co
       return ParamValue{number};
     }
     case ParamKind::Choice:
-      if (std::find(spec.choices.begin(), spec.choices.end(), text) != spec.choices.end()) return ParamValue{text};
-      return fail(ErrorKind::Usage, fmt::format("Parameter '{}' is '{}', but must be one of: {}.", spec.id, text,
-                                                fmt::join(spec.choices, ", ")));
+      if (std::find(spec.choices.begin(), spec.choices.end(), text) != spec.choices.end())
+        return ParamValue{text};
+      return fail(ErrorKind::Usage, fmt::format("Parameter '{}' is '{}', but must be one of: {}.", spec.id,
+                                                text, fmt::join(spec.choices, ", ")));
     case ParamKind::IntList: {
       ATTN_ASSIGN(list, parseList(spec, text, shape));
       return ParamValue{std::move(list)};
@@ -110,8 +113,8 @@ Result<ParamValue> parseParam(const ParamSpec& spec, const std::string& text, co
 }
 
 ParamSpec intParam(std::string id, std::string symbol, std::string help, double minimum,
-                   std::function<double(const Shape&)> maximum, std::function<Index(const Shape&)> defaultValue,
-                   std::string defaultText) {
+                   std::function<double(const Shape&)> maximum,
+                   std::function<Index(const Shape&)> defaultValue, std::string defaultText) {
   ParamSpec spec;
   spec.id = std::move(id);
   spec.symbol = std::move(symbol);
@@ -119,7 +122,9 @@ ParamSpec intParam(std::string id, std::string symbol, std::string help, double 
   spec.help = std::move(help);
   spec.minimum = minimum;
   spec.maximum = std::move(maximum);
-  spec.defaultValue = [value = std::move(defaultValue)](const Shape& shape) { return ParamValue{value(shape)}; };
+  spec.defaultValue = [value = std::move(defaultValue)](const Shape& shape) {
+    return ParamValue{value(shape)};
+  };
   spec.defaultText = std::move(defaultText);
   return spec;
 }
@@ -133,7 +138,9 @@ ParamSpec realParam(std::string id, std::string symbol, std::string help, double
   spec.help = std::move(help);
   spec.minimum = minimum;
   spec.maximum = [maximum](const Shape&) { return maximum; };
-  spec.defaultValue = [value = std::move(defaultValue)](const Shape& shape) { return ParamValue{value(shape)}; };
+  spec.defaultValue = [value = std::move(defaultValue)](const Shape& shape) {
+    return ParamValue{value(shape)};
+  };
   spec.defaultText = std::move(defaultText);
   return spec;
 }
@@ -162,7 +169,8 @@ ParamSpec choiceParam(std::string id, std::string help, std::vector<std::string>
 }
 
 ParamSpec listParam(std::string id, std::string symbol, std::string help, double minimum,
-                    std::function<double(const Shape&)> maximum, IndexList defaultValue, std::string defaultText) {
+                    std::function<double(const Shape&)> maximum, IndexList defaultValue,
+                    std::string defaultText) {
   ParamSpec spec;
   spec.id = std::move(id);
   spec.symbol = std::move(symbol);

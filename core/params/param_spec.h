@@ -30,12 +30,13 @@ struct ParamSpec {
 
   // The default may depend on the shape; `defaultText` says how ("ceil(sqrt n)").
   std::function<ParamValue(const Shape&)> defaultValue;
-  // Set where the default also follows parameters declared before this one (buckets from the chunk), or any that the
-  // user gave: two bound parameters make room for each other.
+  // Set where the default also follows parameters declared before this one (buckets from the chunk), or any
+  // that the user gave: two bound parameters make room for each other.
   std::function<ParamValue(const Shape&, const ParamValues&)> derivedDefault;
   std::string defaultText;
 
-  // Range of Int, Real and the elements of IntList; both ends included. The upper end may depend on the shape.
+  // Range of Int, Real and the elements of IntList; both ends included. The upper end may depend on the
+  // shape.
   double minimum = 0.0;
   std::function<double(const Shape&)> maximum;
   Index multipleOf = 1;              // Int: 2 for "even"
@@ -59,15 +60,18 @@ struct ParamSpec {
 // Text of a value as a SPEC writes it: "on", "64", "0.75", "strided", "0+64+128".
 [[nodiscard]] std::string paramText(const ParamValue& value);
 
-// Parses and checks one value. Errors (Usage) name the parameter, the value, its range and the nearest valid one.
-[[nodiscard]] Result<ParamValue> parseParam(const ParamSpec& spec, const std::string& text, const Shape& shape);
+// Parses and checks one value. Errors (Usage) name the parameter, the value, its range and the nearest valid
+// one.
+[[nodiscard]] Result<ParamValue> parseParam(const ParamSpec& spec, const std::string& text,
+                                            const Shape& shape);
 
 // Shorthands for the declarations in the catalogue.
 [[nodiscard]] ParamSpec intParam(std::string id, std::string symbol, std::string help, double minimum,
                                  std::function<double(const Shape&)> maximum,
                                  std::function<Index(const Shape&)> defaultValue, std::string defaultText);
-[[nodiscard]] ParamSpec realParam(std::string id, std::string symbol, std::string help, double minimum, double maximum,
-                                  std::function<double(const Shape&)> defaultValue, std::string defaultText);
+[[nodiscard]] ParamSpec realParam(std::string id, std::string symbol, std::string help, double minimum,
+                                  double maximum, std::function<double(const Shape&)> defaultValue,
+                                  std::string defaultText);
 [[nodiscard]] ParamSpec boolParam(std::string id, std::string help, bool defaultValue);
 [[nodiscard]] ParamSpec choiceParam(std::string id, std::string help, std::vector<std::string> choices,
                                     std::vector<std::string> choiceHelp, std::string defaultValue);
@@ -77,6 +81,8 @@ struct ParamSpec {
 
 // ceil(sqrt(n)) without rounding trouble: the default block, bucket and stride of half the catalogue.
 [[nodiscard]] Index ceilSqrt(Index n);
-[[nodiscard]] inline Index ceilDiv(Index a, Index b) { return (a + b - 1) / b; }
+[[nodiscard]] inline Index ceilDiv(Index a, Index b) {
+  return (a + b - 1) / b;
+}
 
 }  // namespace attnscope

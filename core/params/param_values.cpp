@@ -37,8 +37,8 @@ std::vector<std::string> idsOf(std::span<const ParamSpec> specs) {
 
 }  // namespace
 
-Result<ParamValues> ParamValues::resolve(std::span<const ParamSpec> specs, const ParamTexts& given, const Shape& shape,
-                                         const std::string& mechanism) {
+Result<ParamValues> ParamValues::resolve(std::span<const ParamSpec> specs, const ParamTexts& given,
+                                         const Shape& shape, const std::string& mechanism) {
   ParamValues values;
   values.m_given = given;
   // What the user gave comes first, so that every default can follow it.
@@ -55,8 +55,9 @@ Result<ParamValues> ParamValues::resolve(std::span<const ParamSpec> specs, const
     if (values.m_values.contains(id)) continue;
     const auto ids = idsOf(specs);
     const std::string near = nearestWord(id, ids);
-    const std::string known = ids.empty() ? "it has none of its own (causal, scale and seed are common to all)"
-                                          : fmt::format("it has: {}, and causal, scale, seed", fmt::join(ids, ", "));
+    const std::string known = ids.empty()
+                                  ? "it has none of its own (causal, scale and seed are common to all)"
+                                  : fmt::format("it has: {}, and causal, scale, seed", fmt::join(ids, ", "));
     return fail(ErrorKind::Usage, fmt::format("{} has no parameter '{}'; {}.{}", mechanism, id, known,
                                               near.empty() ? "" : " Did you mean '" + near + "'?"));
   }
@@ -70,11 +71,23 @@ const ParamValue& ParamValues::at(const std::string& id) const {
   std::abort();
 }
 
-bool ParamValues::flag(const std::string& id) const { return std::get<bool>(at(id)); }
-Index ParamValues::integer(const std::string& id) const { return std::get<Index>(at(id)); }
-double ParamValues::real(const std::string& id) const { return std::get<double>(at(id)); }
-const std::string& ParamValues::choice(const std::string& id) const { return std::get<std::string>(at(id)); }
-const IndexList& ParamValues::list(const std::string& id) const { return std::get<IndexList>(at(id)); }
-const std::string& ParamValues::text(const std::string& id) const { return std::get<std::string>(at(id)); }
+bool ParamValues::flag(const std::string& id) const {
+  return std::get<bool>(at(id));
+}
+Index ParamValues::integer(const std::string& id) const {
+  return std::get<Index>(at(id));
+}
+double ParamValues::real(const std::string& id) const {
+  return std::get<double>(at(id));
+}
+const std::string& ParamValues::choice(const std::string& id) const {
+  return std::get<std::string>(at(id));
+}
+const IndexList& ParamValues::list(const std::string& id) const {
+  return std::get<IndexList>(at(id));
+}
+const std::string& ParamValues::text(const std::string& id) const {
+  return std::get<std::string>(at(id));
+}
 
 }  // namespace attnscope

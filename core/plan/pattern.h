@@ -16,15 +16,17 @@ struct Run {
   Index begin = 0;
   Index end = 0;
   Index stride = 1;
-  std::uint8_t label = 0;         // index into the plan's labels
-  std::uint8_t multiplicity = 1;  // how many partial results count this pair; its logit gets -log(multiplicity)
+  std::uint8_t label = 0;  // index into the plan's labels
+  std::uint8_t multiplicity =
+      1;  // how many partial results count this pair; its logit gets -log(multiplicity)
 
   [[nodiscard]] Index count() const { return end <= begin ? 0 : (end - begin + stride - 1) / stride; }
   friend bool operator==(const Run&, const Run&) = default;
 };
 using RunList = std::vector<Run>;
 
-// Which keys each row reads: the answer to a question, never an n x n array. Immutable, callable from any thread.
+// Which keys each row reads: the answer to a question, never an n x n array. Immutable, callable from any
+// thread.
 class Pattern {
  public:
   virtual ~Pattern() = default;
@@ -45,7 +47,8 @@ class Pattern {
 using PatternPtr = std::shared_ptr<const Pattern>;
 
 // A pattern from a rule that fills in one row; what the catalogue writes as a lambda.
-[[nodiscard]] PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule);
+[[nodiscard]] PatternPtr makePattern(Index rows, Index cols,
+                                     std::function<void(Index row, RunList& runs)> rule);
 
 // Pairs that row i reads.
 [[nodiscard]] Index rowCount(const Pattern& pattern, Index i);

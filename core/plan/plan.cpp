@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/plan/plan.h"
 
-#include <fmt/format.h>
-
 #include <map>
 
 #include "core/plan/plan_support.h"
@@ -42,7 +40,9 @@ const char* stepKind(const Step& step) {
   return std::visit(Namer{}, step);
 }
 
-Index featureWidth(Feature feature, Index d) { return feature == Feature::Poly2 ? d * d : d; }
+Index featureWidth(Feature feature, Index d) {
+  return feature == Feature::Poly2 ? d * d : d;
+}
 
 Plan Plan::begin(std::string mechanism, const Shape& shape, bool causal) {
   Plan plan;
@@ -81,7 +81,8 @@ Result<std::shared_ptr<const FrozenPlan>> FrozenPlan::freeze(Plan plan, const Jo
   for (Index h = 0; h < made.shape.heads; ++h) {
     Index like = 0;
     while (like < h && !headsAlike(made, like, h)) ++like;
-    frozen->m_support.push_back(like < h ? frozen->m_support[static_cast<std::size_t>(like)] : supportOf(made, h));
+    frozen->m_support.push_back(like < h ? frozen->m_support[static_cast<std::size_t>(like)]
+                                         : supportOf(made, h));
   }
   return std::shared_ptr<const FrozenPlan>(std::move(frozen));
 }
@@ -90,7 +91,9 @@ const TileMap& FrozenPlan::tiles(std::size_t step, Index head) const {
   return *m_tiles[step][static_cast<std::size_t>(head)];
 }
 
-bool FrozenPlan::sameSupport(Index a, Index b) const { return support(a) == support(b); }
+bool FrozenPlan::sameSupport(Index a, Index b) const {
+  return support(a) == support(b);
+}
 
 Index FrozenPlan::pairs(Index head) const {
   Index pairs = 0;
@@ -104,28 +107,6 @@ Index FrozenPlan::executedTiles(Index head) const {
   for (const auto& maps : m_tiles)
     if (!maps.empty()) tiles += maps[static_cast<std::size_t>(head)]->tiles();
   return tiles;
-}
-
-std::string planText(const FrozenPlan& frozen) {
-  const Plan& plan = frozen.plan();
-  std::string text = fmt::format("{}: {} heads, n_q {}, n_k {}, d {}, d_v {}{}\n", plan.mechanism, plan.shape.heads,
-                                 plan.shape.nQ, plan.shape.nK, plan.shape.d, plan.shape.dV,
-                                 plan.causal ? ", causal" : "");
-  for (const BufferSpec& buffer : plan.buffers)
-    text += fmt::format("  buffer {} ({}, {})\n", buffer.name, buffer.rows, buffer.cols);
-  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
-    text += fmt::format("  step {}: {}", stepKind(plan.steps[s]), stepTitle(plan.steps[s]));
-    if (std::holds_alternative<AttendStep>(plan.steps[s])) {
-      for (Index h = 0; h < plan.shape.heads; ++h) {
-        const TileMap& map = frozen.tiles(s, h);
-        text += fmt::format("{}{} pairs in {} tiles", h == 0 ? "; " : " | ", map.pairs(), map.tiles());
-      }
-    }
-    text += "\n";
-  }
-  if (plan.slotCount > 0) text += fmt::format("  slots {}\n", plan.slotCount);
-  if (!plan.note.empty()) text += "  note: " + plan.note + "\n";
-  return text;
 }
 
 }  // namespace attnscope

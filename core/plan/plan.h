@@ -29,10 +29,12 @@ struct BufferSpec {
   std::string trace;  // written as trace/<trace> when asked for; empty: not of interest to anybody outside
 };
 
-// Rows of a step in the order in which it executes them: position -> token. A subset is allowed. Null: identity.
+// Rows of a step in the order in which it executes them: position -> token. A subset is allowed. Null:
+// identity.
 using Order = std::shared_ptr<const std::vector<std::int32_t>>;
 
-// What is read: tokens of the input, or slots made from them (summaries, inducing points, compressed memories).
+// What is read: tokens of the input, or slots made from them (summaries, inducing points, compressed
+// memories).
 enum class KeyAxis { Tokens, Slots };
 
 struct HeadAttend {
@@ -41,8 +43,8 @@ struct HeadAttend {
   PatternPtr pattern;  // over positions in the orders, not over tokens
 };
 
-// Softmax attention over a pattern: logit = scale * q.k - log(multiplicity), and - selfPenalty where query and key
-// are the same token. Rows that read nothing give 0 and lse = -inf.
+// Softmax attention over a pattern: logit = scale * q.k - log(multiplicity), and - selfPenalty where query
+// and key are the same token. Rows that read nothing give 0 and lse = -inf.
 struct AttendStep {
   std::string title;  // "window", "round 1": for the teaching view and the timings
   BufferId q = kQuery;
@@ -69,13 +71,13 @@ struct MergeStep {
 struct SegmentReduce {
   enum class Kind { Mean, Max, First };
   Kind kind = Kind::Mean;
-  // k + 1 borders; slot a is made of the rows bounds[a] .. bounds[a+1]-1. A slot of no rows is 0: with it as key and
-  // value, a query can attend to nothing.
+  // k + 1 borders; slot a is made of the rows bounds[a] .. bounds[a+1]-1. A slot of no rows is 0: with it as
+  // key and value, a query can attend to nothing.
   std::vector<Index> bounds;
 };
 
-// out = weight x in along the length: a dense (H or 1, k, >= n) tensor (only its first n columns are used), or a
-// reduction of segments.
+// out = weight x in along the length: a dense (H or 1, k, >= n) tensor (only its first n columns are used),
+// or a reduction of segments.
 struct ProjectStep {
   std::string title;
   BufferId in = kKey;
@@ -83,8 +85,8 @@ struct ProjectStep {
   std::variant<Tensor, SegmentReduce> weight;
 };
 
-// out_b = bias + sum_t in_{b stride + t} weight[t]: a convolution whose stride is its width, rows beyond the input counting
-// as 0. Rows of `out` beyond the last slot are 0 and get no bias.
+// out_b = bias + sum_t in_{b stride + t} weight[t]: a convolution whose stride is its width, rows beyond the
+// input counting as 0. Rows of `out` beyond the last slot are 0 and get no bias.
 struct ConvolveStep {
   std::string title;
   BufferId in = kKey;
@@ -110,8 +112,9 @@ struct FeatureMapStep {
   Feature feature = Feature::Elu1;
 };
 
-// out_i = phi(q_i)^T S / (phi(q_i)^T Z + eps), S = sum_j phi(k_j) v_j^T, Z = sum_j phi(k_j): over all keys, or over
-// keys j <= i + n_k - n_q when causal, by chunks with a running state. A denominator of exactly 0 gives a row of 0.
+// out_i = phi(q_i)^T S / (phi(q_i)^T Z + eps), S = sum_j phi(k_j) v_j^T, Z = sum_j phi(k_j): over all keys,
+// or over keys j <= i + n_k - n_q when causal, by chunks with a running state. A denominator of exactly 0
+// gives a row of 0.
 struct LinearAttendStep {
   std::string title;
   BufferId phiQ = kNoBuffer;
@@ -132,22 +135,23 @@ using Step = std::variant<AttendStep, MergeStep, ProjectStep, ConvolveStep, Norm
 [[nodiscard]] const char* stepKind(const Step& step);  // "attend", "merge", ...
 [[nodiscard]] Index featureWidth(Feature feature, Index d);
 
-// A tensor that the mechanism owns, as used: drawn, fitted or read. Made on demand, since a projection of a long
-// input can be large and nobody may ask for it.
+// A tensor that the mechanism owns, as used: drawn, fitted or read. Made on demand, since a projection of a
+// long input can be large and nobody may ask for it.
 struct ParamTensor {
   std::string name;    // "rotations": written as param/rotations
   std::string origin;  // "drawn from seed 0", "segment means", "file w.npz"
   std::function<Tensor()> make;
 };
 
-// One call of a mechanism on one input, lowered to primitives. All decisions that depend on data (buckets, tables,
-// orders) are already made, on the host, in double: every backend executes the same plan.
+// One call of a mechanism on one input, lowered to primitives. All decisions that depend on data (buckets,
+// tables, orders) are already made, on the host, in double: every backend executes the same plan.
 struct Plan {
   std::string mechanism;
   Shape shape;
   bool causal = false;
   std::vector<BufferSpec> buffers;  // the first three are the input
-  std::vector<std::pair<BufferId, Tensor>> constants;  // buffers filled before the first step: (H, rows, cols)
+  std::vector<std::pair<BufferId, Tensor>>
+      constants;  // buffers filled before the first step: (H, rows, cols)
   std::vector<Step> steps;
   std::vector<Label> labels;  // of the patterns' runs
   BufferId out = kNoBuffer;
@@ -155,8 +159,8 @@ struct Plan {
 
   // Key axis of pattern and probe: [n_k tokens | slots].
   Index slotCount = 0;
-  BufferId slotValues = kNoBuffer;           // buffer of the slots' values, replaced by the identity in probes
-  std::function<Tensor()> slotComposition;   // (H or 1, slots, n_k): what each slot's value is made of
+  BufferId slotValues = kNoBuffer;          // buffer of the slots' values, replaced by the identity in probes
+  std::function<Tensor()> slotComposition;  // (H or 1, slots, n_k): what each slot's value is made of
 
   bool exact = true;  // false: no n x n matrix reproduces the output (value channels mixed, biases)
   std::string note;   // what the user should know about this call ("fewer blocks than ...: full attention")
@@ -172,20 +176,24 @@ struct Plan {
 // A plan whose tile maps are built: the only thing that backends execute and that views draw.
 class FrozenPlan {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<const FrozenPlan>> freeze(Plan plan, const JobContext& job = {});
+  [[nodiscard]] static Result<std::shared_ptr<const FrozenPlan>> freeze(Plan plan,
+                                                                        const JobContext& job = {});
 
   [[nodiscard]] const Plan& plan() const { return m_plan; }
   // Tile map of head h of an attend step.
   [[nodiscard]] const TileMap& tiles(std::size_t step, Index head) const;
-  // Effective support of head h on the key axis [tokens | slots], in token order: which values reach which output.
-  [[nodiscard]] const PatternPtr& support(Index head) const { return m_support[static_cast<std::size_t>(head)]; }
+  // Effective support of head h on the key axis [tokens | slots], in token order: which values reach which
+  // output.
+  [[nodiscard]] const PatternPtr& support(Index head) const {
+    return m_support[static_cast<std::size_t>(head)];
+  }
   [[nodiscard]] Index supportCols() const { return m_plan.shape.nK + m_plan.slotCount; }
   [[nodiscard]] Index slotCount() const { return m_plan.slotCount; }
   // True where heads a and b have the same support object.
   [[nodiscard]] bool sameSupport(Index a, Index b) const;
 
-  [[nodiscard]] Index pairs(Index head) const;         // score cells of a head, summed over its attend steps
-  [[nodiscard]] Index executedTiles(Index head) const; // tiles of a head, summed over its attend steps
+  [[nodiscard]] Index pairs(Index head) const;          // score cells of a head, summed over its attend steps
+  [[nodiscard]] Index executedTiles(Index head) const;  // tiles of a head, summed over its attend steps
 
  private:
   Plan m_plan;
@@ -193,8 +201,4 @@ class FrozenPlan {
   std::vector<PatternPtr> m_support;
 };
 
-// Stable, diff-friendly dump of a plan: steps, buffers, patterns' counts. For tests and bug reports.
-[[nodiscard]] std::string planText(const FrozenPlan& plan);
-
 }  // namespace attnscope
-

@@ -10,7 +10,8 @@ namespace {
 // One attend step as seen from the tokens.
 struct Part {
   PatternPtr pattern;
-  std::vector<std::int32_t> positionOfQuery;  // token -> position, -1 if the step does not have it; empty: identity
+  std::vector<std::int32_t>
+      positionOfQuery;  // token -> position, -1 if the step does not have it; empty: identity
   Order keyOrder;
   Index keyOffset = 0;  // 0 for tokens, n_k for slots
 };
@@ -69,7 +70,8 @@ void rebuild(RunList& runs) {
 
 class SupportPattern final : public Pattern {
  public:
-  SupportPattern(Index rows, Index cols, std::vector<Part> parts) : Pattern(rows, cols), m_parts(std::move(parts)) {}
+  SupportPattern(Index rows, Index cols, std::vector<Part> parts)
+      : Pattern(rows, cols), m_parts(std::move(parts)) {}
 
   void row(Index i, RunList& runs) const override {
     runs.clear();
@@ -123,7 +125,8 @@ PatternPtr throughState(const LinearAttendStep& step, const Shape& shape) {
 PatternPtr supportOf(const Plan& plan, Index head) {
   std::vector<Part> parts;
   for (const Step& step : plan.steps) {
-    if (const auto* attend = std::get_if<AttendStep>(&step)) parts.push_back(partOf(*attend, head, plan.shape));
+    if (const auto* attend = std::get_if<AttendStep>(&step))
+      parts.push_back(partOf(*attend, head, plan.shape));
     if (const auto* linear = std::get_if<LinearAttendStep>(&step))
       parts.push_back({throughState(*linear, plan.shape), {}, nullptr, 0});
   }

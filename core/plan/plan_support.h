@@ -7,8 +7,8 @@
 
 namespace attnscope {
 
-// The effective support of one head on the key axis [tokens | slots], in token order, read off the steps that will be
-// executed: every view of a pattern is drawn from this.
+// The effective support of one head on the key axis [tokens | slots], in token order, read off the steps that
+// will be executed: every view of a pattern is drawn from this.
 [[nodiscard]] PatternPtr supportOf(const Plan& plan, Index head);
 
 }  // namespace attnscope

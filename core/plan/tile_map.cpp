@@ -35,7 +35,9 @@ struct BlockTiles {
   std::vector<TileRun> runs;
   std::vector<TileMask> masks;
   std::vector<TileBits> planes;
-  [[nodiscard]] const TileBits& plane(std::int32_t index) const { return planes[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] const TileBits& plane(std::int32_t index) const {
+    return planes[static_cast<std::size_t>(index)];
+  }
   Index pairs = 0;
   Index tiles = 0;
   Index partialTiles = 0;
@@ -66,14 +68,16 @@ class BlockBuilder {
   void addRun(std::int32_t row, const Run& run) {
     if (run.count() == 0) return;
     if (run.stride > 1) {
-      for (Index j = run.begin; j < run.end; j += run.stride) addEdge(row, j / kTile, j % kTile, j % kTile + 1, run);
+      for (Index j = run.begin; j < run.end; j += run.stride)
+        addEdge(row, j / kTile, j % kTile, j % kTile + 1, run);
       return;
     }
     Index first = run.begin / kTile;
     const Index last = (run.end - 1) / kTile;
     if (run.multiplicity > 1 || first == last) {  // tile by tile: counts are kept per cell
       for (Index tile = first; tile <= last; ++tile)
-        addEdge(row, tile, std::max(run.begin - tile * kTile, Index{0}), std::min(run.end - tile * kTile, kTile), run);
+        addEdge(row, tile, std::max(run.begin - tile * kTile, Index{0}),
+                std::min(run.end - tile * kTile, kTile), run);
       return;
     }
     if (run.begin % kTile != 0) {
@@ -121,7 +125,8 @@ class BlockBuilder {
   }
 
   [[nodiscard]] bool isFull(const TileBits& bits) const {
-    return std::all_of(bits.begin(), bits.begin() + m_rows, [](std::uint64_t row) { return row == kAllCols; });
+    return std::all_of(bits.begin(), bits.begin() + m_rows,
+                       [](std::uint64_t row) { return row == kAllCols; });
   }
 
   void emitCovered(std::int32_t begin, std::int32_t end, std::uint64_t covered) {
@@ -210,7 +215,8 @@ class TileMapBuilder {
     return true;
   }
 
-  static std::int32_t intern(TileMap& map, std::unordered_map<std::uint64_t, std::vector<std::int32_t>>& known,
+  static std::int32_t intern(TileMap& map,
+                             std::unordered_map<std::uint64_t, std::vector<std::int32_t>>& known,
                              const BlockTiles& block, std::int32_t index) {
     TileMask mask = block.masks[static_cast<std::size_t>(index)];
     Digest digest;
@@ -262,7 +268,8 @@ Result<std::shared_ptr<const TileMap>> TileMap::build(const Pattern& pattern, co
 int cellMultiplicity(const TileMap& map, const TileMask& mask, Index row, Index col) {
   int multiplicity = 1;
   for (std::int32_t p = 0; p < mask.planeCount; ++p)
-    if ((map.plane(mask.firstPlane + p)[static_cast<std::size_t>(row)] >> col & 1) != 0) multiplicity += 1 << p;
+    if ((map.plane(mask.firstPlane + p)[static_cast<std::size_t>(row)] >> col & 1) != 0)
+      multiplicity += 1 << p;
   return multiplicity;
 }
 

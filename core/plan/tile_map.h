@@ -13,7 +13,8 @@
 
 namespace attnscope {
 
-// Side of a tile: rows and columns that a kernel handles at once, and the unit of the cost of a sparse pattern.
+// Side of a tile: rows and columns that a kernel handles at once, and the unit of the cost of a sparse
+// pattern.
 inline constexpr Index kTile = 64;
 
 // Permitted cells of one tile: bit c of word r is the pair (row r, column c) of the tile.
@@ -36,8 +37,8 @@ struct TileMask {
   std::int32_t planeCount = 0;
 };
 
-// The same pattern in the form in which kernels execute it: for every 64 rows, which key tiles are absent, partial
-// or full. Built exactly from a Pattern, equal masks are stored once. Immutable.
+// The same pattern in the form in which kernels execute it: for every 64 rows, which key tiles are absent,
+// partial or full. Built exactly from a Pattern, equal masks are stored once. Immutable.
 class TileMap {
  public:
   [[nodiscard]] Index rows() const { return m_rows; }
@@ -46,16 +47,21 @@ class TileMap {
   [[nodiscard]] Index tileCols() const { return (m_cols + kTile - 1) / kTile; }
   // Runs of a row of tiles, sorted, disjoint, none of them empty tiles.
   [[nodiscard]] std::span<const TileRun> row(Index tileRow) const;
-  [[nodiscard]] const TileMask& mask(std::int32_t index) const { return m_masks[static_cast<std::size_t>(index)]; }
-  [[nodiscard]] const TileBits& plane(std::int32_t index) const { return m_planes[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] const TileMask& mask(std::int32_t index) const {
+    return m_masks[static_cast<std::size_t>(index)];
+  }
+  [[nodiscard]] const TileBits& plane(std::int32_t index) const {
+    return m_planes[static_cast<std::size_t>(index)];
+  }
 
-  [[nodiscard]] Index pairs() const { return m_pairs; }          // permitted cells
-  [[nodiscard]] Index tiles() const { return m_tiles; }          // tiles that are executed
+  [[nodiscard]] Index pairs() const { return m_pairs; }  // permitted cells
+  [[nodiscard]] Index tiles() const { return m_tiles; }  // tiles that are executed
   [[nodiscard]] Index partialTiles() const { return m_partialTiles; }
   [[nodiscard]] std::size_t bytes() const;
 
   // Rows of tiles are built in parallel. The only error is cancellation.
-  [[nodiscard]] static Result<std::shared_ptr<const TileMap>> build(const Pattern& pattern, const JobContext& job);
+  [[nodiscard]] static Result<std::shared_ptr<const TileMap>> build(const Pattern& pattern,
+                                                                    const JobContext& job);
 
  private:
   Index m_rows = 0;

@@ -19,7 +19,9 @@ namespace attnscope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
@@ -105,7 +107,7 @@ class Sweep {
     RunOptions options;
     options.threads = m_request.threads;
     options.keepBuffers = false;
-    auto run = m_backend.run(*candidate.call.plan, input, options, m_inner);
+    auto run = m_backend.run(*candidate.call.plan, input, options, m_job.quiet());
     if (m_job.isCancelled()) return false;
     if (!run) {
       candidate.point.skipped = run.error().message;
@@ -120,8 +122,8 @@ class Sweep {
                      (repeats >= m_request.minRepeats && candidate.spent > m_request.secondsPerPoint);
     if (slow)
       m_ended[candidate.point.spec] =
-          fmt::format("not measured: {} at n = {} was over the limit of {} a point", durationText(run->seconds),
-                      candidate.point.n, durationText(m_request.secondsPerPoint));
+          fmt::format("not measured: {} at n = {} was over the limit of {} a point",
+                      durationText(run->seconds), candidate.point.n, durationText(m_request.secondsPerPoint));
     return true;
   }
 
@@ -137,14 +139,14 @@ class Sweep {
   const SweepRequest& m_request;
   const Backend& m_backend;
   const JobContext& m_job;
-  JobContext m_inner;  // progress of single passes is of no interest
   std::vector<std::string> m_ended;
 };
 
 }  // namespace
 
 Result<std::vector<SweepPoint>> runSweep(const SweepRequest& request,
-                                         const std::function<void(const SweepPoint&)>& onPoint, const JobContext& job) {
+                                         const std::function<void(const SweepPoint&)>& onPoint,
+                                         const JobContext& job) {
   ATTN_ASSIGN(backend, findBackend(request.device));
   if (request.specs.empty() || request.lengths.empty())
     return fail(ErrorKind::Usage, "A measurement needs at least one mechanism and one length.");
@@ -152,7 +154,9 @@ Result<std::vector<SweepPoint>> runSweep(const SweepRequest& request,
   Sweep sweep(request, *backend, job);
   job.beginPhase(static_cast<double>(request.lengths.size()));
   for (const Index n : request.lengths) {
-    ATTN_ASSIGN(input, loadInput(fmt::format("{}:n={},d={},heads={}", request.recipe, n, request.d, request.heads), 0, job));
+    ATTN_ASSIGN(
+        input,
+        loadInput(fmt::format("{}:n={},d={},heads={}", request.recipe, n, request.d, request.heads), 0, job));
     if (!sweep.measureLength(input, points, onPoint) || !job.advance()) break;
   }
   return points;

@@ -22,12 +22,19 @@ constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 constexpr Index kPackedFloats = Index{1} << 26;  // heads are packed in groups of at most this many floats
 constexpr Index kTilesBetweenChecks = 64;
 
-Index padded(Index width) { return (width + 15) / 16 * 16; }
+Index padded(Index width) {
+  return (width + 15) / 16 * 16;
+}
 
-Index keyCount(const HeadAttend& head) { return head.pattern->cols(); }
-Index queryCount(const HeadAttend& head) { return head.pattern->rows(); }
+Index keyCount(const HeadAttend& head) {
+  return head.pattern->cols();
+}
+Index queryCount(const HeadAttend& head) {
+  return head.pattern->rows();
+}
 
-// Keys and values of one head in the order of the step: keys transposed tile by tile, (d, 64) each, values as rows.
+// Keys and values of one head in the order of the step: keys transposed tile by tile, (d, 64) each, values as
+// rows.
 struct PackedHead {
   std::vector<float> keys;
   std::vector<float> values;
@@ -56,9 +63,15 @@ void packTile(const float* keys, const float* values, const HeadAttend& head, In
 // One row of tiles of one head.
 class RowOfTiles {
  public:
-  RowOfTiles(const AttendStep& step, const HeadAttend& head, const TileMap& map, const PackedHead& packed, Index d,
-             Index dV, bool zeroLogits)
-      : m_step(step), m_head(head), m_map(map), m_packed(packed), m_d(d), m_dV(dV), m_width(padded(dV)),
+  RowOfTiles(const AttendStep& step, const HeadAttend& head, const TileMap& map, const PackedHead& packed,
+             Index d, Index dV, bool zeroLogits)
+      : m_step(step),
+        m_head(head),
+        m_map(map),
+        m_packed(packed),
+        m_d(d),
+        m_dV(dV),
+        m_width(padded(dV)),
         m_zeroLogits(zeroLogits) {}
 
   // False if the job was cancelled.
@@ -106,11 +119,12 @@ class RowOfTiles {
     if (m_zeroLogits)
       std::fill(m_logits.begin(), m_logits.end(), 0.0F);
     else
-      tile_math::gemm(m_queries.data(), m_d, m_packed.keys.data() + tile * kTile * m_d, kTile, m_logits.data(), kTile,
-                      m_rows, kTile, m_d, false);
+      tile_math::gemm(m_queries.data(), m_d, m_packed.keys.data() + tile * kTile * m_d, kTile,
+                      m_logits.data(), kTile, m_rows, kTile, m_d, false);
     if (m_step.selfPenalty > 0.0 && !m_zeroLogits) penaliseSelf(tileRow, tile);
     if (mask != TileRun::kFull) applyTileMask(m_map.mask(mask));
-    tile_math::softmaxStep(m_logits.data(), m_rows, m_maximum.data(), m_sum.data(), m_accumulated.data(), m_width);
+    tile_math::softmaxStep(m_logits.data(), m_rows, m_maximum.data(), m_sum.data(), m_accumulated.data(),
+                           m_width);
     tile_math::gemm(m_logits.data(), kTile, m_packed.values.data() + tile * kTile * m_width, m_width,
                     m_accumulated.data(), m_width, m_rows, m_width, kTile, true);
   }
@@ -148,7 +162,8 @@ class RowOfTiles {
       const float factor = sum > 0.0F ? 1.0F / sum : 0.0F;  // nothing read: a row of 0
       const float* from = m_accumulated.data() + r * m_width;
       for (Index c = 0; c < m_dV; ++c) out[row * m_dV + c] = from[c] * factor;
-      const double logSum = sum > 0.0F ? m_maximum[static_cast<std::size_t>(r)] + std::log2(static_cast<double>(sum)) : 0.0;
+      const double logSum =
+          sum > 0.0F ? m_maximum[static_cast<std::size_t>(r)] + std::log2(static_cast<double>(sum)) : 0.0;
       lse[row] = sum > 0.0F ? static_cast<float>(logSum * std::numbers::ln2) : kMinusInfinity;
     }
   }
@@ -199,8 +214,13 @@ std::vector<HeadGroup> groupHeads(const AttendStep& step, Index d, Index dV) {
 class AttendRunner {
  public:
   AttendRunner(const FrozenPlan& plan, std::size_t stepIndex, BufferTable& buffers, const JobContext& job)
-      : m_plan(plan), m_index(stepIndex), m_step(std::get<AttendStep>(plan.plan().steps[stepIndex])),
-        m_buffers(buffers), m_job(job), m_d(buffers.cols(m_step.q)), m_dV(buffers.cols(m_step.v)),
+      : m_plan(plan),
+        m_index(stepIndex),
+        m_step(std::get<AttendStep>(plan.plan().steps[stepIndex])),
+        m_buffers(buffers),
+        m_job(job),
+        m_d(buffers.cols(m_step.q)),
+        m_dV(buffers.cols(m_step.v)),
         m_values(valuesRead()) {}
 
   Status run() {
@@ -215,7 +235,8 @@ class AttendRunner {
   }
 
  private:
-  // In a run on the identity, values that the user gave of their own (a constant buffer) are the identity too.
+  // In a run on the identity, values that the user gave of their own (a constant buffer) are the identity
+  // too.
   [[nodiscard]] BufferId valuesRead() const {
     if (!m_buffers.options().identity) return m_step.v;
     for (const auto& [constant, tensor] : m_plan.plan().constants)
@@ -223,15 +244,16 @@ class AttendRunner {
     return m_step.v;
   }
 
-  // The vector code would swallow a NaN: a product that could leave the range of float32 is refused beforehand. No sum
-  // of |q_c k_c| exceeds this bound.
+  // The vector code would swallow a NaN: a product that could leave the range of float32 is refused
+  // beforehand. No sum of |q_c k_c| exceeds this bound.
   [[nodiscard]] Status checkRange() const {
     const double largest = m_step.scale * std::numbers::log2e * static_cast<double>(m_d) *
                            largestSize(m_buffers.tensor(m_step.q)) * largestSize(m_buffers.tensor(m_step.k));
     if (largest < 1e38) return {};
-    return fail(ErrorKind::Compute, m_plan.plan().mechanism +
-                                        ": products of queries and keys can overflow float32. The input's values are too "
-                                        "large; scale q and k down, or give a smaller --scale.");
+    return fail(ErrorKind::Compute,
+                m_plan.plan().mechanism +
+                    ": products of queries and keys can overflow float32. The input's values are too "
+                    "large; scale q and k down, or give a smaller --scale.");
   }
 
   static double largestSize(const Tensor& tensor) {
@@ -239,7 +261,8 @@ class AttendRunner {
     return tbb::parallel_reduce(
         tbb::blocked_range<std::size_t>(0, values.size(), std::size_t{1} << 16), 0.0F,
         [&](const tbb::blocked_range<std::size_t>& range, float largest) {
-          for (std::size_t i = range.begin(); i < range.end(); ++i) largest = std::max(largest, std::abs(values[i]));
+          for (std::size_t i = range.begin(); i < range.end(); ++i)
+            largest = std::max(largest, std::abs(values[i]));
           return largest;
         },
         [](float a, float b) { return std::max(a, b); });
@@ -267,7 +290,8 @@ class AttendRunner {
       target.values.resize(static_cast<std::size_t>(tiles * kTile * padded(m_dV)));
       const float* keys = m_buffers.head(m_step.k, h);
       const float* values = m_buffers.head(m_values, h);
-      tbb::parallel_for(Index{0}, tiles, [&](Index tile) { packTile(keys, values, head, tile, m_d, m_dV, target); });
+      tbb::parallel_for(Index{0}, tiles,
+                        [&](Index tile) { packTile(keys, values, head, tile, m_d, m_dV, target); });
     }
     return packed;
   }
@@ -287,7 +311,8 @@ class AttendRunner {
       const auto [h, tileRow] = tasks[t];
       const TileMap& map = m_plan.tiles(m_index, h);
       RowOfTiles row(m_step, m_step.heads[static_cast<std::size_t>(h)], map,
-                     packed[static_cast<std::size_t>(h - group.begin)], m_d, m_dV, m_buffers.options().zeroLogits);
+                     packed[static_cast<std::size_t>(h - group.begin)], m_d, m_dV,
+                     m_buffers.options().zeroLogits);
       Index tiles = 0;
       for (const TileRun& run : map.row(tileRow)) tiles += run.end - run.begin;
       if (!row.run(tileRow, m_buffers.head(m_step.q, h), out.mutableSlice<float>(h).data(),
@@ -310,7 +335,8 @@ class AttendRunner {
 
 }  // namespace
 
-Status attendOnCpu(const FrozenPlan& plan, std::size_t stepIndex, BufferTable& buffers, const JobContext& job) {
+Status attendOnCpu(const FrozenPlan& plan, std::size_t stepIndex, BufferTable& buffers,
+                   const JobContext& job) {
   return AttendRunner(plan, stepIndex, buffers, job).run();
 }
 
@@ -321,7 +347,8 @@ double attendScratchBytes(const FrozenPlan& plan, std::size_t stepIndex) {
   Index largest = 0;
   for (const HeadGroup& group : groupHeads(step, d, dV)) {
     Index floats = 0;
-    for (Index h = group.begin; h < group.end; ++h) floats += headFloats(step.heads[static_cast<std::size_t>(h)], d, dV);
+    for (Index h = group.begin; h < group.end; ++h)
+      floats += headFloats(step.heads[static_cast<std::size_t>(h)], d, dV);
     largest = std::max(largest, floats);
   }
   return 4.0 * static_cast<double>(largest);

@@ -8,9 +8,9 @@
 
 namespace attnscope {
 
-// AttendStep on the CPU: streaming softmax over the tiles of the frozen plan. One task a row of tiles, so the result does
-// not depend on the number of threads. Memory: a packed copy of keys and values for a group of heads, and 64 x 64 logits a
-// thread.
+// AttendStep on the CPU: streaming softmax over the tiles of the frozen plan. One task a row of tiles, so the
+// result does not depend on the number of threads. Memory: a packed copy of keys and values for a group of
+// heads, and 64 x 64 logits a thread.
 [[nodiscard]] Status attendOnCpu(const FrozenPlan& plan, std::size_t stepIndex, BufferTable& buffers,
                                  const JobContext& job);
 

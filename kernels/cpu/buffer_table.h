@@ -8,8 +8,8 @@
 
 namespace attnscope {
 
-// The buffers of one run on the CPU. A buffer may have fewer heads than the plan (shared keys and values, or one head for
-// all): head h of the plan then reads head h * held / wanted.
+// The buffers of one run on the CPU. A buffer may have fewer heads than the plan (shared keys and values, or
+// one head for all): head h of the plan then reads head h * held / wanted.
 class BufferTable {
  public:
   BufferTable(const FrozenPlan& plan, const AttentionInput& input, const RunOptions& options);
@@ -19,7 +19,6 @@ class BufferTable {
   [[nodiscard]] const float* head(BufferId id, Index h) const;
   [[nodiscard]] const Tensor& tensor(BufferId id) const { return m_tensors[static_cast<std::size_t>(id)]; }
   [[nodiscard]] Tensor& tensor(BufferId id) { return m_tensors[static_cast<std::size_t>(id)]; }
-  void drop(BufferId id) { m_tensors[static_cast<std::size_t>(id)] = {}; }
   [[nodiscard]] Index rows(BufferId id) const { return m_plan.buffers[static_cast<std::size_t>(id)].rows; }
   [[nodiscard]] Index cols(BufferId id) const { return m_plan.buffers[static_cast<std::size_t>(id)].cols; }
 

@@ -23,9 +23,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
-int coreCount() { return tbb::info::default_concurrency(); }
+int coreCount() {
+  return tbb::info::default_concurrency();
+}
 
 std::string processorName() {
   std::ifstream file("/proc/cpuinfo");
@@ -36,14 +40,16 @@ std::string processorName() {
 }
 
 double bufferBytes(const Plan& plan, const BufferSpec& buffer) {
-  return 4.0 * static_cast<double>(plan.shape.heads) * static_cast<double>(buffer.rows) * static_cast<double>(buffer.cols);
+  return 4.0 * static_cast<double>(plan.shape.heads) * static_cast<double>(buffer.rows) *
+         static_cast<double>(buffer.cols);
 }
 
 double stepScratch(const FrozenPlan& frozen, std::size_t index) {
   const Plan& plan = frozen.plan();
   if (std::holds_alternative<AttendStep>(plan.steps[index])) return attendScratchBytes(frozen, index);
   if (const auto* linear = std::get_if<LinearAttendStep>(&plan.steps[index]))
-    return linearScratchBytes(plan.shape.nK, plan.buffers[static_cast<std::size_t>(linear->phiK)].cols, plan.shape.dV);
+    return linearScratchBytes(plan.shape.nK, plan.buffers[static_cast<std::size_t>(linear->phiK)].cols,
+                              plan.shape.dV);
   return 0.0;
 }
 
@@ -55,7 +61,8 @@ void replaceSlotValues(BufferTable& buffers) {
   auto cells = values.mutableValues<float>();
   for (Index slot = 0; slot < plan.slotCount; ++slot) {
     const Index column = plan.shape.nK + slot - slab.begin;
-    if (column >= 0 && column < slab.width) cells[static_cast<std::size_t>(slot * slab.width + column)] = 1.0F;
+    if (column >= 0 && column < slab.width)
+      cells[static_cast<std::size_t>(slot * slab.width + column)] = 1.0F;
   }
   buffers.tensor(plan.slotValues) = std::move(values);
 }
@@ -82,7 +89,9 @@ class StepRunner {
     replaceIfProbed(step.out);
     return {};
   }
-  Status operator()(const NormaliseRowsStep& step) const { return normaliseRowsOnCpu(step, m_buffers, m_job); }
+  Status operator()(const NormaliseRowsStep& step) const {
+    return normaliseRowsOnCpu(step, m_buffers, m_job);
+  }
   Status operator()(const FeatureMapStep& step) const { return featureMapOnCpu(step, m_buffers, m_job); }
   Status operator()(const LinearAttendStep& step) const { return linearAttendOnCpu(step, m_buffers, m_job); }
 
@@ -103,9 +112,11 @@ Status checkFinite(const Tensor& out, const std::string& mechanism) {
   float worst = 0.0F;
   for (const float x : out.values<float>()) worst += x * 0.0F;  // NaN if any value is NaN or infinite
   if (worst == 0.0F) return {};
-  return fail(ErrorKind::Compute,
-              mechanism + ": the output overflows float32. The input's values are too large; scale q and k down, or give a "
-                          "smaller --scale.");
+  return fail(
+      ErrorKind::Compute,
+      mechanism +
+          ": the output overflows float32. The input's values are too large; scale q and k down, or give a "
+          "smaller --scale.");
 }
 
 class CpuBackend final : public Backend {
@@ -139,14 +150,15 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  static Result<RunResult> runInArena(const FrozenPlan& frozen, const AttentionInput& input, const RunOptions& options,
-                                      const JobContext& job, int threads) {
+  static Result<RunResult> runInArena(const FrozenPlan& frozen, const AttentionInput& input,
+                                      const RunOptions& options, const JobContext& job, int threads) {
     const Plan& plan = frozen.plan();
     double tiles = 1.0;
     for (Index h = 0; h < plan.shape.heads; ++h) tiles += static_cast<double>(frozen.executedTiles(h));
     job.beginPhase(tiles);
     RunResult result;
-    result.device = fmt::format("CPU, {} thread{}, {}", threads, threads == 1 ? "" : "s", tile_math::targetName());
+    result.device =
+        fmt::format("CPU, {} thread{}, {}", threads, threads == 1 ? "" : "s", tile_math::targetName());
     BufferTable buffers(frozen, input, options);
     StepRunner runner(frozen, buffers, job);
     const auto start = Clock::now();
@@ -158,7 +170,8 @@ class CpuBackend final : public Backend {
     result.seconds = secondsSince(start);
     if (!job.advance()) return cancelled();
     result.out = buffers.tensor(plan.out);
-    if (plan.lse != kNoBuffer) result.lse = buffers.tensor(plan.lse).reshaped({plan.shape.heads, plan.shape.nQ});
+    if (plan.lse != kNoBuffer)
+      result.lse = buffers.tensor(plan.lse).reshaped({plan.shape.heads, plan.shape.nQ});
     ATTN_TRY(checkFinite(result.out, plan.mechanism));
     if (options.keepBuffers)
       for (std::size_t b = 3; b < plan.buffers.size(); ++b)

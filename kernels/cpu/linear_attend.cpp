@@ -14,7 +14,9 @@ namespace {
 
 constexpr Index kPiece = 64;  // keys that one product takes
 
-Index padded(Index width) { return (width + 15) / 16 * 16; }
+Index padded(Index width) {
+  return (width + 15) / 16 * 16;
+}
 
 // Keys of one block: at least 512, at most 128 blocks, and no more than 2^24 floats of states.
 Index blockLength(Index n, Index features, Index dV) {
@@ -32,8 +34,13 @@ struct State {
 class HeadPass {
  public:
   HeadPass(const LinearAttendStep& step, BufferTable& buffers, Index head)
-      : m_step(step), m_nQ(buffers.rows(step.phiQ)), m_nK(buffers.rows(step.phiK)), m_r(buffers.cols(step.phiQ)),
-        m_dV(buffers.cols(step.out)), m_width(padded(m_dV)), m_phiQ(buffers.head(step.phiQ, head)),
+      : m_step(step),
+        m_nQ(buffers.rows(step.phiQ)),
+        m_nK(buffers.rows(step.phiK)),
+        m_r(buffers.cols(step.phiQ)),
+        m_dV(buffers.cols(step.out)),
+        m_width(padded(m_dV)),
+        m_phiQ(buffers.head(step.phiQ, head)),
         m_phiK(buffers.head(step.phiK, head)),
         m_v(buffers.head(buffers.options().identity ? kValue : step.v, head)),
         m_out(buffers.tensor(step.out).mutableSlice<float>(head).data()),
@@ -71,7 +78,8 @@ class HeadPass {
         }
         std::copy_n(m_v + (at + t) * m_dV, m_dV, right.data() + t * m_width);
       }
-      tile_math::gemm(left.data(), kPiece, right.data(), m_width, state.s.data(), m_width, m_r, m_width, count, true);
+      tile_math::gemm(left.data(), kPiece, right.data(), m_width, state.s.data(), m_width, m_r, m_width,
+                      count, true);
     }
   }
 
@@ -116,12 +124,13 @@ class HeadPass {
     const Index count = end - begin;
     numerator.resize(static_cast<std::size_t>(count * m_width));
     denominator.assign(static_cast<std::size_t>(count), 0.0);
-    tile_math::gemm(m_phiQ + begin * m_r, m_r, state.s.data(), m_width, numerator.data(), m_width, count, m_width, m_r,
-                    false);
+    tile_math::gemm(m_phiQ + begin * m_r, m_r, state.s.data(), m_width, numerator.data(), m_width, count,
+                    m_width, m_r, false);
     for (Index i = 0; i < count; ++i) {
       const float* query = m_phiQ + (begin + i) * m_r;
       double sum = 0.0;
-      for (Index a = 0; a < m_r; ++a) sum += static_cast<double>(query[a]) * state.z[static_cast<std::size_t>(a)];
+      for (Index a = 0; a < m_r; ++a)
+        sum += static_cast<double>(query[a]) * state.z[static_cast<std::size_t>(a)];
       denominator[static_cast<std::size_t>(i)] = sum;
     }
   }
@@ -133,7 +142,8 @@ class HeadPass {
       m_den[i] = static_cast<float>(sum);
       const double factor = sum == 0.0 ? 0.0 : 1.0 / sum;
       for (Index c = 0; c < m_dV; ++c)
-        m_out[i * m_dV + c] = static_cast<float>(numerator[static_cast<std::size_t>((i - begin) * m_width + c)] * factor);
+        m_out[i * m_dV + c] =
+            static_cast<float>(numerator[static_cast<std::size_t>((i - begin) * m_width + c)] * factor);
     }
   }
 
@@ -150,7 +160,7 @@ class HeadPass {
   }
 
   void readCausal(const std::vector<State>& states, const JobContext& job) const {
-    const Index offset = m_nK - m_nQ;  // query i stands at i + offset
+    const Index offset = m_nK - m_nQ;                      // query i stands at i + offset
     for (Index i = 0; i < std::min(m_nQ, -offset); ++i) {  // before the first key: nothing read
       m_den[i] = 0.0F;
       std::fill_n(m_out + i * m_dV, m_dV, 0.0F);
@@ -216,7 +226,8 @@ Status linearAttendOnCpu(const LinearAttendStep& step, BufferTable& buffers, con
 
 double linearScratchBytes(Index n, Index features, Index dV) {
   const Index block = blockLength(n, features, dV);
-  return 4.0 * static_cast<double>((n + block - 1) / block) * static_cast<double>(features * (padded(dV) + 1));
+  return 4.0 * static_cast<double>((n + block - 1) / block) *
+         static_cast<double>(features * (padded(dV) + 1));
 }
 
 }  // namespace attnscope

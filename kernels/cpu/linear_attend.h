@@ -8,10 +8,11 @@
 
 namespace attnscope {
 
-// LinearAttendStep on the CPU: Katharopoulos et al., arXiv 2006.16236, in the chunked form. The keys are cut into
-// blocks; each block's share of the state is summed in parallel, the states are added up in order, and then every
-// block reads its own in parallel. Block borders depend on the shape alone.
-[[nodiscard]] Status linearAttendOnCpu(const LinearAttendStep& step, BufferTable& buffers, const JobContext& job);
+// LinearAttendStep on the CPU: Katharopoulos et al., arXiv 2006.16236, in the chunked form. The keys are cut
+// into blocks; each block's share of the state is summed in parallel, the states are added up in order, and
+// then every block reads its own in parallel. Block borders depend on the shape alone.
+[[nodiscard]] Status linearAttendOnCpu(const LinearAttendStep& step, BufferTable& buffers,
+                                       const JobContext& job);
 
 // Bytes of the states of all blocks of one head.
 [[nodiscard]] double linearScratchBytes(Index n, Index features, Index dV);

@@ -67,7 +67,8 @@ void reduceSegment(const SegmentReduce& reduce, Index slot, const float* in, flo
 }
 
 // out = W in for one block of slots, summed over tokens in pieces so that long sums keep their digits.
-void projectDense(const float* weight, Index ldw, const float* in, Index n, float* out, Index slots, Index cols) {
+void projectDense(const float* weight, Index ldw, const float* in, Index n, float* out, Index slots,
+                  Index cols) {
   constexpr Index kPiece = 512;
   const Index width = (cols + 15) / 16 * 16;
   std::vector<float> rows(static_cast<std::size_t>(kPiece * width), 0.0F);
@@ -91,7 +92,9 @@ void mapFeatures(Feature feature, const float* in, float* out, Index d) {
       for (Index c = 0; c < d; ++c)
         if (in[c] > 0.0F) out[c] = in[c] + 1.0F;
       return;
-    case Feature::Exp: tile_math::exponential(in, out, d); return;
+    case Feature::Exp:
+      tile_math::exponential(in, out, d);
+      return;
     case Feature::Relu:
       for (Index c = 0; c < d; ++c) out[c] = std::max(in[c], 0.0F);
       return;
@@ -172,7 +175,8 @@ Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobCo
     for (Index b = begin; b < end; ++b) {
       std::fill(sum.begin(), sum.end(), 0.0);
       if (!identity && !step.bias.empty() && b < slotCount)
-        for (Index c = 0; c < cols; ++c) sum[static_cast<std::size_t>(c)] = step.bias.slice<float>(h)[static_cast<std::size_t>(c)];
+        for (Index c = 0; c < cols; ++c)
+          sum[static_cast<std::size_t>(c)] = step.bias.slice<float>(h)[static_cast<std::size_t>(c)];
       for (Index t = 0; t < stride && b * stride + t < n; ++t) {
         const float* row = in + (b * stride + t) * cols;
         const float* tap = taps + t * cols * cols;
@@ -181,7 +185,8 @@ Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobCo
           if (identity)
             sum[static_cast<std::size_t>(a)] += alone * row[a];
           else
-            for (Index c = 0; c < cols; ++c) sum[static_cast<std::size_t>(c)] += static_cast<double>(row[a]) * tap[a * cols + c];
+            for (Index c = 0; c < cols; ++c)
+              sum[static_cast<std::size_t>(c)] += static_cast<double>(row[a]) * tap[a * cols + c];
       }
       std::copy(sum.begin(), sum.end(), out.mutableSlice<float>(h).data() + b * cols);
     }

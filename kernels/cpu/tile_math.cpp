@@ -47,8 +47,8 @@ HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* H
 }
 
 template <Index Rows>
-HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index width,
-                         Index k, bool accumulate) {
+HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc,
+                         Index width, Index k, bool accumulate) {
   const auto lanes = static_cast<Index>(hn::Lanes(Tag()));
   Index at = 0;
   for (; at + kVectors * lanes <= width; at += kVectors * lanes)
@@ -56,16 +56,16 @@ HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, f
   for (; at < width; at += lanes) gemmBlock<Rows, 1>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
 }
 
-void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width, Index k,
-          bool accumulate) {
+void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
+          Index k, bool accumulate) {
   Index row = 0;
   for (; row + kRows <= m; row += kRows)
     gemmRows<kRows>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
   for (; row < m; ++row) gemmRows<1>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
 }
 
-// 2^x for x <= 127: a polynomial on [-1/2, 1/2] times a power of two put together from its exponent. Below 2^-126 the
-// result is 0, which makes a masked logit weigh exactly nothing.
+// 2^x for x <= 127: a polynomial on [-1/2, 1/2] times a power of two put together from its exponent. Below
+// 2^-126 the result is 0, which makes a masked logit weigh exactly nothing.
 HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
   const hn::RebindToSigned<Tag> tagInt;
   const Vec low = hn::Set(tag, -126.0F);
@@ -103,7 +103,8 @@ void SoftmaxStep(float* logits, Index rows, float* maximum, float* sum, float* a
         sum[r] *= factor;
         float* out = accumulated + r * width;
         const Vec scale = hn::Set(tag, factor);
-        for (Index at = 0; at < width; at += lanes) hn::StoreU(hn::Mul(hn::LoadU(tag, out + at), scale), tag, out + at);
+        for (Index at = 0; at < width; at += lanes)
+          hn::StoreU(hn::Mul(hn::LoadU(tag, out + at), scale), tag, out + at);
       }
       maximum[r] = tileMaximum;
     }
@@ -171,11 +172,16 @@ void DotRows(const float* x, const float* rows, Index d, Index count, float* out
 const char* TargetName() {
   switch (HWY_TARGET) {
     case HWY_AVX3:
-    case HWY_AVX3_DL: return "AVX-512";
-    case HWY_AVX2: return "AVX2";
-    case HWY_SSE4: return "SSE4";
-    case HWY_SSSE3: return "SSSE3";
-    default: return "scalar";
+    case HWY_AVX3_DL:
+      return "AVX-512";
+    case HWY_AVX2:
+      return "AVX2";
+    case HWY_SSE4:
+      return "SSE4";
+    case HWY_SSSE3:
+      return "SSSE3";
+    default:
+      return "scalar";
   }
 }
 
@@ -192,8 +198,8 @@ HWY_EXPORT(Exponential);
 HWY_EXPORT(DotRows);
 HWY_EXPORT(TargetName);
 
-void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width, Index k,
-          bool accumulate) {
+void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
+          Index k, bool accumulate) {
   HWY_DYNAMIC_DISPATCH(Gemm)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
 }
 
@@ -205,13 +211,17 @@ void applyMask(float* logits, Index rows, const std::uint64_t* bits) {
   HWY_DYNAMIC_DISPATCH(ApplyMask)(logits, rows, bits);
 }
 
-void exponential(const float* in, float* out, Index n) { HWY_DYNAMIC_DISPATCH(Exponential)(in, out, n); }
+void exponential(const float* in, float* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(Exponential)(in, out, n);
+}
 
 void dotRows(const float* x, const float* rows, Index d, Index count, float* out) {
   HWY_DYNAMIC_DISPATCH(DotRows)(x, rows, d, count, out);
 }
 
-const char* targetName() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
+const char* targetName() {
+  return HWY_DYNAMIC_DISPATCH(TargetName)();
+}
 
 }  // namespace attnscope::tile_math
 #endif

@@ -5,20 +5,21 @@
 
 namespace attnscope {
 
-// The vectorised inner loops of the CPU backend, compiled for several instruction sets and chosen at run time. Raw
-// pointers, because the units behind them may not share inline code with the rest of the program. All row strides are in
-// floats. Row widths named `width` are multiples of 16, and arrays may be read up to a multiple of 16 floats.
+// The vectorised inner loops of the CPU backend, compiled for several instruction sets and chosen at run
+// time. Raw pointers, because the units behind them may not share inline code with the rest of the program.
+// All row strides are in floats. Row widths named `width` are multiples of 16, and arrays may be read up to a
+// multiple of 16 floats.
 namespace tile_math {
 
 using Index = std::int64_t;
 
 // C (m x width) = or += A (m x k) B (k x width).
-void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width, Index k,
-          bool accumulate);
+void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
+          Index k, bool accumulate);
 
-// One step of the streaming softmax over 64 logits a row, in units of log2: raises the running maximum, rescales what was
-// accumulated where it rose, replaces the logits by their weights exp2(logit - maximum) and adds them to the sum.
-// `maximum` starts at -inf; a logit of -inf weighs exactly 0.
+// One step of the streaming softmax over 64 logits a row, in units of log2: raises the running maximum,
+// rescales what was accumulated where it rose, replaces the logits by their weights exp2(logit - maximum) and
+// adds them to the sum. `maximum` starts at -inf; a logit of -inf weighs exactly 0.
 void softmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width);
 
 // Logits of cells whose bit is not set become -inf. 64 a row.

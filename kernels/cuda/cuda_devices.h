@@ -7,7 +7,8 @@
 
 namespace attnscope {
 
-// The CUDA devices of this machine, or one entry that says why there is none. Needs neither a driver nor a GPU.
+// The CUDA devices of this machine, or one entry that says why there is none. Needs neither a driver nor a
+// GPU.
 [[nodiscard]] std::vector<DeviceInfo> cudaDevices();
 
 }  // namespace attnscope

@@ -14,9 +14,15 @@ Matrix headOf(const Tensor& tensor, Index head) {
   return matrix;
 }
 
-Matrix queries(const OracleRequest& request) { return headOf(request.input.q, request.head); }
-Matrix keys(const OracleRequest& request) { return headOf(request.input.k, request.input.kvHead(request.head)); }
-Matrix values(const OracleRequest& request) { return headOf(request.input.v, request.input.kvHead(request.head)); }
+Matrix queries(const OracleRequest& request) {
+  return headOf(request.input.q, request.head);
+}
+Matrix keys(const OracleRequest& request) {
+  return headOf(request.input.k, request.input.kvHead(request.head));
+}
+Matrix values(const OracleRequest& request) {
+  return headOf(request.input.v, request.input.kvHead(request.head));
+}
 
 Matrix multiply(const Matrix& a, const Matrix& b) {
   Matrix product(a.rows, b.cols);

@@ -30,7 +30,8 @@ struct Matrix {
 [[nodiscard]] Matrix multiply(const Matrix& a, const Matrix& b);
 [[nodiscard]] double dot(const Matrix& a, Index i, const Matrix& b, Index j);
 
-// Softmax by rows of scale * q k^T + bias over the pairs that `allowed` admits; an empty row stays 0 with lse -inf.
+// Softmax by rows of scale * q k^T + bias over the pairs that `allowed` admits; an empty row stays 0 with lse
+// -inf.
 struct Softmax {
   Matrix weights;
   std::vector<double> lse;
@@ -38,9 +39,12 @@ struct Softmax {
 [[nodiscard]] Softmax softmax(const Matrix& logits, const std::function<bool(Index, Index)>& allowed);
 
 // Position of query i on the key axis.
-[[nodiscard]] inline Index positionOf(Index i, Index nQ, Index nK) { return i + nK - nQ; }
+[[nodiscard]] inline Index positionOf(Index i, Index nQ, Index nK) {
+  return i + nK - nQ;
+}
 
 // Result of a mechanism whose weights are on the tokens.
-[[nodiscard]] OracleHead fromWeights(Softmax softmax, const Matrix& v, const std::function<bool(Index, Index)>& allowed);
+[[nodiscard]] OracleHead fromWeights(Softmax softmax, const Matrix& v,
+                                     const std::function<bool(Index, Index)>& allowed);
 
 }  // namespace attnscope::dense

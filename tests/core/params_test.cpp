@@ -16,24 +16,32 @@ class ParamsTest : public QObject {
 
  private slots:
   void specRoundTrip() {
-    for (const char* text : {"full", "reformer:chunk=32,rounds=4", "longformer:dilation=1+1+2+2,window=64,causal=on",
-                             "linformer:k=8,scale=0.25,seed=7"}) {
+    for (const char* text :
+         {"full", "reformer:chunk=32,rounds=4", "longformer:dilation=1+1+2+2,window=64,causal=on",
+          "linformer:k=8,scale=0.25,seed=7"}) {
       const auto spec = parseMechanismSpec(text);
       QVERIFY(spec);
       QCOMPARE(parseMechanismSpec(spec->text())->text(), spec->text());
     }
-    QCOMPARE(parseMechanismSpec("reformer:chunk=32,rounds=4")->text(), std::string("reformer:chunk=32,rounds=4"));
+    QCOMPARE(parseMechanismSpec("reformer:chunk=32,rounds=4")->text(),
+             std::string("reformer:chunk=32,rounds=4"));
   }
 
   void badSpecs_data() {
     QTest::addColumn<QString>("text");
     QTest::addColumn<QString>("word");
-    QTest::newRow("nothing") << "" << "names no mechanism";
-    QTest::newRow("no value") << "full:causal" << "name=value";
-    QTest::newRow("bad flag") << "full:causal=maybe" << "on or off";
-    QTest::newRow("bad scale") << "full:scale=-1" << "above 0";
-    QTest::newRow("nan scale") << "full:scale=nan" << "above 0";
-    QTest::newRow("bad seed") << "full:seed=x" << "whole number";
+    QTest::newRow("nothing") << ""
+                             << "names no mechanism";
+    QTest::newRow("no value") << "full:causal"
+                              << "name=value";
+    QTest::newRow("bad flag") << "full:causal=maybe"
+                              << "on or off";
+    QTest::newRow("bad scale") << "full:scale=-1"
+                               << "above 0";
+    QTest::newRow("nan scale") << "full:scale=nan"
+                               << "above 0";
+    QTest::newRow("bad seed") << "full:seed=x"
+                              << "whole number";
   }
   void badSpecs() {
     QFETCH(QString, text);
@@ -49,15 +57,42 @@ class ParamsTest : public QObject {
     QTest::addColumn<QString>("key");
     QTest::addColumn<QString>("value");
     QTest::addColumn<QString>("word");
-    QTest::newRow("too large") << "reformer" << "chunk" << "1000" << "nearest valid value is 100";
-    QTest::newRow("odd") << "reformer" << "buckets" << "7" << "nearest valid value is 6";
-    QTest::newRow("odd window") << "longformer" << "window" << "33" << "even";
-    QTest::newRow("fraction") << "reformer" << "rounds" << "1.5" << "whole number";
-    QTest::newRow("word") << "reformer" << "rounds" << "many" << "not a number";
-    QTest::newRow("choice") << "linear" << "feature" << "tanh" << "elu1, exp, relu";
-    QTest::newRow("unknown") << "reformer" << "round" << "4" << "Did you mean 'rounds'";
-    QTest::newRow("outside") << "longformer" << "globals" << "0+100" << "from 0 to 99";
-    QTest::newRow("not a flag") << "reformer" << "dedup" << "2" << "on or off";
+    QTest::newRow("too large") << "reformer"
+                               << "chunk"
+                               << "1000"
+                               << "nearest valid value is 100";
+    QTest::newRow("odd") << "reformer"
+                         << "buckets"
+                         << "7"
+                         << "nearest valid value is 6";
+    QTest::newRow("odd window") << "longformer"
+                                << "window"
+                                << "33"
+                                << "even";
+    QTest::newRow("fraction") << "reformer"
+                              << "rounds"
+                              << "1.5"
+                              << "whole number";
+    QTest::newRow("word") << "reformer"
+                          << "rounds"
+                          << "many"
+                          << "not a number";
+    QTest::newRow("choice") << "linear"
+                            << "feature"
+                            << "tanh"
+                            << "elu1, exp, relu";
+    QTest::newRow("unknown") << "reformer"
+                             << "round"
+                             << "4"
+                             << "Did you mean 'rounds'";
+    QTest::newRow("outside") << "longformer"
+                             << "globals"
+                             << "0+100"
+                             << "from 0 to 99";
+    QTest::newRow("not a flag") << "reformer"
+                                << "dedup"
+                                << "2"
+                                << "on or off";
   }
   void badValuesOfferTheNearest() {
     QFETCH(QString, id);
@@ -66,8 +101,8 @@ class ParamsTest : public QObject {
     QFETCH(QString, word);
     const auto mechanism = findMechanism(id.toStdString());
     QVERIFY(mechanism);
-    const auto values = ParamValues::resolve((*mechanism)->params(), {{key.toStdString(), value.toStdString()}}, kShape,
-                                             id.toStdString());
+    const auto values = ParamValues::resolve(
+        (*mechanism)->params(), {{key.toStdString(), value.toStdString()}}, kShape, id.toStdString());
     QVERIFY(!values);
     QCOMPARE(values.error().kind, ErrorKind::Usage);
     QVERIFY2(QString::fromStdString(values.error().message).contains(word), values.error().message.c_str());

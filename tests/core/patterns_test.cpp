@@ -26,35 +26,36 @@ class PatternsTest : public QObject {
 
  private slots:
   void longformer() {
-    QCOMPARE(picture("longformer:window=4,globals=0", "gaussian:n=10,d=4,heads=1"), std::string(
-        "3333333333\n"
-        "2111......\n"
-        "21111.....\n"
-        "211111....\n"
-        "2.11111...\n"
-        "2..11111..\n"
-        "2...11111.\n"
-        "2....11111\n"
-        "2.....1111\n"
-        "2......111\n"));
+    QCOMPARE(picture("longformer:window=4,globals=0", "gaussian:n=10,d=4,heads=1"),
+             std::string("3333333333\n"
+                         "2111......\n"
+                         "21111.....\n"
+                         "211111....\n"
+                         "2.11111...\n"
+                         "2..11111..\n"
+                         "2...11111.\n"
+                         "2....11111\n"
+                         "2.....1111\n"
+                         "2......111\n"));
   }
 
   void longformerCausalDilated() {
-    QCOMPARE(picture("longformer:window=4,dilation=2,globals=4,causal=on", "gaussian:n=10,d=4,heads=1"), std::string(
-        "1.........\n"
-        ".1........\n"
-        "1.1.......\n"
-        ".1.1......\n"
-        "33333.....\n"
-        ".1.121....\n"
-        "..1.2.1...\n"
-        "...121.1..\n"
-        "....2.1.1.\n"
-        "....21.1.1\n"));
+    QCOMPARE(picture("longformer:window=4,dilation=2,globals=4,causal=on", "gaussian:n=10,d=4,heads=1"),
+             std::string("1.........\n"
+                         ".1........\n"
+                         "1.1.......\n"
+                         ".1.1......\n"
+                         "33333.....\n"
+                         ".1.121....\n"
+                         "..1.2.1...\n"
+                         "...121.1..\n"
+                         "....2.1.1.\n"
+                         "....21.1.1\n"));
   }
 
   void linformerReadsSlots() {
-    QCOMPARE(picture("linformer:k=3", "gaussian:n=4,d=4,heads=1"), std::string("....111\n....111\n....111\n....111\n"));
+    QCOMPARE(picture("linformer:k=3", "gaussian:n=4,d=4,heads=1"),
+             std::string("....111\n....111\n....111\n....111\n"));
   }
 
   void fullAndLinearAlignAtTheEnd() {
@@ -79,7 +80,8 @@ class PatternsTest : public QObject {
     }
   }
 
-  void longformerMillion() {
+  // The paper's pre-training window with one global token.
+  void longformerAtPaperSize() {
     QCOMPARE(pairs("longformer:window=512,globals=0", "gaussian:n=4096,d=1,heads=1"), Index{2043134});
   }
 

@@ -78,8 +78,11 @@ class TileMapTest : public QObject {
           const int expected = cells[static_cast<std::size_t>(i * cols + j)];
           pairs += expected > 0 ? 1 : 0;
           if (multiplicityAt(**map, i, j) != expected)
-            QFAIL(qPrintable(QString("cell (%1, %2): %3, expected %4").arg(i).arg(j)
-                                 .arg(multiplicityAt(**map, i, j)).arg(expected)));
+            QFAIL(qPrintable(QString("cell (%1, %2): %3, expected %4")
+                                 .arg(i)
+                                 .arg(j)
+                                 .arg(multiplicityAt(**map, i, j))
+                                 .arg(expected)));
         }
       QCOMPARE((*map)->pairs(), pairs);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Every mechanism on the CPU backend against its dense oracle in double, over ragged lengths and every parameter at the
-// ends of its range.
+// Every mechanism on the CPU backend against its dense oracle in double, over ragged lengths and every
+// parameter at the ends of its range.
 #include <QTest>
 #include <cmath>
 #include <limits>
@@ -21,19 +21,22 @@ double largestRowNorm(const Tensor& tensor) {
   double largest = 0.0;
   for (std::size_t begin = 0; begin < values.size(); begin += static_cast<std::size_t>(d)) {
     double sum = 0.0;
-    for (Index c = 0; c < d; ++c) sum += static_cast<double>(values[begin + static_cast<std::size_t>(c)]) * values[begin + static_cast<std::size_t>(c)];
+    for (Index c = 0; c < d; ++c)
+      sum += static_cast<double>(values[begin + static_cast<std::size_t>(c)]) *
+             values[begin + static_cast<std::size_t>(c)];
     largest = std::max(largest, std::sqrt(sum));
   }
   return largest;
 }
 
-// Bound on the error of single precision. A logit of size L, made of rounded products, is off by a few eps L; its
-// exponential by that much relatively; a weighted sum of values by that times sum |w| |v|. The factor 16 covers the
-// constants of summation by tiles; a wrong cell is off by a weight, orders of magnitude more.
+// Bound on the error of single precision. A logit of size L, made of rounded products, is off by a few eps L;
+// its exponential by that much relatively; a weighted sum of values by that times sum |w| |v|. The factor 16
+// covers the constants of summation by tiles; a wrong cell is off by a weight, orders of magnitude more.
 double bound(const Call& call, const AttentionInput& input, const OracleResult& oracle) {
   const double eps = std::numeric_limits<float>::epsilon();
   const bool unitKeys = call.spec.id == "reformer";
-  const double scale = call.spec.options.scale.value_or(unitKeys ? 1.0 : 1.0 / std::sqrt(static_cast<double>(input.shape().d)));
+  const double scale = call.spec.options.scale.value_or(
+      unitKeys ? 1.0 : 1.0 / std::sqrt(static_cast<double>(input.shape().d)));
   const double logit = scale * largestRowNorm(input.q) * (unitKeys ? 1.0 : largestRowNorm(input.k));
   double rowSum = 1.0;
   const auto matrix = oracle.matrix.values<double>();
@@ -57,7 +60,8 @@ void addCalls(const std::vector<std::string>& sources, bool allParams) {
       if (!allParams) specs.resize(1);
       for (const MechanismSpec& spec : attnscope::testing::withCausal(*mechanism, specs)) {
         const Call call{spec, source};
-        QTest::newRow(call.name().c_str()) << QString::fromStdString(spec.text()) << QString::fromStdString(source);
+        QTest::newRow(call.name().c_str())
+            << QString::fromStdString(spec.text()) << QString::fromStdString(source);
       }
     }
   }
@@ -79,8 +83,10 @@ class DefinitionTest : public QObject {
     QTest::addColumn<QString>("spec");
     QTest::addColumn<QString>("source");
     addCalls({"clustered:n=1,d=8,heads=2", "clustered:n=2,d=8,heads=1", "clustered:n=63,d=8,heads=1",
-              "clustered:n=64,d=17,dv=5,heads=2,kv_heads=1", "clustered:n=65,d=16,heads=2", "gaussian:n=194,d=64,heads=1",
-              "gaussian:n=40,nk=100,d=16,heads=2", "gaussian:n=100,nk=40,d=16,heads=2"}, false);
+              "clustered:n=64,d=17,dv=5,heads=2,kv_heads=1", "clustered:n=65,d=16,heads=2",
+              "gaussian:n=194,d=64,heads=1", "gaussian:n=40,nk=100,d=16,heads=2",
+              "gaussian:n=100,nk=40,d=16,heads=2"},
+             false);
     addCalls({"clustered:n=65,d=6,heads=2,seed=3"}, true);
   }
   void agreesWithTheOracle() {
@@ -98,18 +104,24 @@ class DefinitionTest : public QObject {
     QCOMPARE(found.size(), expected.size());
     for (std::size_t i = 0; i < found.size(); ++i)
       if (!(std::abs(found[i] - expected[i]) <= tolerance))
-        QFAIL(qPrintable(QString("out[%1] is %2, expected %3 within %4").arg(i).arg(found[i]).arg(expected[i]).arg(tolerance)));
+        QFAIL(qPrintable(QString("out[%1] is %2, expected %3 within %4")
+                             .arg(i)
+                             .arg(found[i])
+                             .arg(expected[i])
+                             .arg(tolerance)));
     QCOMPARE(run->lse.empty(), oracle->lse.empty());
     // A logit of 100,000 has a resolution of 0.008 in single precision.
     const double lseTolerance = call.spec.text().find("penalty") != std::string::npos ? 0.02 : tolerance;
     for (std::size_t i = 0; !oracle->lse.empty() && i < run->lse.values<float>().size(); ++i) {
       const float a = run->lse.values<float>()[i];
       const float b = oracle->lse.values<float>()[i];
-      QVERIFY2(a == b || std::abs(a - b) <= lseTolerance, qPrintable(QString("lse[%1] is %2, expected %3").arg(i).arg(a).arg(b)));
+      QVERIFY2(a == b || std::abs(a - b) <= lseTolerance,
+               qPrintable(QString("lse[%1] is %2, expected %3").arg(i).arg(a).arg(b)));
     }
   }
 
-  // What is drawn is what is executed: logits 0 and V = I give a uniform weight on the support and 0 elsewhere.
+  // What is drawn is what is executed: logits 0 and V = I give a uniform weight on the support and 0
+  // elsewhere.
   void probeEqualsSupport_data() { probeRows(); }
   void probeEqualsSupport() {
     const Call call = fetchCall();
@@ -141,18 +153,23 @@ class DefinitionTest : public QObject {
           const bool specified = oracle->support[static_cast<std::size_t>(h)][at] != 0;
           if (drawn[static_cast<std::size_t>(j)] > 1) QFAIL("a pair is in two runs of its row");
           if (executed != (drawn[static_cast<std::size_t>(j)] == 1) || executed != specified)
-            QFAIL(qPrintable(QString("head %1, pair (%2, %3): drawn %4, executed %5, specified %6").arg(h).arg(i).arg(j)
-                                 .arg(drawn[static_cast<std::size_t>(j)]).arg(executed).arg(specified)));
+            QFAIL(qPrintable(QString("head %1, pair (%2, %3): drawn %4, executed %5, specified %6")
+                                 .arg(h)
+                                 .arg(i)
+                                 .arg(j)
+                                 .arg(drawn[static_cast<std::size_t>(j)])
+                                 .arg(executed)
+                                 .arg(specified)));
           // Two options make a row's weights unequal or smaller by design.
           const bool uniform = !call.spec.params.contains("eps") && !call.spec.params.contains("dedup");
-          if (executed && uniform)
-            QVERIFY(std::abs(weights[at] * static_cast<float>(count) - 1.0F) < 1e-4F);
+          if (executed && uniform) QVERIFY(std::abs(weights[at] * static_cast<float>(count) - 1.0F) < 1e-4F);
         }
       }
     }
   }
 
-  // The effective attention three ways: the oracle's matrix, the plan run on V = I, and the rows that the map view draws.
+  // The effective attention three ways: the oracle's matrix, the plan run on V = I, and the rows that the map
+  // view draws.
   void effectiveAttention_data() { probeRows(); }
   void effectiveAttention() {
     const Call call = fetchCall();
@@ -174,8 +191,13 @@ class DefinitionTest : public QObject {
       const auto c = drawn->values<float>();
       for (std::size_t i = 0; i < a.size(); ++i)
         if (!(std::abs(a[i] - b[i]) <= tolerance) || !(std::abs(a[i] - c[i]) <= tolerance))
-          QFAIL(qPrintable(QString("head %1, cell %2: oracle %3, executed %4, drawn %5, tolerance %6").arg(h).arg(i)
-                               .arg(a[i]).arg(b[i]).arg(c[i]).arg(tolerance)));
+          QFAIL(qPrintable(QString("head %1, cell %2: oracle %3, executed %4, drawn %5, tolerance %6")
+                               .arg(h)
+                               .arg(i)
+                               .arg(a[i])
+                               .arg(b[i])
+                               .arg(c[i])
+                               .arg(tolerance)));
     }
   }
 
@@ -203,7 +225,8 @@ class DefinitionTest : public QObject {
     QTest::addColumn<QString>("spec");
     QTest::addColumn<QString>("source");
     addCalls({"clustered:n=1,d=8,heads=1", "clustered:n=64,d=8,heads=1", "clustered:n=130,d=32,heads=2",
-              "gaussian:n=30,nk=70,d=16,heads=1", "gaussian:n=70,nk=30,d=16,heads=1"}, false);
+              "gaussian:n=30,nk=70,d=16,heads=1", "gaussian:n=70,nk=30,d=16,heads=1"},
+             false);
     addCalls({"clustered:n=41,d=6,heads=2,seed=3"}, true);
   }
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The comparison with full attention makes sense: exact for full attention itself, and better for a wider window, more
-// rounds, more summaries.
+// The comparison with full attention makes sense: exact for full attention itself, and better for a wider
+// window, more rounds, more summaries.
 #include <QTest>
 #include <cmath>
 
@@ -41,8 +41,10 @@ class FidelityTest : public QObject {
   // On the captured model: each list runs from the poorer to the richer setting.
   void moreIsBetter_data() {
     QTest::addColumn<QStringList>("specs");
-    QTest::newRow("window") << QStringList{"longformer:window=8", "longformer:window=32", "longformer:window=128"};
-    QTest::newRow("rounds") << QStringList{"reformer:rounds=1,scale=1", "reformer:rounds=4,scale=1", "reformer:rounds=16,scale=1"};
+    QTest::newRow("window") << QStringList{"longformer:window=8", "longformer:window=32",
+                                           "longformer:window=128"};
+    QTest::newRow("rounds") << QStringList{"reformer:rounds=1,scale=1", "reformer:rounds=4,scale=1",
+                                           "reformer:rounds=16,scale=1"};
   }
   void moreIsBetter() {
     QFETCH(QStringList, specs);
@@ -69,11 +71,26 @@ class FidelityTest : public QObject {
   // The best F is at least as good as the segment means.
   void fittedBeatsMeans() {
     const AttentionInput input = attnscope::testing::inputOf("sample");
-    QVERIFY(fidelityOf("linformer:projection=fitted", input).outputError < fidelityOf("linformer", input).outputError);
+    QVERIFY(fidelityOf("linformer:projection=fitted", input).outputError <
+            fidelityOf("linformer", input).outputError);
+  }
+
+  // The inspector's word on a pair: through slots, a later token is not read when causal, and an earlier one
+  // is.
+  void reasonsThroughSlots() {
+    const AttentionInput input = attnscope::testing::inputOf("clustered:n=24,d=8,heads=1");
+    const auto causal = explore(*parseMechanismSpec("memory-compressed:causal=on"), input, cpuBackend());
+    QVERIFY((*causal)->reason(0, 12, 4).read);
+    QVERIFY(!(*causal)->reason(0, 12, 20).read);
+    QVERIFY(!(*causal)->reason(0, 1, 0).read);  // no slot is complete yet: only the null slot
+    const auto window = explore(*parseMechanismSpec("longformer:window=4,globals=none"), input, cpuBackend());
+    QCOMPARE((*window)->reason(0, 10, 12).label, std::string("local"));
+    QVERIFY(!(*window)->reason(0, 10, 13).read);
   }
 
   void slotsHaveNoMass() {
-    QVERIFY(std::isnan(fidelityOf("linformer", attnscope::testing::inputOf("clustered:n=64,d=8,heads=1")).capturedMass));
+    QVERIFY(std::isnan(
+        fidelityOf("linformer", attnscope::testing::inputOf("clustered:n=64,d=8,heads=1")).capturedMass));
   }
 
   void differentMasksAreRefused() {

@@ -13,8 +13,8 @@ using namespace attnscope;
 
 namespace {
 
-// Milliseconds from the cancel, 15 ms into the call, to its end; nothing if it ended with another error. A call that was
-// done before the cancel counts as ended at once.
+// Milliseconds from the cancel, 15 ms into the call, to its end; nothing if it ended with another error. A
+// call that was done before the cancel counts as ended at once.
 std::optional<qint64> cancelLatency(const MechanismSpec& spec, const AttentionInput& input) {
   const JobContext job;
   QElapsedTimer sinceCancel;
@@ -43,9 +43,9 @@ class JobTest : public QObject {
   Q_OBJECT
 
  private slots:
-  // Cancelled in mid-run at n = 8192, every mechanism ends within 100 ms. The best of three tries counts, since a loaded
-  // machine may not schedule us for as long as that; a sanitizer slows everything down, so the budget is checked in plain
-  // builds only.
+  // Cancelled in mid-run at n = 8192, every mechanism ends within 100 ms. The best of three tries counts,
+  // since a loaded machine may not schedule us for as long as that; a sanitizer slows everything down, so the
+  // budget is checked in plain builds only.
   void cancelEndsSoon() {
     const AttentionInput input = attnscope::testing::inputOf("clustered:n=8192,d=64,heads=8");
     for (const Mechanism* mechanism : allMechanisms()) {
@@ -79,6 +79,43 @@ class JobTest : public QObject {
     QVERIFY(last > 0.99);
   }
 
+  // A part is stopped with its whole, not the other way round, and says nothing of its progress.
+  void partsStopWithTheWhole() {
+    int reports = 0;
+    const JobContext whole([&](double) { ++reports; });
+    const JobContext part = whole.quiet();
+    part.beginPhase(2.0);
+    QVERIFY(part.advance(2.0));
+    QCOMPARE(reports, 0);
+    part.cancel();
+    QVERIFY(!whole.isCancelled());
+    const JobContext other = whole.quiet();
+    whole.cancel();
+    QVERIFY(!other.advance());
+  }
+
+  // A sweep in the middle of a long pass does not wait for its end.
+  void sweepStopsInMidPass() {
+    SweepRequest request;
+    request.specs = {*parseMechanismSpec("full")};
+    request.lengths = {32768};
+    request.secondsPerPoint = 60.0;
+    request.threads = 1;
+    const JobContext job;
+    QElapsedTimer sinceCancel;
+    std::thread canceller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(400));
+      sinceCancel.start();
+      job.cancel();
+    });
+    const auto points = runSweep(
+        request, [](const SweepPoint&) {}, job);
+    canceller.join();
+    QVERIFY(points && points->empty());
+    // On one thread a pass takes about 3 s where this was written.
+    QVERIFY2(sinceCancel.elapsed() < 500, qPrintable(QString("%1 ms").arg(sinceCancel.elapsed())));
+  }
+
   // Finite inputs whose products overflow are refused, not drawn as NaN.
   void overflowIsAnError() {
     AttentionInput input = attnscope::testing::inputOf("gaussian:n=8,d=4,heads=1");
@@ -98,10 +135,18 @@ class JobTest : public QObject {
     QTest::addColumn<QString>("spec");
     QTest::addColumn<QString>("source");
     QTest::addColumn<QString>("word");
-    QTest::newRow("causal linformer") << "linformer:causal=on" << "clustered:n=16" << "no causal form";
-    QTest::newRow("cross longformer") << "longformer" << "gaussian:n=16,nk=32" << "as many queries as keys";
-    QTest::newRow("dilations") << "longformer:dilation=1+2+3" << "clustered:n=16,heads=4" << "3 values";
-    QTest::newRow("k above n") << "linformer:k=17" << "clustered:n=16" << "nearest valid value is 16";
+    QTest::newRow("causal linformer") << "linformer:causal=on"
+                                      << "clustered:n=16"
+                                      << "no causal form";
+    QTest::newRow("cross longformer") << "longformer"
+                                      << "gaussian:n=16,nk=32"
+                                      << "as many queries as keys";
+    QTest::newRow("dilations") << "longformer:dilation=1+2+3"
+                               << "clustered:n=16,heads=4"
+                               << "3 values";
+    QTest::newRow("k above n") << "linformer:k=17"
+                               << "clustered:n=16"
+                               << "nearest valid value is 16";
   }
   void wrongCombinationsAreRefused() {
     QFETCH(QString, spec);
@@ -113,7 +158,8 @@ class JobTest : public QObject {
     QVERIFY2(QString::fromStdString(planned.error().message).contains(word), planned.error().message.c_str());
   }
 
-  // The sweep measures what it says: rising lengths, medians between their quartiles, work counted from the plan.
+  // The sweep measures what it says: rising lengths, medians between their quartiles, work counted from the
+  // plan.
   void sweepMeasures() {
     SweepRequest request;
     request.specs = {*parseMechanismSpec("full"), *parseMechanismSpec("linear")};

@@ -27,14 +27,19 @@ inline AttentionInput inputOf(const std::string& source) {
   return std::move(*input);
 }
 
-// Every value of a parameter that a test should try on this shape: the ends of its range, every choice, both flags.
+// Every value of a parameter that a test should try on this shape: the ends of its range, every choice, both
+// flags.
 inline std::vector<std::string> valuesToTry(const ParamSpec& spec, const Shape& shape) {
   if (spec.examples) return spec.examples(shape);
   switch (spec.kind) {
-    case ParamKind::Text: return {};
-    case ParamKind::Bool: return {"on", "off"};
-    case ParamKind::Choice: return spec.choices;
-    case ParamKind::Real: return {paramText(spec.minimum), "0.5"};
+    case ParamKind::Text:
+      return {};
+    case ParamKind::Bool:
+      return {"on", "off"};
+    case ParamKind::Choice:
+      return spec.choices;
+    case ParamKind::Real:
+      return {paramText(spec.minimum), "0.5"};
     case ParamKind::Int:
     case ParamKind::IntList: {
       const double top = spec.maximum ? spec.maximum(shape) : 1e18;
@@ -51,8 +56,8 @@ inline std::vector<std::string> valuesToTry(const ParamSpec& spec, const Shape& 
   return {};
 }
 
-// Specs of one mechanism: the default and every parameter at its ends, one at a time; where a parameter means something
-// in some modes only, in each of these.
+// Specs of one mechanism: the default and every parameter at its ends, one at a time; where a parameter means
+// something in some modes only, in each of these.
 inline std::vector<MechanismSpec> specsOf(const Mechanism& mechanism, const Shape& shape) {
   MechanismSpec plain;
   plain.id = mechanism.card().id;
@@ -71,7 +76,8 @@ inline std::vector<MechanismSpec> specsOf(const Mechanism& mechanism, const Shap
 }
 
 // Causal or not, as far as the card allows both.
-inline std::vector<MechanismSpec> withCausal(const Mechanism& mechanism, const std::vector<MechanismSpec>& specs) {
+inline std::vector<MechanismSpec> withCausal(const Mechanism& mechanism,
+                                             const std::vector<MechanismSpec>& specs) {
   const CausalSupport support = mechanism.card().causal;
   std::vector<MechanismSpec> all;
   for (MechanismSpec spec : specs) {

@@ -93,6 +93,7 @@ Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link
   connect(m_link, &ViewLink::hoveredChanged, this, soon);
   connect(m_link, &ViewLink::selectedChanged, this, soon);
   connect(m_service, &ComputeService::columnUpdated, this, soon);
+  connect(m_service, &ComputeService::columnUpdated, this, &Inspector::showCard);
   connect(m_document, &Document::columnsChanged, this, soon);
   connect(m_service, &ComputeService::inputReady, this, [this] {
     m_shade->setInput(m_service->input());
@@ -206,11 +207,17 @@ void Inspector::showCard() {
   const MechanismCard& card = (*found)->card();
   m_formulaHeading->setText(tr("Formula · %1").arg(toQ(card.name)));
   m_formula->setText(toQ(card.formula));
-  QString text = QStringLiteral("<p>%1</p><p>%2</p>")
-                     .arg(toQ(card.summary).toHtmlEscaped(),
-                          tr("Cost in the survey: %1. As counted here: %2.")
-                              .arg(toQ(card.surveyComplexity), toQ(card.countedComplexity))
-                              .toHtmlEscaped());
+  QString text;
+  // What holds for this call only: a fall-back to full attention, a matrix that is not the whole story.
+  const ColumnResult& result = m_service->column(m_document->selectedColumn());
+  if (result.exploration && !result.exploration->call.plan->plan().note.empty())
+    text += QStringLiteral("<p><b>%1</b></p>")
+                .arg(toQ(result.exploration->call.plan->plan().note).toHtmlEscaped());
+  text += QStringLiteral("<p>%1</p><p>%2</p>")
+              .arg(toQ(card.summary).toHtmlEscaped(),
+                   tr("Cost in the survey: %1. As counted here: %2.")
+                       .arg(toQ(card.surveyComplexity), toQ(card.countedComplexity))
+                       .toHtmlEscaped());
   if (!card.ours.empty()) text += QStringLiteral("<p>%1</p>").arg(toQ(card.ours).toHtmlEscaped());
   if (!card.paper.empty())
     text += QStringLiteral("<p>%1, <i>%2</i>, %3</p>")

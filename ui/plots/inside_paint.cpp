@@ -8,7 +8,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/base/units.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/inside_plot.h"
 #include "ui/plots/legend.h"
@@ -186,7 +185,10 @@ void InsidePlot::paintNames(QPainter& painter) const {
     const double wide = font.horizontalAdvance(text);
     const double at =
         x + m_metrics.gap + wide < m_area.right() ? x + m_metrics.gap : x - m_metrics.gap - wide;
-    painter.drawText(QPointF(at, m_area.center().y()), text);
+    // A small plot may have room on neither side: then over the curve, but inside the frame.
+    const double last = std::max(m_area.left() + m_metrics.gap + 0.0, m_area.right() - m_metrics.gap - wide);
+    painter.drawText(QPointF(std::clamp(at, m_area.left() + m_metrics.gap + 0.0, last), m_area.center().y()),
+                     text);
   }
   if (m_panel.curves.size() > 1) paintCurveNames(painter);
 }
@@ -227,13 +229,12 @@ void InsidePlot::paintCurveNames(QPainter& painter) const {
 }
 
 QString InsidePlot::matrixRange() const {
-  const QString high = QString::fromStdString(numberText(m_scale.high));
-  return QStringLiteral("%1 … %2").arg(m_panel.diverging ? QStringLiteral("−") + high : QStringLiteral("0"),
-                                       high);
+  const QString high = QString::number(m_scale.high, 'g', 3);
+  return m_panel.diverging ? QStringLiteral("±") + high : QStringLiteral("0…") + high;
 }
 
 double InsidePlot::matrixBarWidth() const {
-  return 2.5 * m_metrics.em;
+  return 1.8 * m_metrics.em;
 }
 
 double InsidePlot::matrixBarLeft() const {

@@ -86,6 +86,8 @@ void InsidePlot::update(QSize size) {
           std::max(widest, QFontMetricsF(m_metrics.font).horizontalAdvance(QString::fromStdString(name)));
     const int wanted = static_cast<int>(std::ceil(widest)) + 3 * m_metrics.gap + 2;
     m_metrics.left = std::max(m_metrics.left, std::min(wanted, size.width() * 2 / 5));
+  } else if (!m_panel.yTitle.empty()) {
+    m_metrics.left = std::max(m_metrics.left, std::min(roomForNumbers(), size.width() * 2 / 5));
   }
   const int width = std::max(20, size.width() - m_metrics.left - m_metrics.right);
   const int below =
@@ -99,6 +101,18 @@ void InsidePlot::update(QSize size) {
   m_rect = placeAxisRects(m_plot, size, {m_area}).front();
   styleAxes(*m_rect, m_metrics, m_theme);
   build();
+}
+
+// Left of the vertical axis: its numbers, and the title beside them.
+int InsidePlot::roomForNumbers() const {
+  double highest = 0.0;
+  for (const InsidePanel::Curve& curve : m_panel.curves)
+    for (const double y : curve.y) highest = std::max(highest, y);
+  for (const double bar : m_panel.bars) highest = std::max(highest, bar);
+  const QString widest =
+      highest >= 10.0 ? QString::number(std::ceil(highest), 'f', 0) : QStringLiteral("0.75");
+  return static_cast<int>(std::ceil(QFontMetricsF(m_metrics.font).horizontalAdvance(widest))) + m_metrics.em +
+         4 * m_metrics.gap;
 }
 
 void InsidePlot::build() {
@@ -117,8 +131,10 @@ void InsidePlot::build() {
 }
 
 void InsidePlot::fitRange(double x0, double x1, double y0, double y1, double margin) {
-  const auto set = [margin](QCPAxis* axis, double low, double high, bool log) {
+  // As many numbers as have room beside each other.
+  const auto set = [margin](QCPAxis* axis, double low, double high, bool log, double room) {
     axis->setTicker(plainTicker(log));
+    axis->ticker()->setTickCount(std::clamp(static_cast<int>(room), 2, 5));
     if (log && low > 0.0 && high > 0.0) {
       axis->setScaleType(QCPAxis::stLogarithmic);
       const double pad = std::pow(std::max(high / low, 1.01), margin);
@@ -133,8 +149,10 @@ void InsidePlot::fitRange(double x0, double x1, double y0, double y1, double mar
     axis->setNumberFormat(QStringLiteral("gb"));
     axis->setNumberPrecision(4);
   };
-  set(m_rect->axis(QCPAxis::atBottom), x0, x1, m_panel.logX);
-  set(m_rect->axis(QCPAxis::atLeft), y0, y1, m_panel.logY);
+  const double label =
+      QFontMetricsF(m_metrics.font).horizontalAdvance(QString::number(std::ceil(x1), 'f', 0)) + m_metrics.em;
+  set(m_rect->axis(QCPAxis::atBottom), x0, x1, m_panel.logX, m_area.width() / label);
+  set(m_rect->axis(QCPAxis::atLeft), y0, y1, m_panel.logY, m_area.height() / (1.8 * m_metrics.em));
 }
 
 void InsidePlot::buildMatrix() {

@@ -33,6 +33,7 @@ class InsidePlot {
 
  private:
   void build();
+  [[nodiscard]] int roomForNumbers() const;
   void buildMatrix();
   void buildCurves();
   void buildBars();

@@ -6,8 +6,9 @@
 
 namespace attnscope {
 
-// What all panels of the wall share: one cross-hair, one visible rectangle, one selected query. Positions are in cells:
-// x is the key, y the query, both from the top left, so that cell (i, j) covers [j, j+1) x [i, i+1).
+// What all panels of the wall share: one cross-hair, one visible rectangle, one selected query. Positions are
+// in cells: x is the key, y the query, both from the top left, so that cell (i, j) covers [j, j+1) x [i,
+// i+1).
 class ViewLink final : public QObject {
   Q_OBJECT
 

@@ -177,14 +177,9 @@ HeadAttend randomBlocks(const Setting& s, std::span<const std::int32_t> plan, In
 
 class BigBird final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  BigBird() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
-
- private:
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
 Result<std::vector<HeadAttend>> randomHeads(const LoweringRequest& request, const Setting& s, Plan& plan) {
@@ -212,7 +207,7 @@ Result<Plan> BigBird::lower(const LoweringRequest& request) const {
   const Index random = request.params.integer("random");
   const Index block = request.params.integer("block");
   const Setting s{shape.nK, block, ceilDiv(shape.nK, block)};
-  Plan plan = Plan::begin(m_card.id, shape, false);
+  Plan plan = Plan::begin(card().id, shape, false);
   JoinedAttention joined(plan, request.defaultScale());
   if (s.blocks < random + kFixedBlocks) {
     plan.labels = {

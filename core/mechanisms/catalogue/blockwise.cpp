@@ -148,14 +148,9 @@ PatternPtr patternOf(const Shape& shape, bool causal, std::vector<std::int32_t> 
 
 class Blockwise final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  Blockwise() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
-
- private:
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
 Result<Plan> Blockwise::lower(const LoweringRequest& request) const {
@@ -168,7 +163,7 @@ Result<Plan> Blockwise::lower(const LoweringRequest& request) const {
                                       [&] { return shiftsOf(split, shape.heads, blocks, causal); }));
   ATTN_TRY(checkPermutations(permutations.tensor));
 
-  Plan plan = Plan::begin(m_card.id, shape, causal);
+  Plan plan = Plan::begin(card().id, shape, causal);
   plan.labels = {Label{"own block", "query and key stand in the same block"},
                  Label{"other block", "the head's permutation sends the query's block to the key's"}};
   plan.params.push_back({"permutations", permutations.fromFile ? "file" : "shifts by split",

@@ -6,31 +6,35 @@ namespace attnscope {
 
 namespace {
 
+MechanismCard makeCard() {
+  MechanismCard card;
+  card.id = "full";
+  card.name = "Full attention";
+  card.family = Family::Baseline;
+  card.paper = "Attention Is All You Need";
+  card.authors = "Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser, Polosukhin";
+  card.year = 2017;
+  card.arxiv = "1706.03762";
+  card.surveyComplexity = "O(n\u00b2)";
+  card.countedComplexity = "n_q n_k pairs; half when causal";
+  card.summary =
+      "Every token asks every other token how relevant it is and takes a weighted average of the answers. It "
+      "is exact "
+      "and simple, but doubling the text makes four times the work.";
+  card.formula =
+      "o\u1d62 = \u03a3\u2c7c exp(s q\u1d62\u00b7k\u2c7c \u2212 z\u1d62) v\u2c7c,  z\u1d62 = log "
+      "\u03a3\u2c7c exp(s q\u1d62\u00b7k\u2c7c)";
+  return card;
+}
+
 class FullAttention final : public Mechanism {
  public:
-  FullAttention() {
-    m_card.id = "full";
-    m_card.name = "Full attention";
-    m_card.family = Family::Baseline;
-    m_card.paper = "Attention Is All You Need";
-    m_card.authors = "Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser, Polosukhin";
-    m_card.year = 2017;
-    m_card.arxiv = "1706.03762";
-    m_card.surveyComplexity = "O(n\u00b2)";
-    m_card.countedComplexity = "n_q n_k pairs; half when causal";
-    m_card.summary =
-        "Every token asks every other token how relevant it is and takes a weighted average of the answers. It is exact "
-        "and simple, but doubling the text makes four times the work.";
-    m_card.formula = "o\u1d62 = \u03a3\u2c7c exp(s q\u1d62\u00b7k\u2c7c \u2212 z\u1d62) v\u2c7c,  z\u1d62 = log \u03a3\u2c7c exp(s q\u1d62\u00b7k\u2c7c)";
-  }
-
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  FullAttention() : Mechanism(makeCard(), {}) {}
 
   Result<Plan> lower(const LoweringRequest& request) const override {
     const Shape shape = request.input.shape();
     const bool causal = request.options.causal;
-    Plan plan = Plan::begin(m_card.id, shape, causal);
+    Plan plan = Plan::begin(card().id, shape, causal);
     plan.labels = {causal ? Label{"earlier", "every key up to the query's own position"}
                           : Label{"every pair", "full attention reads every key"}};
     plan.out = plan.addBuffer("out", shape.nQ, shape.dV);
@@ -44,10 +48,6 @@ class FullAttention final : public Mechanism {
     plan.steps.emplace_back(std::move(step));
     return plan;
   }
-
- private:
-  MechanismCard m_card;
-  std::vector<ParamSpec> m_params;
 };
 
 }  // namespace

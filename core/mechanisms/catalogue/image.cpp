@@ -208,20 +208,15 @@ Result<Blocks> blocksOf(const AttentionInput& input, const ParamValues& params) 
 
 class ImageTransformer final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  ImageTransformer() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
-
- private:
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
 Result<Plan> ImageTransformer::lower(const LoweringRequest& request) const {
   const Shape shape = request.input.shape();
   const bool causal = request.options.causal;
-  Plan plan = Plan::begin(m_card.id, shape, causal);
+  Plan plan = Plan::begin(card().id, shape, causal);
   JoinedAttention joined(plan, request.defaultScale());
   if (request.params.choice("kind") == "1d") {
     const Index block = request.params.integer("query_block");

@@ -26,13 +26,17 @@ MechanismCard makeCard() {
   card.year = 2020;
   card.arxiv = "2006.16236";
   card.surveyComplexity = "O(n)";
-  card.countedComplexity = "2 n r d_v multiply-adds, r features; causal by chunks of C: n (C (r + d_v) + 2 r d_v)";
+  card.countedComplexity =
+      "2 n r d_v multiply-adds, r features; causal by chunks of C: n (C (r + d_v) + 2 r d_v)";
   card.summary =
-      "If similarity is a product of features, the sum over the keys can be done once, before any query arrives. Kept as a "
+      "If similarity is a product of features, the sum over the keys can be done once, before any query "
+      "arrives. Kept as a "
       "running state, it turns a causal transformer into a recurrent network with a memory of fixed size.";
   card.formula =
-      "o\u1d62 = \u03c6(q\u1d62)\u1d40S / \u03c6(q\u1d62)\u1d40z,  S = \u03a3\u2c7c \u03c6(k\u2c7c)v\u2c7c\u1d40,  z = \u03a3\u2c7c \u03c6(k\u2c7c),  \u03c6(x) = elu(x) + 1";
-  card.ours = "Feature maps other than elu + 1 are options for comparison. There is no scale: the paper has none.";
+      "o\u1d62 = \u03c6(q\u1d62)\u1d40S / \u03c6(q\u1d62)\u1d40z,  S = \u03a3\u2c7c "
+      "\u03c6(k\u2c7c)v\u2c7c\u1d40,  z = \u03a3\u2c7c \u03c6(k\u2c7c),  \u03c6(x) = elu(x) + 1";
+  card.ours =
+      "Feature maps other than elu + 1 are options for comparison. There is no scale: the paper has none.";
   return card;
 }
 
@@ -45,12 +49,16 @@ std::vector<ParamSpec> makeParams() {
                                "elu1"));
   params.back().symbol = "\u03c6";
   params.back().paperValue = ParamValue{std::string("elu1")};
-  params.push_back(realParam("eps", "\u03b5", "Added to every denominator; the paper has none, its code 1e-6.", 0.0, 1.0,
-                             [](const Shape&) { return 0.0; }, "0"));
+  params.push_back(realParam(
+      "eps", "\u03b5", "Added to every denominator; the paper has none, its code 1e-6.", 0.0, 1.0,
+      [](const Shape&) { return 0.0; }, "0"));
   params.back().paperValue = ParamValue{0.0};
-  params.push_back(intParam("chunk", "C", "Tokens handled between two updates of the state when causal; changes the speed, "
-                            "not the result.", 1, [](const Shape& s) { return static_cast<double>(s.nK); },
-                            [](const Shape&) { return Index{64}; }, "64"));
+  params.push_back(intParam(
+      "chunk", "C",
+      "Tokens handled between two updates of the state when causal; changes the speed, "
+      "not the result.",
+      1, [](const Shape& s) { return static_cast<double>(s.nK); }, [](const Shape&) { return Index{64}; },
+      "64"));
   params.back().unit = "tokens";
   return params;
 }
@@ -72,7 +80,8 @@ InsidePanel stateCurve(std::span<const float> phiK, std::span<const float> v, In
     for (Index a = 0; a < r; ++a) {
       const double f = phiK[static_cast<std::size_t>(j * r + a)];
       sum[static_cast<std::size_t>(a)] += f;
-      for (Index c = 0; c < dV; ++c) state[static_cast<std::size_t>(a * dV + c)] += f * v[static_cast<std::size_t>(j * dV + c)];
+      for (Index c = 0; c < dV; ++c)
+        state[static_cast<std::size_t>(a * dV + c)] += f * v[static_cast<std::size_t>(j * dV + c)];
     }
     if (j % stride != 0 && j + 1 != n) continue;
     double s2 = 0.0;
@@ -88,8 +97,8 @@ InsidePanel stateCurve(std::span<const float> phiK, std::span<const float> v, In
   return panel;
 }
 
-InsidePanel matrixPanel(std::string title, std::string caption, std::string yTitle, std::string xTitle, Tensor values,
-                        bool diverging) {
+InsidePanel matrixPanel(std::string title, std::string caption, std::string yTitle, std::string xTitle,
+                        Tensor values, bool diverging) {
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Matrix;
   panel.title = std::move(title);
@@ -107,22 +116,22 @@ Tensor finalState(std::span<const float> phiK, std::span<const float> v, Index n
   for (Index j = 0; j < n; ++j)
     for (Index a = 0; a < r; ++a)
       for (Index c = 0; c < dV; ++c)
-        state[static_cast<std::size_t>(a * dV + c)] += static_cast<double>(phiK[static_cast<std::size_t>(j * r + a)]) *
-                                                       v[static_cast<std::size_t>(j * dV + c)];
+        state[static_cast<std::size_t>(a * dV + c)] +=
+            static_cast<double>(phiK[static_cast<std::size_t>(j * r + a)]) *
+            v[static_cast<std::size_t>(j * dV + c)];
   const std::vector<float> narrow(state.begin(), state.end());
   return Tensor::fromFloats({r, dV}, narrow);
 }
 
 class LinearTransformer final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  LinearTransformer() : Mechanism(makeCard(), makeParams()) {}
 
   Result<Plan> lower(const LoweringRequest& request) const override {
     const Shape shape = request.input.shape();
     const Feature feature = featureOf(request.params.choice("feature"));
     const Index width = featureWidth(feature, shape.d);
-    Plan plan = Plan::begin(m_card.id, shape, request.options.causal);
+    Plan plan = Plan::begin(card().id, shape, request.options.causal);
     plan.labels = {Label{"through the state", "every key that the running sums S and z have taken in"}};
     const BufferId phiQ = plan.addBuffer("phi_q", shape.nQ, width, "phi_q");
     const BufferId phiK = plan.addBuffer("phi_k", shape.nK, width, "phi_k");
@@ -154,18 +163,16 @@ class LinearTransformer final : public Mechanism {
     std::vector<InsidePanel> panels;
     panels.push_back(stateCurve(k, v, shape.nK, r, shape.dV));
     if (!request.job.advance(0)) return cancelled();
-    panels.push_back(matrixPanel("Final state S", "One row a feature, one column a value channel: all that "
-                                 "later queries can know.", "feature", "value channel", finalState(k, v, shape.nK, r, shape.dV), true));
-    panels.push_back(matrixPanel("\u03c6(K)", "Features of the keys: all positive, so weights cannot cancel.", "key", "feature",
-                                 Tensor::fromFloats({shape.nK, r}, k), false));
+    panels.push_back(matrixPanel("Final state S",
+                                 "One row a feature, one column a value channel: all that "
+                                 "later queries can know.",
+                                 "feature", "value channel", finalState(k, v, shape.nK, r, shape.dV), true));
+    panels.push_back(matrixPanel("\u03c6(K)", "Features of the keys: all positive, so weights cannot cancel.",
+                                 "key", "feature", Tensor::fromFloats({shape.nK, r}, k), false));
     panels.push_back(matrixPanel("\u03c6(Q)", "Features of the queries.", "query", "feature",
                                  Tensor::fromFloats({shape.nQ, r}, q), false));
     return panels;
   }
-
- private:
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
 }  // namespace

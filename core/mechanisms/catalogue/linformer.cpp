@@ -32,33 +32,37 @@ MechanismCard makeCard() {
   card.causal = CausalSupport::Never;
   card.decodable = false;
   card.summary =
-      "A softmax matrix has n columns, but a few dozen directions carry nearly all of it. So mix the n keys and values down "
+      "A softmax matrix has n columns, but a few dozen directions carry nearly all of it. So mix the n keys "
+      "and values down "
       "to k summaries along the length and let every query read those.";
   card.formula = "o\u1d62 = softmax(s q\u1d62 (E K)\u1d40) F V";
   card.ours =
-      "Segment means instead of learned projections by default: an untrained projection mixes unrelated tokens. The fit to "
+      "Segment means instead of learned projections by default: an untrained projection mixes unrelated "
+      "tokens. The fit to "
       "the input (the best F for every V) is ours.";
   return card;
 }
 
 std::vector<ParamSpec> makeParams() {
   std::vector<ParamSpec> params;
-  params.push_back(intParam("k", "k", "Number of summaries that every query reads.", 1,
-                            [](const Shape& s) { return static_cast<double>(s.nK); },
-                            [](const Shape& s) { return 2 * ceilSqrt(s.nK); }, "2 ceil(sqrt n)"));
+  params.push_back(intParam(
+      "k", "k", "Number of summaries that every query reads.", 1,
+      [](const Shape& s) { return static_cast<double>(s.nK); },
+      [](const Shape& s) { return 2 * ceilSqrt(s.nK); }, "2 ceil(sqrt n)"));
   params.back().unit = "summaries";
   params.back().paperValue = ParamValue{Index{256}};
   params.back().paperText = "128 at n = 512, 256 at n = 1024 and up to 4096";
-  params.push_back(choiceParam("projection", "How keys and values become summaries.",
-                               {"mean", "gaussian", "xavier", "strided", "max", "fitted"},
-                               {"mean of each segment", "N(0, 1/k), the theorem's", "Xavier uniform, as initialised in code",
-                                "first token of each segment", "maximum of the keys, mean of the values of each segment",
-                                "segment means for keys, the best F for this input"},
-                               "mean"));
+  params.push_back(choiceParam(
+      "projection", "How keys and values become summaries.",
+      {"mean", "gaussian", "xavier", "strided", "max", "fitted"},
+      {"mean of each segment", "N(0, 1/k), the theorem's", "Xavier uniform, as initialised in code",
+       "first token of each segment", "maximum of the keys, mean of the values of each segment",
+       "segment means for keys, the best F for this input"},
+      "mean"));
   params.back().paperText = "learned";
-  params.push_back(choiceParam("sharing", "Which projections are the same matrix.", {"none", "headwise", "kv"},
-                               {"own E and F for every head", "one E and one F for all heads", "E = F for all heads"},
-                               "none"));
+  params.push_back(choiceParam(
+      "sharing", "Which projections are the same matrix.", {"none", "headwise", "kv"},
+      {"own E and F for every head", "one E and one F for all heads", "E = F for all heads"}, "none"));
   params.back().visibleWhenId = "projection";
   params.back().visibleWhenValues = {"gaussian", "xavier"};
   return params;
@@ -100,7 +104,8 @@ Tensor drawProjection(const LoweringRequest& request, const std::string& name, I
   for (Index h = 0; h < tensor.dim(0); ++h)
     for (Index a = 0; a < k; ++a)
       for (Index j = 0; j < shape.nK; ++j) {
-        const RandomStream::Counter counter = {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(a), 0};
+        const RandomStream::Counter counter = {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(a),
+                                               0};
         const auto last = static_cast<std::uint32_t>(j);
         values[at++] = static_cast<float>(gaussian ? deviation * stream.normal(counter, last)
                                                    : bound * (2.0 * stream.uniform(counter, last) - 1.0));
@@ -118,8 +123,8 @@ RowMatrix softmaxRows(const RowMatrix& a, const RowMatrix& b, double scale) {
   return logits;
 }
 
-// F = pinv(Pbar) P: of all F the one that brings Pbar F closest to full attention P (least squares), for every V.
-// P is made and used a block of rows at a time.
+// F = pinv(Pbar) P: of all F the one that brings Pbar F closest to full attention P (least squares), for
+// every V. P is made and used a block of rows at a time.
 Result<Tensor> fitValues(const LoweringRequest& request, const SegmentReduce& segments, double scale) {
   const Shape shape = request.input.shape();
   const auto k = static_cast<Index>(segments.bounds.size()) - 1;
@@ -129,14 +134,16 @@ Result<Tensor> fitValues(const LoweringRequest& request, const SegmentReduce& se
   for (Index h = 0; h < shape.heads; ++h) {
     const RowMatrix q = FloatRows(request.input.q.slice<float>(h).data(), shape.nQ, shape.d).cast<double>();
     const RowMatrix keys =
-        FloatRows(request.input.k.slice<float>(request.input.kvHead(h)).data(), shape.nK, shape.d).cast<double>();
+        FloatRows(request.input.k.slice<float>(request.input.kvHead(h)).data(), shape.nK, shape.d)
+            .cast<double>();
     const RowMatrix pBar = softmaxRows(q, e * keys, scale);
     RowMatrix right = RowMatrix::Zero(k, shape.nK);  // Pbar^T P
     constexpr Index kBlock = 128;
     for (Index begin = 0; begin < shape.nQ; begin += kBlock) {
       if (!request.job.advance(0)) return cancelled();
       const Index rows = std::min(kBlock, shape.nQ - begin);
-      right.noalias() += pBar.middleRows(begin, rows).transpose() * softmaxRows(q.middleRows(begin, rows), keys, scale);
+      right.noalias() +=
+          pBar.middleRows(begin, rows).transpose() * softmaxRows(q.middleRows(begin, rows), keys, scale);
     }
     // pinv(Pbar) = (Pbar^T Pbar)^+ Pbar^T; the small matrix may be singular (equal summaries).
     const Eigen::CompleteOrthogonalDecomposition<Eigen::MatrixXd> gram(pBar.transpose() * pBar);
@@ -171,14 +178,9 @@ Tensor forAllHeads(const Tensor& tensor, Index heads) {
 
 class Linformer final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  Linformer() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
-
- private:
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
 Result<std::variant<Tensor, SegmentReduce>> ownProjection(const LoweringRequest& request, Plan& plan,
@@ -187,15 +189,17 @@ Result<std::variant<Tensor, SegmentReduce>> ownProjection(const LoweringRequest&
   const std::string& kind = request.params.choice("projection");
   const SegmentReduce segments{SegmentReduce::Kind::Mean, segmentBounds(plan.shape.nK, k)};
   if (isGivenTensor(request, name)) {
-    ATTN_ASSIGN(owned, ownTensor(request, name, DType::F32, {k, plan.shape.nK}, {1}, [] { return Tensor(); }));
+    ATTN_ASSIGN(owned,
+                ownTensor(request, name, DType::F32, {k, plan.shape.nK}, {1}, [] { return Tensor(); }));
     plan.params.push_back({name, "file", [tensor = owned.tensor] { return tensor; }});
     return std::variant<Tensor, SegmentReduce>{owned.tensor};
   }
   std::variant<Tensor, SegmentReduce> weight = segments;
   std::string origin = "segment means";
   if (kind == "gaussian" || kind == "xavier") {
-    const double bytes = 4.0 * static_cast<double>(k) * static_cast<double>(plan.shape.nK) *
-                         static_cast<double>(request.params.choice("sharing") == "none" ? plan.shape.heads : 1);
+    const double bytes =
+        4.0 * static_cast<double>(k) * static_cast<double>(plan.shape.nK) *
+        static_cast<double>(request.params.choice("sharing") == "none" ? plan.shape.heads : 1);
     ATTN_TRY(requireMemory(bytes, "linformer: the projection " + name));
     weight = drawProjection(request, name, k);
     origin = originText(request, false);
@@ -219,7 +223,7 @@ Result<std::variant<Tensor, SegmentReduce>> ownProjection(const LoweringRequest&
 Result<Plan> Linformer::lower(const LoweringRequest& request) const {
   const Shape shape = request.input.shape();
   const Index k = request.params.integer("k");
-  Plan plan = Plan::begin(m_card.id, shape, false);
+  Plan plan = Plan::begin(card().id, shape, false);
   plan.labels = {Label{"summary", "every query reads every summary"}};
   plan.slotCount = k;
   ATTN_ASSIGN(keys, ownProjection(request, plan, "proj_k", true));
@@ -228,7 +232,8 @@ Result<Plan> Linformer::lower(const LoweringRequest& request) const {
   plan.slotValues = plan.addBuffer("slot_values", k, shape.dV, "slot_values");
   plan.slotComposition = [values] { return weightMatrix(values); };
   plan.steps.emplace_back(ProjectStep{"keys to summaries, E K", kKey, slotKeys, std::move(keys)});
-  plan.steps.emplace_back(ProjectStep{"values to summaries, F V", kValue, plan.slotValues, std::move(values)});
+  plan.steps.emplace_back(
+      ProjectStep{"values to summaries, F V", kValue, plan.slotValues, std::move(values)});
   plan.out = plan.addBuffer("out", shape.nQ, shape.dV);
   plan.lse = plan.addBuffer("lse", shape.nQ, 1);
   AttendStep step;
@@ -248,7 +253,8 @@ InsidePanel projectionPanel(const std::string& title, const Tensor& tensor, Inde
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Matrix;
   panel.title = title;
-  panel.caption = (keys ? "Row a says which keys summary a is made of." : "Row a says which values summary a is made of.");
+  panel.caption = (keys ? "Row a says which keys summary a is made of."
+                        : "Row a says which values summary a is made of.");
   panel.xTitle = "token";
   panel.yTitle = "summary";
   const Index h = tensor.dim(0) == 1 ? 0 : head;
@@ -261,17 +267,21 @@ InsidePanel projectionPanel(const std::string& title, const Tensor& tensor, Inde
 // How much of full attention k directions can carry: cumulative share of the singular values of P.
 Result<InsidePanel> spectrumPanel(const InsidesRequest& request) {
   const Shape shape = request.input.shape();
-  constexpr Index kMost = 1024;  // rows and columns; longer inputs are shown by their first tokens, and say so
+  constexpr Index kMost =
+      1024;  // rows and columns; longer inputs are shown by their first tokens, and say so
   const Index rows = std::min(shape.nQ, kMost);
   const Index cols = std::min(shape.nK, kMost);
-  const RowMatrix q = FloatRows(request.input.q.slice<float>(request.head).data(), rows, shape.d).cast<double>();
+  const RowMatrix q =
+      FloatRows(request.input.q.slice<float>(request.head).data(), rows, shape.d).cast<double>();
   const RowMatrix keys =
-      FloatRows(request.input.k.slice<float>(request.input.kvHead(request.head)).data(), cols, shape.d).cast<double>();
+      FloatRows(request.input.k.slice<float>(request.input.kvHead(request.head)).data(), cols, shape.d)
+          .cast<double>();
   const RowMatrix p = softmaxRows(q, keys, 1.0 / std::sqrt(static_cast<double>(shape.d)));
   if (!request.job.advance(0)) return cancelled();
   const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> narrow = p.cast<float>();
   const auto sigma = singularValues(
-      Tensor::fromFloats({rows, cols}, {narrow.data(), static_cast<std::size_t>(narrow.size())}), std::min(rows, cols));
+      Tensor::fromFloats({rows, cols}, {narrow.data(), static_cast<std::size_t>(narrow.size())}),
+      std::min(rows, cols));
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Curves;
   panel.title = "Spectrum of P";
@@ -303,11 +313,12 @@ Result<std::vector<InsidePanel>> Linformer::insides(const InsidesRequest& reques
   panels.push_back(std::move(spectrum));
   for (const ParamTensor& param : request.plan.plan().params) {
     if (!request.job.advance(0)) return cancelled();
-    const double bytes = 8.0 * static_cast<double>(request.params.integer("k")) * static_cast<double>(request.input.shape().nK) *
+    const double bytes = 8.0 * static_cast<double>(request.params.integer("k")) *
+                         static_cast<double>(request.input.shape().nK) *
                          static_cast<double>(request.input.shape().heads);
     ATTN_TRY(requireMemory(bytes, "linformer: the picture of " + param.name));
-    panels.push_back(projectionPanel((param.name == "proj_k" ? "E, " : "F, ") +
-                                     param.origin, param.make(), request.head, param.name == "proj_k"));
+    panels.push_back(projectionPanel((param.name == "proj_k" ? "E, " : "F, ") + param.origin, param.make(),
+                                     request.head, param.name == "proj_k"));
   }
   return panels;
 }

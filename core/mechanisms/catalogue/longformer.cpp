@@ -27,10 +27,14 @@ MechanismCard makeCard() {
   card.countedComplexity = "n(w + 1) window pairs and 2gn \u2212 g\u00b2 global ones, less their overlap";
   card.anyLengths = false;
   card.summary =
-      "Most of what a word needs is next to it, so each word gets a window; stacked layers let news travel like ripples. A "
+      "Most of what a word needs is next to it, so each word gets a window; stacked layers let news travel "
+      "like ripples. A "
       "few announcers hear everyone and are heard by everyone.";
-  card.formula = "S\u1d62 = { i + t\u03b4 : |t| \u2264 w/2 } \u222a G;  a global token reads all keys with projections of its own";
-  card.ours = "A causal global token reads only what came before it; the paper uses globals without causality only.";
+  card.formula =
+      "S\u1d62 = { i + t\u03b4 : |t| \u2264 w/2 } \u222a G;  a global token reads all keys with projections "
+      "of its own";
+  card.ours =
+      "A causal global token reads only what came before it; the paper uses globals without causality only.";
   return card;
 }
 
@@ -45,22 +49,26 @@ std::vector<ParamSpec> makeParams() {
   window.paperValue = ParamValue{Index{512}};
   window.paperText = "512 in pre-training; 32 to 512 by layer for language models";
   params.push_back(std::move(window));
-  ParamSpec dilation = listParam("dilation", "\u03b4", "Step between the keys of the window, one value a head (1: no gaps) or one "
-                                 "for all.", 1, [](const Shape& s) { return static_cast<double>(std::max<Index>(1, s.nK)); },
-                                 {1}, "1");
+  ParamSpec dilation = listParam(
+      "dilation", "\u03b4",
+      "Step between the keys of the window, one value a head (1: no gaps) or one "
+      "for all.",
+      1, [](const Shape& s) { return static_cast<double>(std::max<Index>(1, s.nK)); }, {1}, "1");
   dilation.paperValue = ParamValue{IndexList{1}};
   dilation.paperText = "1; on 2 of 8 heads up to 4 in upper layers of language models";
   params.push_back(std::move(dilation));
-  params.push_back(listParam("globals", "G", "Tokens that read everything and are read by everything.", 0,
-                             [](const Shape& s) { return static_cast<double>(s.nK - 1); }, {0}, "0, the first token"));
+  params.push_back(listParam(
+      "globals", "G", "Tokens that read everything and are read by everything.", 0,
+      [](const Shape& s) { return static_cast<double>(s.nK - 1); }, {0}, "0, the first token"));
   params.back().paperValue = ParamValue{IndexList{0}};
   params.back().paperText = "the classification token, or the tokens of a question";
   return params;
 }
 
-// Tokens by residue modulo the dilation: in this order a dilated window is a plain band inside each residue class.
+// Tokens by residue modulo the dilation: in this order a dilated window is a plain band inside each residue
+// class.
 struct Residues {
-  Order order;  // null if the dilation is 1
+  Order order;                           // null if the dilation is 1
   std::vector<std::int32_t> classBegin;  // by position; empty if the dilation is 1
   std::vector<std::int32_t> classEnd;
 };
@@ -84,16 +92,19 @@ HeadAttend windowOf(Index n, Index half, Index dilation, bool causal, const std:
   Residues residues = residuesOf(n, dilation);
   std::vector<std::int32_t> globalPositions;
   for (Index p = 0; p < n; ++p)
-    if (isGlobal[static_cast<std::size_t>(residues.order ? (*residues.order)[static_cast<std::size_t>(p)] : p)])
+    if (isGlobal[static_cast<std::size_t>(residues.order ? (*residues.order)[static_cast<std::size_t>(p)]
+                                                         : p)])
       globalPositions.push_back(static_cast<std::int32_t>(p));
-  const auto rule = [n, half, causal, globalPositions, begins = residues.classBegin, ends = residues.classEnd](
-                        Index p, RunList& runs) {
-    if (std::binary_search(globalPositions.begin(), globalPositions.end(), static_cast<std::int32_t>(p))) return;
+  const auto rule = [n, half, causal, globalPositions, begins = residues.classBegin,
+                     ends = residues.classEnd](Index p, RunList& runs) {
+    if (std::binary_search(globalPositions.begin(), globalPositions.end(), static_cast<std::int32_t>(p)))
+      return;
     const Index classBegin = begins.empty() ? 0 : begins[static_cast<std::size_t>(p)];
     const Index classEnd = ends.empty() ? n : ends[static_cast<std::size_t>(p)];
     Index at = std::max(classBegin, p - half);
     const Index end = std::min(classEnd, causal ? p + 1 : p + half + 1);
-    auto global = std::lower_bound(globalPositions.begin(), globalPositions.end(), static_cast<std::int32_t>(at));
+    auto global =
+        std::lower_bound(globalPositions.begin(), globalPositions.end(), static_cast<std::int32_t>(at));
     for (; global != globalPositions.end() && *global < end; ++global) {
       if (at < *global) runs.push_back({at, *global, 1, kLocal, 1});
       at = *global + 1;
@@ -107,7 +118,8 @@ HeadAttend windowOf(Index n, Index half, Index dilation, bool causal, const std:
 HeadAttend globalKeysOf(Index n, const std::vector<std::int32_t>& globals, bool causal) {
   const auto rule = [globals, causal](Index i, RunList& runs) {
     if (std::binary_search(globals.begin(), globals.end(), static_cast<std::int32_t>(i))) return;
-    const auto end = causal ? std::upper_bound(globals.begin(), globals.end(), static_cast<std::int32_t>(i)) : globals.end();
+    const auto end = causal ? std::upper_bound(globals.begin(), globals.end(), static_cast<std::int32_t>(i))
+                            : globals.end();
     if (end != globals.begin()) runs.push_back({0, end - globals.begin(), 1, kGlobalKey, 1});
   };
   return {nullptr, makeOrder(globals), makePattern(n, static_cast<Index>(globals.size()), rule)};
@@ -122,21 +134,17 @@ HeadAttend globalRowsOf(Index n, const std::vector<std::int32_t>& globals, bool 
 
 class Longformer final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  Longformer() : Mechanism(makeCard(), makeParams()) {}
 
   Result<Plan> lower(const LoweringRequest& request) const override;
 
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     std::vector<InsidePanel> panels;
     panels.push_back(keysByRule(request.plan, request.head));
-    panels.push_back(pairsByRule(request.plan, request.head, "Window pairs grow with n w, global pairs with 2 n |G|."));
+    panels.push_back(
+        pairsByRule(request.plan, request.head, "Window pairs grow with n w, global pairs with 2 n |G|."));
     return panels;
   }
-
- private:
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
 // The buffers that rows of global tokens are computed from: copies of q, k, v unless the user brings his own.
@@ -150,9 +158,12 @@ Result<IndexList> dilationsOf(const LoweringRequest& request, Index heads) {
   IndexList dilations = request.params.list("dilation");
   if (dilations.size() == 1) dilations.assign(static_cast<std::size_t>(heads), dilations.front());
   if (static_cast<Index>(dilations.size()) != heads)
-    return fail(ErrorKind::Usage,
-                fmt::format("longformer: dilation has {} values, but the input has {} heads; give one value, or one for "
-                            "each head joined by '+'.", dilations.size(), heads));
+    return fail(
+        ErrorKind::Usage,
+        fmt::format(
+            "longformer: dilation has {} values, but the input has {} heads; give one value, or one for "
+            "each head joined by '+'.",
+            dilations.size(), heads));
   return dilations;
 }
 
@@ -163,7 +174,9 @@ Result<GlobalProjections> addGlobalProjections(const LoweringRequest& request, P
     const char* name;
     BufferId* buffer;
     Index cols;
-  } wanted[] = {{"q_global", &buffers.q, shape.d}, {"k_global", &buffers.k, shape.d}, {"v_global", &buffers.v, shape.dV}};
+  } wanted[] = {{"q_global", &buffers.q, shape.d},
+                {"k_global", &buffers.k, shape.d},
+                {"v_global", &buffers.v, shape.dV}};
   for (const auto& [name, buffer, cols] : wanted) {
     if (!isGivenTensor(request, name)) continue;
     ATTN_ASSIGN(tensor, givenTensor(request, name, DType::F32, {shape.nK, cols}));
@@ -184,7 +197,7 @@ Result<Plan> Longformer::lower(const LoweringRequest& request) const {
   const Index half = request.params.integer("window") / 2;
   ATTN_ASSIGN(dilations, dilationsOf(request, shape.heads));
 
-  Plan plan = Plan::begin(m_card.id, shape, causal);
+  Plan plan = Plan::begin(card().id, shape, causal);
   plan.labels = {Label{"local", fmt::format("at most w/2 = {} steps away", half)},
                  Label{"global key", "the key is a global token: every query reads it"},
                  Label{"global query", "the query is a global token: it reads every key"}};
@@ -220,10 +233,11 @@ Result<Plan> Longformer::lower(const LoweringRequest& request) const {
   }
   attend("window", "window", std::move(windowHeads), {});
   if (!globals.empty()) {
-    attend("global keys", "global_keys", sameForAllHeads(shape.heads, globalKeysOf(shape.nK, globals, causal)), {});
+    attend("global keys", "global_keys",
+           sameForAllHeads(shape.heads, globalKeysOf(shape.nK, globals, causal)), {});
     ATTN_ASSIGN(projections, addGlobalProjections(request, plan));
-    attend("global queries", "global_queries", sameForAllHeads(shape.heads, globalRowsOf(shape.nK, globals, causal)),
-           projections);
+    attend("global queries", "global_queries",
+           sameForAllHeads(shape.heads, globalRowsOf(shape.nK, globals, causal)), projections);
   }
   plan.out = plan.addBuffer("out", shape.nQ, shape.dV);
   plan.lse = plan.addBuffer("lse", shape.nQ, 1);

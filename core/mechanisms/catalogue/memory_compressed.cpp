@@ -25,11 +25,13 @@ MechanismCard makeCard() {
   card.surveyComplexity = "O(n_c\u00b2)";
   card.countedComplexity = "n n/s pairs (queries are not compressed); local: n B";
   card.summary =
-      "Keys and values are squeezed by a convolution with a stride, so every query reads a third as many of them. Layers "
+      "Keys and values are squeezed by a convolution with a stride, so every query reads a third as many of "
+      "them. Layers "
       "of this kind alternate with layers that read only their own block.";
   card.formula = "o\u1d62 = softmax(s q\u1d62 [conv(K); 0]\u1d40) [conv(V); 0]";
   card.ours =
-      "The convolution is a mean unless trained weights are given. When causal, a slot is read once all its tokens are past; "
+      "The convolution is a mean unless trained weights are given. When causal, a slot is read once all its "
+      "tokens are past; "
       "a null slot (logit 0, value 0) gives the first rows something to read.";
   return card;
 }
@@ -38,28 +40,32 @@ std::vector<ParamSpec> makeParams() {
   const auto toN = [](const Shape& s) { return static_cast<double>(s.nK); };
   std::vector<ParamSpec> params;
   params.push_back(choiceParam("kind", "Which of the paper's two layers.", {"compressed", "local"},
-                               {"all queries read compressed keys", "queries read their own block"}, "compressed"));
+                               {"all queries read compressed keys", "queries read their own block"},
+                               "compressed"));
   const auto visible = [&](const char* kind) {
     params.back().visibleWhenId = "kind";
     params.back().visibleWhenValues = {kind};
   };
-  params.push_back(intParam("stride", "s", "Tokens squeezed into one slot.", 1, toN, [](const Shape&) { return Index{3}; }, "3"));
+  params.push_back(intParam(
+      "stride", "s", "Tokens squeezed into one slot.", 1, toN, [](const Shape&) { return Index{3}; }, "3"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{3}};
   visible("compressed");
-  params.push_back(choiceParam("function", "How tokens become a slot.", {"mean", "conv"},
-                               {"mean of its tokens", "strided convolution conv_k, conv_v (a mean unless given)"}, "mean"));
+  params.push_back(choiceParam(
+      "function", "How tokens become a slot.", {"mean", "conv"},
+      {"mean of its tokens", "strided convolution conv_k, conv_v (a mean unless given)"}, "mean"));
   params.back().paperText = "learned convolution";
   visible("compressed");
   params.push_back(choiceParam("null", "An extra slot with logit 0 and value 0.", {"default", "zero", "off"},
                                {"when causal", "always", "never"}, "default"));
   visible("compressed");
-  params.push_back(choiceParam("rule", "When causal: which slots a query may read.", {"last", "past"},
-                               {"those whose last token is not later than the query", "those whose last token is earlier"},
-                               "last"));
+  params.push_back(choiceParam(
+      "rule", "When causal: which slots a query may read.", {"last", "past"},
+      {"those whose last token is not later than the query", "those whose last token is earlier"}, "last"));
   visible("compressed");
-  params.push_back(intParam("block", "B", "Tokens in a local block.", 1, toN, [](const Shape& s) { return ceilSqrt(s.nK); },
-                            "ceil(sqrt n)"));
+  params.push_back(intParam(
+      "block", "B", "Tokens in a local block.", 1, toN, [](const Shape& s) { return ceilSqrt(s.nK); },
+      "ceil(sqrt n)"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{256}};
   visible("local");
@@ -88,8 +94,7 @@ Tensor meanTaps(Index heads, Index stride, Index d) {
 
 class MemoryCompressed final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  MemoryCompressed() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override {
     return request.params.choice("kind") == "local" ? lowerLocal(request) : lowerCompressed(request);
   }
@@ -98,11 +103,10 @@ class MemoryCompressed final : public Mechanism {
  private:
   Result<Plan> lowerLocal(const LoweringRequest& request) const;
   Result<Plan> lowerCompressed(const LoweringRequest& request) const;
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
-AttendStep outputStep(const LoweringRequest& request, Plan& plan, const std::string& title, const PatternPtr& pattern) {
+AttendStep outputStep(const LoweringRequest& request, Plan& plan, const std::string& title,
+                      const PatternPtr& pattern) {
   plan.out = plan.addBuffer("out", plan.shape.nQ, plan.shape.dV);
   plan.lse = plan.addBuffer("lse", plan.shape.nQ, 1);
   AttendStep step;
@@ -119,7 +123,7 @@ Result<Plan> MemoryCompressed::lowerLocal(const LoweringRequest& request) const 
   const bool causal = request.options.causal;
   const Index block = request.params.integer("block");
   const bool previous = request.params.flag("previous");
-  Plan plan = Plan::begin(m_card.id, shape, causal);
+  Plan plan = Plan::begin(card().id, shape, causal);
   plan.labels = {Label{"same block", "query and key are in the same block"}};
   if (previous) plan.labels.push_back({"previous block", "the key is in the block before the query's"});
   const auto rule = [=](Index i, RunList& runs) {
@@ -135,21 +139,23 @@ Result<Plan> MemoryCompressed::lowerLocal(const LoweringRequest& request) const 
 }
 
 // Slots of keys or values: means, or the convolution with the tensors that the user gave.
-Status addSlots(const LoweringRequest& request, Plan& plan, BufferId in, BufferId out, const std::string& name,
-                const std::vector<Index>& bounds) {
+Status addSlots(const LoweringRequest& request, Plan& plan, BufferId in, BufferId out,
+                const std::string& name, const std::vector<Index>& bounds) {
   const Index width = plan.buffers[static_cast<std::size_t>(in)].cols;
   const Index stride = request.params.integer("stride");
   if (request.params.choice("function") == "mean") {
-    plan.steps.emplace_back(ProjectStep{name + " to slots", in, out, SegmentReduce{SegmentReduce::Kind::Mean, bounds}});
+    plan.steps.emplace_back(
+        ProjectStep{name + " to slots", in, out, SegmentReduce{SegmentReduce::Kind::Mean, bounds}});
     return {};
   }
   ATTN_ASSIGN(taps, ownTensor(request, name, DType::F32, {stride, width, width}, {},
                               [&] { return meanTaps(plan.shape.heads, stride, width); }));
   ATTN_ASSIGN(bias, ownTensor(request, name + "_bias", DType::F32, {width}, {}, [&] {
-    return Tensor::zeros(DType::F32, {plan.shape.heads, width});
-  }));
+                return Tensor::zeros(DType::F32, {plan.shape.heads, width});
+              }));
   plan.params.push_back({name, taps.fromFile ? "file" : "mean", [tensor = taps.tensor] { return tensor; }});
-  plan.params.push_back({name + "_bias", bias.fromFile ? "file" : "0", [tensor = bias.tensor] { return tensor; }});
+  plan.params.push_back(
+      {name + "_bias", bias.fromFile ? "file" : "0", [tensor = bias.tensor] { return tensor; }});
   if (in == kValue) {
     bool scalar = true;
     const auto values = taps.tensor.values<float>();
@@ -157,7 +163,8 @@ Status addSlots(const LoweringRequest& request, Plan& plan, BufferId in, BufferI
       scalar = scalar && isScalarMap(values.data() + at, width);
     const auto biases = bias.tensor.values<float>();
     plan.exact = scalar && std::all_of(biases.begin(), biases.end(), [](float b) { return b == 0.0F; });
-    if (!plan.exact) plan.note = "conv_v mixes value channels or adds a bias: the matrix holds the part without mixing.";
+    if (!plan.exact)
+      plan.note = "conv_v mixes value channels or adds a bias: the matrix holds the part without mixing.";
   }
   plan.steps.emplace_back(ConvolveStep{name + " to slots", in, out, taps.tensor, bias.tensor});
   return {};
@@ -173,9 +180,11 @@ Tensor composition(const std::vector<Index>& bounds, Index n, const Tensor& taps
       const Index begin = bounds[static_cast<std::size_t>(b)];
       const Index end = bounds[static_cast<std::size_t>(b) + 1];
       for (Index j = begin; j < end; ++j) {
-        const float share = taps.empty() ? 1.0F / static_cast<float>(end - begin)
-                                         : static_cast<float>(meanDiagonal(taps.slice<float>(h).data() +
-                                               (j - begin) * taps.dim(2) * taps.dim(2), taps.dim(2)));
+        const float share =
+            taps.empty()
+                ? 1.0F / static_cast<float>(end - begin)
+                : static_cast<float>(meanDiagonal(
+                      taps.slice<float>(h).data() + (j - begin) * taps.dim(2) * taps.dim(2), taps.dim(2)));
         cells[static_cast<std::size_t>((h * count + b) * n + j)] = share;
       }
     }
@@ -189,7 +198,7 @@ Result<Plan> MemoryCompressed::lowerCompressed(const LoweringRequest& request) c
   const std::string& choice = request.params.choice("null");
   const bool null = choice == "zero" || (choice == "default" && causal);
   const std::vector<Index> bounds = slotBounds(shape.nK, stride, null);
-  Plan plan = Plan::begin(m_card.id, shape, causal);
+  Plan plan = Plan::begin(card().id, shape, causal);
   plan.labels = {Label{"slot", fmt::format("{} tokens squeezed into one", stride)}};
   if (null) plan.labels.push_back({"null", "nothing to attend to: logit 0, value 0"});
   plan.slotCount = static_cast<Index>(bounds.size()) - 1;
@@ -229,11 +238,13 @@ Result<std::vector<InsidePanel>> MemoryCompressed::insides(const InsidesRequest&
   slots.caption = "Row b says which tokens slot b is made of.";
   slots.xTitle = "token";
   slots.yTitle = "slot";
-  slots.values = Tensor::fromFloats({made.dim(1), made.dim(2)}, made.slice<float>(made.dim(0) == 1 ? 0 : request.head));
+  slots.values =
+      Tensor::fromFloats({made.dim(1), made.dim(2)}, made.slice<float>(made.dim(0) == 1 ? 0 : request.head));
   InsidePanel blind;
   blind.kind = InsidePanel::Kind::Curves;
   blind.title = "Slots read";
-  blind.caption = "Slots that each query reads; when causal, the tokens since the last full slot are out of sight.";
+  blind.caption =
+      "Slots that each query reads; when causal, the tokens since the last full slot are out of sight.";
   blind.xTitle = "query";
   blind.yTitle = "slots";
   InsidePanel::Curve curve{"slots", {}, {}};

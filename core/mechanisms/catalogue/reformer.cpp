@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Reformer: Kitaev, Kaiser, Levskaya, arXiv 2001.04451, section 2 (LSH attention with shared queries and keys).
+// Reformer: Kitaev, Kaiser, Levskaya, arXiv 2001.04451, section 2 (LSH attention with shared queries and
+// keys).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +15,7 @@ namespace attnscope {
 
 namespace {
 
-constexpr double kSelfPenalty = 1e5;     // as the paper and trax
+constexpr double kSelfPenalty = 1e5;    // as the paper and trax
 constexpr Index kFactoriseAbove = 128;  // buckets; one rotation for all would cost n d b / 2
 
 MechanismCard makeCard() {
@@ -31,11 +32,15 @@ MechanismCard makeCard() {
   card.readsKeys = false;
   card.anyLengths = false;
   card.summary =
-      "Softmax is ruled by the few most similar keys, so sort tokens into buckets of similar direction and compare only "
+      "Softmax is ruled by the few most similar keys, so sort tokens into buckets of similar direction and "
+      "compare only "
       "inside a bucket. A random rotation gives the bucket for free; several rounds repair unlucky splits.";
-  card.formula = "h(x) = argmax [xR; \u2212xR],  k\u2c7c = q\u2c7c/|q\u2c7c|,  o\u1d62 = \u03a3\u1d63 exp(z\u1d62\u207d\u02b3\u207e \u2212 z\u1d62) o\u1d62\u207d\u02b3\u207e";
+  card.formula =
+      "h(x) = argmax [xR; \u2212xR],  k\u2c7c = q\u2c7c/|q\u2c7c|,  o\u1d62 = \u03a3\u1d63 "
+      "exp(z\u1d62\u207d\u02b3\u207e \u2212 z\u1d62) o\u1d62\u207d\u02b3\u207e";
   card.ours =
-      "K is not read: queries and keys are shared. A token reads itself only if it has nobody else (the limit of the "
+      "K is not read: queries and keys are shared. A token reads itself only if it has nobody else (the "
+      "limit of the "
       "paper's penalty of 10\u2075). The last chunk may be shorter, nothing is padded.";
   return card;
 }
@@ -43,37 +48,48 @@ MechanismCard makeCard() {
 std::vector<ParamSpec> makeParams() {
   const auto toN = [](const Shape& s) { return static_cast<double>(s.nK); };
   std::vector<ParamSpec> params;
-  params.push_back(intParam("rounds", "n_r", "Independent hashings whose results are merged.", 1,
-                            [](const Shape&) { return 32.0; }, [](const Shape&) { return Index{2}; }, "2"));
+  params.push_back(intParam(
+      "rounds", "n_r", "Independent hashings whose results are merged.", 1, [](const Shape&) { return 32.0; },
+      [](const Shape&) { return Index{2}; }, "2"));
   params.back().paperValue = ParamValue{Index{4}};
   params.back().paperText = "1, 2, 4 and 8 studied; 4 nearly solves the copy task";
-  params.push_back(intParam("chunk", "m", "Tokens in one chunk of the sorted order.", 1, toN,
-                            [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)"));
+  params.push_back(intParam(
+      "chunk", "m", "Tokens in one chunk of the sorted order.", 1, toN,
+      [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{64}};
   params.back().paperText = "64 to 256";
-  ParamSpec buckets = intParam("buckets", "b", "Number of hash buckets; the default fills half a chunk with each.", 2,
-                               [](const Shape& s) { return static_cast<double>(std::max<Index>(2, 2 * s.nK)); },
-                               [](const Shape& s) { return 2 * ceilDiv(s.nK, ceilSqrt(s.nK)); }, "2 ceil(n/m)");
+  ParamSpec buckets = intParam(
+      "buckets", "b", "Number of hash buckets; the default fills half a chunk with each.", 2,
+      [](const Shape& s) { return static_cast<double>(std::max<Index>(2, 2 * s.nK)); },
+      [](const Shape& s) { return 2 * ceilDiv(s.nK, ceilSqrt(s.nK)); }, "2 ceil(n/m)");
   buckets.multipleOf = 2;
   buckets.derivedDefault = [](const Shape& s, const ParamValues& before) {
     return ParamValue{2 * ceilDiv(s.nK, before.integer("chunk"))};
   };
   params.push_back(std::move(buckets));
-  params.push_back(intParam("look_back", "", "Chunks before the own one that are read.", 0, toN,
-                            [](const Shape&) { return Index{1}; }, "1"));
+  params.push_back(intParam(
+      "look_back", "", "Chunks before the own one that are read.", 0, toN,
+      [](const Shape&) { return Index{1}; }, "1"));
   params.back().unit = "chunks";
-  params.push_back(intParam("look_ahead", "", "Chunks after the own one that are read.", 0, toN,
-                            [](const Shape&) { return Index{0}; }, "0"));
+  params.push_back(intParam(
+      "look_ahead", "", "Chunks after the own one that are read.", 0, toN,
+      [](const Shape&) { return Index{0}; }, "0"));
   params.back().unit = "chunks";
-  params.push_back(boolParam("restrict_to_bucket", "Compare only tokens of the same bucket, as the paper; published code "
-                             "compares the whole chunk.", true));
+  params.push_back(boolParam("restrict_to_bucket",
+                             "Compare only tokens of the same bucket, as the paper; published code "
+                             "compares the whole chunk.",
+                             true));
   params.push_back(boolParam("dedup", "Count a pair found in several rounds once.", true));
-  params.push_back(choiceParam("self", "When a token may read itself.", {"fallback", "penalty", "always"},
-                               {"only if it has nobody else", "with a penalty of 100,000 on the logit", "like any other key"},
-                               "fallback"));
-  params.push_back(boolParam("wrap", "The first chunk of a round also reads the last chunk of the round before, as published "
-                             "code does; no effect inside buckets.", false));
+  params.push_back(choiceParam(
+      "self", "When a token may read itself.", {"fallback", "penalty", "always"},
+      {"only if it has nobody else", "with a penalty of 100,000 on the logit", "like any other key"},
+      "fallback"));
+  params.push_back(
+      boolParam("wrap",
+                "The first chunk of a round also reads the last chunk of the round before, as published "
+                "code does; no effect inside buckets.",
+                false));
   params.back().visibleWhenId = "restrict_to_bucket";
   params.back().visibleWhenValues = {"off"};
   return params;
@@ -96,8 +112,9 @@ Tensor drawRotations(const LoweringRequest& request, const std::string& name, In
     for (Index r = 0; r < rounds; ++r)
       for (Index c = 0; c < shape.d; ++c)
         for (Index a = 0; a < half; ++a)
-          values[at++] = static_cast<float>(stream.normal({static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(r),
-                                                           static_cast<std::uint32_t>(c)}, static_cast<std::uint32_t>(a)));
+          values[at++] = static_cast<float>(stream.normal(
+              {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(c)},
+              static_cast<std::uint32_t>(a)));
   return tensor;
 }
 
@@ -108,7 +125,8 @@ Result<Rotations> makeRotations(const LoweringRequest& request, Plan& plan) {
   const auto own = [&](const std::string& name, Index half) -> Result<Tensor> {
     ATTN_ASSIGN(owned, ownTensor(request, name, DType::F32, {rounds, plan.shape.d, half}, {},
                                  [&] { return drawRotations(request, name, rounds, half); }));
-    plan.params.push_back({name, originText(request, owned.fromFile), [tensor = owned.tensor] { return tensor; }});
+    plan.params.push_back(
+        {name, originText(request, owned.fromFile), [tensor = owned.tensor] { return tensor; }});
     return owned.tensor;
   };
   if (buckets <= kFactoriseAbove) {
@@ -133,22 +151,23 @@ std::span<const float> rotationOf(const Tensor& tensor, Index head, Index round)
   return tensor.slice<float>(head).subspan(static_cast<std::size_t>(round) * block, block);
 }
 
-Result<std::vector<std::int32_t>> bucketsOf(const LoweringRequest& request, const Rotations& rotations, Index head,
-                                            Index round) {
+Result<std::vector<std::int32_t>> bucketsOf(const LoweringRequest& request, const Rotations& rotations,
+                                            Index head, Index round) {
   const Shape shape = request.input.shape();
   const auto q = request.input.q.slice<float>(head);
-  ATTN_ASSIGN(bucket, hashRows(q, shape.nQ, shape.d, rotationOf(rotations.first, head, round), rotations.first.dim(3),
-                               request.job));
+  ATTN_ASSIGN(bucket, hashRows(q, shape.nQ, shape.d, rotationOf(rotations.first, head, round),
+                               rotations.first.dim(3), request.job));
   if (rotations.second.empty()) return bucket;
-  ATTN_ASSIGN(high, hashRows(q, shape.nQ, shape.d, rotationOf(rotations.second, head, round), rotations.second.dim(3),
-                             request.job));
+  ATTN_ASSIGN(high, hashRows(q, shape.nQ, shape.d, rotationOf(rotations.second, head, round),
+                             rotations.second.dim(3), request.job));
   const auto b1 = static_cast<std::int32_t>(2 * rotations.first.dim(3));
   for (std::size_t i = 0; i < bucket.size(); ++i) bucket[i] += b1 * high[i];
   return bucket;
 }
 
 // What a query at a position of one round reads, with the counts that the softmax needs.
-PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t round, bool dedup, bool fallback) {
+PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t round, bool dedup,
+                        bool fallback) {
   const Index n = lsh->length();
   return makePattern(n, n, [lsh, round, dedup, fallback](Index p, RunList& runs) {
     const auto& order = lsh->rounds()[round].order;
@@ -177,21 +196,20 @@ Tensor stackTrace(const std::vector<std::shared_ptr<const LshCandidates>>& heads
   Tensor tensor(DType::I32, {static_cast<Index>(heads.size()), rounds, n});
   auto out = tensor.mutableValues<std::int32_t>().begin();
   for (const auto& head : heads)
-    for (const LshRound& round : head->rounds()) out = std::copy_n((order ? round.order : round.bucket).begin(), n, out);
+    for (const LshRound& round : head->rounds())
+      out = std::copy_n((order ? round.order : round.bucket).begin(), n, out);
   return tensor;
 }
 
 class Reformer final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  Reformer() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
 
  private:
-  Result<std::vector<std::shared_ptr<const LshCandidates>>> decide(const LoweringRequest& request, Plan& plan) const;
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
+  Result<std::vector<std::shared_ptr<const LshCandidates>>> decide(const LoweringRequest& request,
+                                                                   Plan& plan) const;
 };
 
 Result<std::vector<std::shared_ptr<const LshCandidates>>> Reformer::decide(const LoweringRequest& request,
@@ -218,7 +236,7 @@ Result<std::vector<std::shared_ptr<const LshCandidates>>> Reformer::decide(const
 
 Result<Plan> Reformer::lower(const LoweringRequest& request) const {
   const Shape shape = request.input.shape();
-  Plan plan = Plan::begin(m_card.id, shape, request.options.causal);
+  Plan plan = Plan::begin(card().id, shape, request.options.causal);
   ATTN_ASSIGN(heads, decide(request, plan));
   const auto rounds = heads.front()->rounds().size();
   plan.trace.push_back({"buckets", stackTrace(heads, false)});
@@ -230,18 +248,22 @@ Result<Plan> Reformer::lower(const LoweringRequest& request) const {
   MergeStep merge;
   merge.title = "merge rounds";
   for (std::size_t r = 0; r < rounds; ++r) {
-    plan.labels.push_back({fmt::format("round {}", r + 1), fmt::format("first found in the same {} in round {}",
-                           request.params.flag("restrict_to_bucket") ? "bucket" : "chunk", r + 1)});
+    plan.labels.push_back(
+        {fmt::format("round {}", r + 1),
+         fmt::format("first found in the same {} in round {}",
+                     request.params.flag("restrict_to_bucket") ? "bucket" : "chunk", r + 1)});
     AttendStep step;
     step.title = fmt::format("round {}", r + 1);
     step.k = unitKeys;
     step.scale = request.scaleOr(1.0);
     step.selfPenalty = self == "penalty" ? kSelfPenalty : 0.0;
     step.out = plan.addBuffer(fmt::format("out_round_{}", r + 1), shape.nQ, shape.dV);
-    step.lse = plan.addBuffer(fmt::format("lse_round_{}", r + 1), shape.nQ, 1, fmt::format("lse_round_{}", r + 1));
+    step.lse =
+        plan.addBuffer(fmt::format("lse_round_{}", r + 1), shape.nQ, 1, fmt::format("lse_round_{}", r + 1));
     for (const auto& lsh : heads) {
       const Order order = makeOrder(lsh->rounds()[r].order);
-      step.heads.push_back({order, order, roundPattern(lsh, r, request.params.flag("dedup"), self == "fallback")});
+      step.heads.push_back(
+          {order, order, roundPattern(lsh, r, request.params.flag("dedup"), self == "fallback")});
     }
     merge.outs.push_back(step.out);
     merge.lses.push_back(step.lse);
@@ -298,7 +320,8 @@ InsidePanel bucketStrips(const Tensor& buckets, const Tensor& order, Index head,
 
 InsidePanel bucketScatter(const InsidesRequest& request, const Tensor& buckets, Index round) {
   const Shape shape = request.input.shape();
-  const auto bucketOf = buckets.slice<std::int32_t>(request.head).subspan(static_cast<std::size_t>(round * shape.nQ));
+  const auto bucketOf =
+      buckets.slice<std::int32_t>(request.head).subspan(static_cast<std::size_t>(round * shape.nQ));
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Scatter;
   panel.title = fmt::format("Queries, round {}", round + 1);
@@ -315,7 +338,8 @@ InsidePanel bucketScatter(const InsidesRequest& request, const Tensor& buckets, 
 
 InsidePanel bucketSizes(const Tensor& buckets, Index head, Index round) {
   const Index n = buckets.dim(2);
-  const auto bucketOf = buckets.slice<std::int32_t>(head).subspan(static_cast<std::size_t>(round * n), static_cast<std::size_t>(n));
+  const auto bucketOf = buckets.slice<std::int32_t>(head).subspan(static_cast<std::size_t>(round * n),
+                                                                  static_cast<std::size_t>(n));
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Bars;
   panel.title = fmt::format("Bucket sizes, round {}", round + 1);

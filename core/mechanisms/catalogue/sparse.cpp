@@ -204,8 +204,7 @@ HeadAttend lonelyOf(const Setting& s, Index group) {
 
 class SparseTransformer final : public Mechanism {
  public:
-  const MechanismCard& card() const override { return m_card; }
-  const std::vector<ParamSpec>& params() const override { return m_params; }
+  SparseTransformer() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
 
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
@@ -216,10 +215,6 @@ class SparseTransformer final : public Mechanism {
                                  "smallest where both are alike, at l near \u221an."));
     return panels;
   }
-
- private:
-  MechanismCard m_card = makeCard();
-  std::vector<ParamSpec> m_params = makeParams();
 };
 
 Status checkColumns(const ParamValues& params) {
@@ -273,7 +268,7 @@ Result<Plan> SparseTransformer::lower(const LoweringRequest& request) const {
                   params.integer("summary"),
                   params.choice("pattern") == "fixed",
                   request.options.causal};
-  Plan plan = Plan::begin(m_card.id, shape, s.causal);
+  Plan plan = Plan::begin(card().id, shape, s.causal);
   plan.labels = labelsOf(s);
 
   const HeadAttend nothing = nothingToRead(shape);

@@ -42,7 +42,8 @@ Result<OracleHead> linearOracle(const OracleRequest& request) {
     double sum = eps;
     for (Index j = 0; j < phiK.rows; ++j)
       if (allowed(i, j)) sum += weights.weights.at(i, j) = dense::dot(phiQ, i, phiK, j);
-    for (Index j = 0; j < phiK.rows; ++j) weights.weights.at(i, j) = sum == 0.0 ? 0.0 : weights.weights.at(i, j) / sum;
+    for (Index j = 0; j < phiK.rows; ++j)
+      weights.weights.at(i, j) = sum == 0.0 ? 0.0 : weights.weights.at(i, j) / sum;
   }
   return dense::fromWeights(std::move(weights), v, allowed);
 }

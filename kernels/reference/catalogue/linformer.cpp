@@ -35,9 +35,10 @@ Result<OracleHead> linformerOracle(const OracleRequest& request) {
   const Index k = request.params.integer("k");
   const double scale = request.options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.cols)));
   const auto e = request.tensors.find("proj_k");
-  const auto slotKeys = e == request.tensors.end()
-                            ? segmentMaxima(keys, k)
-                            : dense::multiply(firstColumns(dense::headOf(e->second, request.head), keys.rows), keys);
+  const auto slotKeys =
+      e == request.tensors.end()
+          ? segmentMaxima(keys, k)
+          : dense::multiply(firstColumns(dense::headOf(e->second, request.head), keys.rows), keys);
   const auto f = firstColumns(dense::headOf(request.tensors.at("proj_v"), request.head), keys.rows);
   dense::Matrix logits(q.rows, k);
   for (Index i = 0; i < q.rows; ++i)

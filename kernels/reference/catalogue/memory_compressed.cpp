@@ -23,7 +23,8 @@ Slots makeSlots(const OracleRequest& request, const dense::Matrix& x, const std:
     if (taps == request.tensors.end()) {
       for (Index j = b * stride; j < end; ++j) {
         slots.shares.at(b, j) = 1.0 / static_cast<double>(end - b * stride);
-        for (Index c = 0; c < x.cols; ++c) slots.rows.at(b, c) += x.at(j, c) / static_cast<double>(end - b * stride);
+        for (Index c = 0; c < x.cols; ++c)
+          slots.rows.at(b, c) += x.at(j, c) / static_cast<double>(end - b * stride);
       }
       continue;
     }
@@ -38,13 +39,14 @@ Slots makeSlots(const OracleRequest& request, const dense::Matrix& x, const std:
         for (Index a = 0; a < x.cols; ++a) slots.rows.at(b, c) += x.at(j, a) * tap(j - b * stride, a, c);
     }
     for (Index j = b * stride; j < end; ++j)
-      for (Index c = 0; c < x.cols; ++c) slots.shares.at(b, j) += tap(j - b * stride, c, c) / static_cast<double>(x.cols);
+      for (Index c = 0; c < x.cols; ++c)
+        slots.shares.at(b, j) += tap(j - b * stride, c, c) / static_cast<double>(x.cols);
   }
   return slots;
 }
 
-OracleHead local(const OracleRequest& request, const dense::Matrix& q, const dense::Matrix& k, const dense::Matrix& v,
-                 double scale) {
+OracleHead local(const OracleRequest& request, const dense::Matrix& q, const dense::Matrix& k,
+                 const dense::Matrix& v, double scale) {
   const Index block = request.params.integer("block");
   const auto allowed = [&](Index i, Index j) {
     const Index p = dense::positionOf(i, q.rows, k.rows);
@@ -88,7 +90,8 @@ Result<OracleHead> memory_compressedOracle(const OracleRequest& request) {
   head.lse = std::move(bar.lse);
   head.slotCount = count;
   for (Index i = 0; i < q.rows; ++i)
-    for (Index j = 0; j < k.rows + count; ++j) head.support.push_back(j >= k.rows && allowed(i, j - k.rows) ? 1 : 0);
+    for (Index j = 0; j < k.rows + count; ++j)
+      head.support.push_back(j >= k.rows && allowed(i, j - k.rows) ? 1 : 0);
   return head;
 }
 

@@ -20,7 +20,8 @@ Index hashRow(const dense::Matrix& q, Index i, const Tensor& rotations, Index he
   for (Index sign = 0; sign < 2; ++sign)
     for (Index a = 0; a < half; ++a) {
       double sum = 0.0;
-      for (Index c = 0; c < d; ++c) sum += q.at(i, c) * static_cast<double>(r[static_cast<std::size_t>(c * half + a)]);
+      for (Index c = 0; c < d; ++c)
+        sum += q.at(i, c) * static_cast<double>(r[static_cast<std::size_t>(c * half + a)]);
       const double score = sign == 0 ? sum : -sum;
       if (score > bestScore) {
         bestScore = score;
@@ -44,7 +45,8 @@ Round hashRound(const OracleRequest& request, const dense::Matrix& q, Index roun
     } else {
       const Tensor& first = request.tensors.at("rotations_1");
       result.bucket.push_back(hashRow(q, i, first, request.head, round) +
-                              2 * first.dim(3) * hashRow(q, i, request.tensors.at("rotations_2"), request.head, round));
+                              2 * first.dim(3) *
+                                  hashRow(q, i, request.tensors.at("rotations_2"), request.head, round));
     }
   }
   std::vector<Index> order(static_cast<std::size_t>(q.rows));
@@ -54,15 +56,19 @@ Round hashRound(const OracleRequest& request, const dense::Matrix& q, Index roun
   });
   result.chunk.resize(order.size());
   for (std::size_t rank = 0; rank < order.size(); ++rank)
-    result.chunk[static_cast<std::size_t>(order[rank])] = static_cast<Index>(rank) / request.params.integer("chunk");
+    result.chunk[static_cast<std::size_t>(order[rank])] =
+        static_cast<Index>(rank) / request.params.integer("chunk");
   return result;
 }
 
 // Is j in A_i of round r?
-bool isCandidate(const OracleRequest& request, const std::vector<Round>& rounds, std::size_t r, Index i, Index j) {
+bool isCandidate(const OracleRequest& request, const std::vector<Round>& rounds, std::size_t r, Index i,
+                 Index j) {
   if (request.options.causal && j > i) return false;
   const bool restricted = request.params.flag("restrict_to_bucket");
-  const auto at = [](const std::vector<Index>& values, Index t) { return values[static_cast<std::size_t>(t)]; };
+  const auto at = [](const std::vector<Index>& values, Index t) {
+    return values[static_cast<std::size_t>(t)];
+  };
   if (restricted && at(rounds[r].bucket, i) != at(rounds[r].bucket, j)) return false;
   const Index back = request.params.integer("look_back");
   const Index ahead = request.params.integer("look_ahead");
@@ -83,8 +89,9 @@ bool isCandidate(const OracleRequest& request, const std::vector<Round>& rounds,
 
 }  // namespace
 
-// The softmax over the union of the rounds' candidates, pair (i, j) counted N_ij times unless deduplicated. No sorting,
-// no chunks of work, no merging: the other side of the identity that the paper's section 2 rests on.
+// The softmax over the union of the rounds' candidates, pair (i, j) counted N_ij times unless deduplicated.
+// No sorting, no chunks of work, no merging: the other side of the identity that the paper's section 2 rests
+// on.
 Result<OracleHead> reformerOracle(const OracleRequest& request) {
   const auto q = dense::queries(request);
   const auto v = dense::values(request);
@@ -102,7 +109,8 @@ Result<OracleHead> reformerOracle(const OracleRequest& request) {
   for (Index i = 0; i < n; ++i) {
     bool alone = true;
     for (Index j = 0; j < n; ++j) {
-      for (std::size_t r = 0; r < rounds.size(); ++r) count.at(i, j) += isCandidate(request, rounds, r, i, j) ? 1.0 : 0.0;
+      for (std::size_t r = 0; r < rounds.size(); ++r)
+        count.at(i, j) += isCandidate(request, rounds, r, i, j) ? 1.0 : 0.0;
       alone = alone && (j == i || count.at(i, j) == 0.0);
     }
     if (self == "fallback" && !alone) count.at(i, i) = 0.0;
