@@ -104,7 +104,7 @@ Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Inde
                                         const JobContext& job) const {
   Tensor picture(DType::F32, {outRows, outCols});
   auto pixels = picture.mutableValues<float>();
-  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head);
+  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, rows);
   std::atomic<bool> stopped{false};
   tbb::parallel_for(Index{0}, outRows, [&](Index r) {
     if (stopped.load(std::memory_order_relaxed)) return;
@@ -117,7 +117,7 @@ Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Inde
         stopped = true;
         return;
       }
-      source.fill(row0 + i, col0, row, scratch);
+      source.fill(row0 + i, row, scratch);
       foldRow(row, outCols, reduce, folded);
     }
     for (Index c = 0; c < outCols; ++c) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/effective_rows.h"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,30 +12,83 @@
 
 namespace attnscope {
 
+namespace {
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+constexpr Index kMostStageCells = Index{1} << 24;
+
+std::size_t at(BufferId id) {
+  return static_cast<std::size_t>(id);
+}
+
+// The buffers that a step writes values into.
+std::vector<BufferId> writtenBy(const Step& step) {
+  if (const auto* attend = std::get_if<AttendStep>(&step)) {
+    if (attend->out2 == kNoBuffer) return {attend->out};
+    return {attend->out, attend->out2};
+  }
+  return {std::visit([](const auto& s) { return s.out; }, step)};
+}
+
+}  // namespace
+
 EffectiveRows::EffectiveRows(const FrozenPlan& plan, const AttentionInput& input, const RunResult& run,
-                             Index head)
-    : m_plan(plan.plan()), m_input(input), m_run(run), m_head(head) {
-  for (const Step& step : m_plan.steps) {
-    if (const auto* attend = std::get_if<AttendStep>(&step)) {
-      const HeadAttend& own = attend->heads[static_cast<std::size_t>(head)];
-      Part part{attend,
-                &own,
-                {},
-                buffer(attend->q),
-                buffer(attend->k),
-                m_plan.buffers[static_cast<std::size_t>(attend->q)].cols};
-      if (own.queryOrder) {
-        part.positionOfQuery.assign(static_cast<std::size_t>(m_plan.shape.nQ), -1);
-        for (std::size_t p = 0; p < own.queryOrder->size(); ++p)
-          part.positionOfQuery[static_cast<std::size_t>((*own.queryOrder)[p])] = static_cast<std::int32_t>(p);
-      }
-      m_parts.push_back(std::move(part));
+                             Index head, Index col0, Index cols, Index rowsWanted)
+    : m_plan(plan.plan()),
+      m_input(input),
+      m_run(run),
+      m_head(head),
+      m_col0(col0),
+      m_cols(cols),
+      m_writer(m_plan.buffers.size(), nullptr),
+      m_attends(m_plan.steps.size()),
+      m_stage(m_plan.buffers.size()) {
+  for (std::size_t s = 0; s < m_plan.steps.size(); ++s) {
+    for (const BufferId id : writtenBy(m_plan.steps[s])) m_writer[at(id)] = &m_plan.steps[s];
+    if (std::holds_alternative<AttendStep>(m_plan.steps[s])) bindAttend(s);
+  }
+  prepareStages(rowsWanted);
+}
+
+void EffectiveRows::bindAttend(std::size_t s) {
+  Attend& attend = m_attends[s];
+  attend.step = &std::get<AttendStep>(m_plan.steps[s]);
+  attend.head = &attend.step->heads[static_cast<std::size_t>(m_head)];
+  attend.lse = buffer(attend.step->lse);
+  if (attend.step->q != kNoBuffer) {
+    attend.q = buffer(attend.step->q);
+    attend.k = buffer(attend.step->k);
+    attend.d = m_plan.buffers[at(attend.step->q)].cols;
+  }
+  for (const ScoreTerm& term : attend.step->terms)
+    attend.terms.push_back(bindTerm(term, m_head, [&](BufferId id) {
+      return TermRows{buffer(id), m_plan.buffers[at(id)].cols};
+    }));
+  if (!attend.head->queryOrder || attend.step->rowsByPosition) return;
+  attend.positionOfQuery.assign(static_cast<std::size_t>(m_plan.buffers[at(attend.step->out)].rows), -1);
+  for (std::size_t p = 0; p < attend.head->queryOrder->size(); ++p)
+    attend.positionOfQuery[static_cast<std::size_t>((*attend.head->queryOrder)[p])] =
+        static_cast<std::int32_t>(p);
+}
+
+// Values that are not the tokens' own (slots, the output of an earlier stage) are needed by many rows: where
+// they are few or many rows will be asked for, they are written out once on the columns that are looked at.
+void EffectiveRows::prepareStages(Index rowsWanted) {
+  for (std::size_t s = 0; s < m_plan.steps.size(); ++s) {
+    if (std::holds_alternative<MergeStep>(m_plan.steps[s])) continue;
+    for (const BufferId id : writtenBy(m_plan.steps[s])) {
+      const bool readAsValues = std::any_of(m_attends.begin(), m_attends.end(), [id](const Attend& attend) {
+        return attend.step != nullptr && (attend.step->v == id || attend.step->v2 == id);
+      });
+      const Index rows = m_plan.buffers[at(id)].rows;
+      if (!readAsValues || rows > 4 * rowsWanted || rows * m_cols > kMostStageCells) continue;
+      std::vector<float> stage(static_cast<std::size_t>(rows * m_cols), 0.0F);
+      tbb::parallel_for(Index{0}, rows, [&](Index r) {
+        Scratch scratch;
+        addStep(id, {r, 1.0F, 0}, {stage.data() + r * m_cols, static_cast<std::size_t>(m_cols)}, scratch);
+      });
+      m_stage[at(id)] = std::move(stage);
     }
-    if (const auto* linear = std::get_if<LinearAttendStep>(&step)) m_linear = linear;
-    if (const auto* project = std::get_if<ProjectStep>(&step))
-      if (project->out == m_plan.slotValues) m_slotProject = project;
-    if (const auto* convolve = std::get_if<ConvolveStep>(&step))
-      if (convolve->out == m_plan.slotValues) m_slotConvolve = convolve;
   }
 }
 
@@ -42,127 +97,232 @@ const float* EffectiveRows::buffer(BufferId id) const {
   if (id == kKey) return m_input.k.slice<float>(m_input.kvHead(m_head)).data();
   if (id == kValue) return m_input.v.slice<float>(m_input.kvHead(m_head)).data();
   for (const auto& [constant, tensor] : m_plan.constants)
-    if (constant == id) return tensor.slice<float>(m_head).data();
-  return m_run.buffers.at(m_plan.buffers[static_cast<std::size_t>(id)].name).slice<float>(m_head).data();
+    if (constant == id) return tensor.slice<float>(tensor.dim(0) == 1 ? 0 : m_head).data();
+  return m_run.buffers.at(m_plan.buffers[at(id)].name).slice<float>(m_head).data();
 }
 
-void EffectiveRows::fill(Index i, Index col0, std::span<float> row, Scratch& scratch) const {
+bool EffectiveRows::isTokenValues(BufferId id) const {
+  return id == kValue || m_plan.standsForValues(id);
+}
+
+void EffectiveRows::fill(Index i, std::span<float> row, Scratch& scratch) const {
   std::fill(row.begin(), row.end(), 0.0F);
-  if (m_linear != nullptr) {
-    fillLinear(i, col0, row, scratch);
-    return;
-  }
-  if (readsOnlyItself(i)) {
-    if (i >= col0 && i < col0 + static_cast<Index>(row.size()))
-      row[static_cast<std::size_t>(i - col0)] = 1.0F;
-    return;
-  }
-  if (m_plan.slotCount > 0) scratch.slots.assign(static_cast<std::size_t>(m_plan.slotCount), 0.0F);
-  for (const Part& part : m_parts) {
-    if (part.step->axis == KeyAxis::Slots)
-      addAttend(part, i, 0, scratch.slots, scratch);
-    else
-      addAttend(part, i, col0, row, scratch);
-  }
-  if (m_slotProject != nullptr) unfoldSlots(*m_slotProject, col0, row, scratch);
-  if (m_slotConvolve != nullptr) unfoldConvolved(*m_slotConvolve, col0, row, scratch);
+  add(m_plan.out, {i, 1.0F, 0}, row, scratch);
 }
 
-// A row whose sum carries the whole self penalty has nobody else. Its weight is exactly 1; computed from a
-// lse near -100,000, of which float32 keeps 0.008, it would not be.
-bool EffectiveRows::readsOnlyItself(Index i) const {
-  return std::any_of(m_parts.begin(), m_parts.end(), [&](const Part& part) {
-    return part.step->selfPenalty > 0.0 &&
-           m_run.lse.slice<float>(m_head)[static_cast<std::size_t>(i)] < -0.5 * part.step->selfPenalty;
-  });
+void EffectiveRows::add(BufferId id, const Asked& asked, std::span<float> row, Scratch& scratch) const {
+  const std::vector<float>& stage = m_stage[at(id)];
+  if (!stage.empty()) {
+    const float* from = stage.data() + asked.row * m_cols;
+    for (Index c = 0; c < m_cols; ++c) row[static_cast<std::size_t>(c)] += asked.weight * from[c];
+    return;
+  }
+  if (m_writer[at(id)] != nullptr) {
+    addStep(id, asked, row, scratch);
+    return;
+  }
+  if (!isTokenValues(id)) return;  // constant values of slots: made of no token
+  if (asked.row >= m_col0 && asked.row < m_col0 + m_cols)
+    row[static_cast<std::size_t>(asked.row - m_col0)] += asked.weight;
 }
 
-void EffectiveRows::addAttend(const Part& part, Index i, Index col0, std::span<float> row,
+void EffectiveRows::addStep(BufferId id, const Asked& asked, std::span<float> row, Scratch& scratch) const {
+  while (scratch.size() <= asked.depth) scratch.emplace_back();
+  const Step& step = *m_writer[at(id)];
+  if (std::holds_alternative<AttendStep>(step)) {
+    const Attend& attend = m_attends[static_cast<std::size_t>(&step - m_plan.steps.data())];
+    addAttend(attend, attend.step->out == id ? attend.step->v : attend.step->v2, asked, row, scratch);
+  } else if (const auto* merge = std::get_if<MergeStep>(&step)) {
+    addMerge(*merge, asked, row, scratch);
+  } else if (const auto* project = std::get_if<ProjectStep>(&step)) {
+    addProject(*project, asked, row, scratch);
+  } else if (const auto* convolve = std::get_if<ConvolveStep>(&step)) {
+    addConvolve(*convolve, asked, row, scratch);
+  } else if (const auto* gather = std::get_if<GatherStep>(&step)) {
+    addGather(*gather, asked, row, scratch);
+  } else if (const auto* linear = std::get_if<LinearAttendStep>(&step)) {
+    addLinear(*linear, asked, row, scratch);
+  }
+}
+
+void EffectiveRows::addMerge(const MergeStep& merge, const Asked& asked, std::span<float> row,
+                             Scratch& scratch) const {
+  // From the parts alone: near -100,000 the joint lse keeps only 0.008.
+  float largest = kMinusInfinity;
+  for (const BufferId lse : merge.lses) largest = std::max(largest, buffer(lse)[asked.row]);
+  if (largest == kMinusInfinity) return;
+  double sum = 0.0;
+  for (const BufferId lse : merge.lses)
+    sum += std::exp(static_cast<double>(buffer(lse)[asked.row]) - largest);
+  for (std::size_t p = 0; p < merge.outs.size(); ++p) {
+    const double share = std::exp(static_cast<double>(buffer(merge.lses[p])[asked.row]) - largest) / sum;
+    if (share > 0.0)
+      add(merge.outs[p], {asked.row, static_cast<float>(asked.weight * share), asked.depth + 1}, row,
+          scratch);
+  }
+}
+
+void EffectiveRows::addAttend(const Attend& attend, BufferId values, const Asked& asked, std::span<float> row,
                               Scratch& scratch) const {
-  const Index position = part.positionOfQuery.empty() ? i : part.positionOfQuery[static_cast<std::size_t>(i)];
-  if (position < 0 || position >= part.head->pattern->rows()) return;
-  part.head->pattern->row(position, scratch.runs);
-  const float* query = part.q + i * part.d;
-  // addRun uses the scratch's logits only, so walking over its runs is safe.
-  for (const Run& run : scratch.runs) addRun(part, run, query, i, col0, row, scratch);
-}
-
-void EffectiveRows::addRun(const Part& part, const Run& run, const float* query, Index i, Index col0,
-                           std::span<float> row, Scratch& scratch) const {
-  const float lse = m_run.lse.slice<float>(m_head)[static_cast<std::size_t>(i)];
-  const auto scale = static_cast<float>(part.step->scale);
-  const float shift = lse + std::log(static_cast<float>(run.multiplicity));
-  // Each of the `multiplicity` partial results adds its own share of the pair's weight.
-  const auto weigh = [&](float logit) { return std::exp(scale * logit - shift); };
-  const Index end = col0 + static_cast<Index>(row.size());
-  if (!part.head->keyOrder && run.stride == 1) {
-    const Run clipped = clipRun(run, col0, end);
-    if (clipped.count() == 0) return;
-    scratch.logits.resize(static_cast<std::size_t>(clipped.count()));
-    tile_math::dotRows(query, part.k + clipped.begin * part.d, part.d, clipped.count(),
-                       scratch.logits.data());
-    for (float& logit : scratch.logits) logit = scale * logit - shift;
-    tile_math::exponential(scratch.logits.data(), scratch.logits.data(), clipped.count());
-    for (Index j = clipped.begin; j < clipped.end; ++j)
-      row[static_cast<std::size_t>(j - col0)] += scratch.logits[static_cast<std::size_t>(j - clipped.begin)];
+  const Index position = attend.positionOfQuery.empty()
+                             ? asked.row
+                             : attend.positionOfQuery[static_cast<std::size_t>(asked.row)];
+  const float lse = attend.lse[asked.row];
+  if (position < 0 || position >= attend.head->pattern->rows() || lse == kMinusInfinity) return;
+  const Index query = attend.step->rowsByPosition && attend.head->queryOrder
+                          ? (*attend.head->queryOrder)[static_cast<std::size_t>(position)]
+                          : asked.row;
+  // A sum that carries the whole self penalty has nobody else: its weight is exactly 1. Computed from an lse
+  // near -100,000, of which float32 keeps 0.008, it would not be.
+  if (attend.step->selfPenalty > 0.0 && lse < -0.5 * attend.step->selfPenalty) {
+    add(values, {query, asked.weight, asked.depth + 1}, row, scratch);
     return;
   }
-  for (Index p = run.begin; p < run.end; p += run.stride) {
-    const Index j = part.head->keyOrder ? (*part.head->keyOrder)[static_cast<std::size_t>(p)] : p;
-    if (j < col0 || j >= end) continue;
-    float logit = 0.0F;
-    tile_math::dotRows(query, part.k + j * part.d, part.d, 1, &logit);
-    if (part.step->selfPenalty > 0.0 && j == i) logit -= static_cast<float>(part.step->selfPenalty) / scale;
-    row[static_cast<std::size_t>(j - col0)] += weigh(logit);
-  }
+  Stage& stage = scratch[asked.depth];
+  attend.head->pattern->row(position, stage.runs);
+  // addRun uses the stage's other members only, so walking over its runs is safe.
+  for (const Run& run : stage.runs) addRun(attend, values, run, asked, query, lse, row, scratch);
 }
 
-void EffectiveRows::unfoldSlots(const ProjectStep& project, Index col0, std::span<float> row,
-                                const Scratch& scratch) const {
-  const auto cols = static_cast<Index>(row.size());
-  if (const auto* weight = std::get_if<Tensor>(&project.weight)) {
-    const auto rows = weight->slice<float>(weight->dim(0) == 1 ? 0 : m_head);
-    for (Index a = 0; a < m_plan.slotCount; ++a) {
-      const float share = scratch.slots[static_cast<std::size_t>(a)];
-      const float* composition = rows.data() + a * weight->dim(2) + col0;
-      for (Index c = 0; c < cols; ++c) row[static_cast<std::size_t>(c)] += share * composition[c];
+void EffectiveRows::addRun(const Attend& attend, BufferId values, const Run& run, const Asked& asked,
+                           Index query, float lse, std::span<float> row, Scratch& scratch) const {
+  Stage& stage = scratch[asked.depth];
+  const bool tokens = m_stage[at(values)].empty() && m_writer[at(values)] == nullptr && isTokenValues(values);
+  const Index end = m_col0 + m_cols;
+  stage.keys.clear();
+  if (!attend.head->keyOrder && run.stride == 1 && tokens) {
+    const Run clipped = clipRun(run, m_col0, end);
+    for (Index j = clipped.begin; j < clipped.end; ++j) stage.keys.push_back(j);
+  } else {
+    for (Index p = run.begin; p < run.end; p += run.stride) {
+      const Index j = attend.head->keyOrder ? (*attend.head->keyOrder)[static_cast<std::size_t>(p)] : p;
+      if (!tokens || (j >= m_col0 && j < end)) stage.keys.push_back(j);
     }
+  }
+  if (stage.keys.empty()) return;
+  weigh(attend, query, lse + std::log(static_cast<float>(run.multiplicity)), stage);
+  if (!tokens) {
+    spread(values, asked, row, scratch);
+    return;
+  }
+  for (std::size_t t = 0; t < stage.keys.size(); ++t)
+    row[static_cast<std::size_t>(stage.keys[t] - m_col0)] += asked.weight * stage.logits[t];
+}
+
+// stage.logits = weights of stage.keys under the query: exp(logit - shift).
+void EffectiveRows::weigh(const Attend& attend, Index query, float shift, Stage& stage) const {
+  const auto count = static_cast<Index>(stage.keys.size());
+  const auto scale = static_cast<float>(attend.step->scale);
+  stage.logits.assign(static_cast<std::size_t>(count), 0.0F);
+  if (attend.q != nullptr) {
+    const float* q = attend.q + query * attend.d;
+    const bool neighbours = stage.keys.back() - stage.keys.front() == count - 1;
+    if (neighbours)
+      tile_math::dotRows(q, attend.k + stage.keys.front() * attend.d, attend.d, count, stage.logits.data());
+    else
+      for (Index t = 0; t < count; ++t)
+        tile_math::dotRows(q, attend.k + stage.keys[static_cast<std::size_t>(t)] * attend.d, attend.d, 1,
+                           &stage.logits[static_cast<std::size_t>(t)]);
+    for (float& logit : stage.logits) logit *= scale;
+  }
+  for (const BoundTerm& term : attend.terms) term.add(query, stage.keys, 1.0F, stage.logits.data());
+  if (attend.step->selfPenalty > 0.0)
+    for (std::size_t t = 0; t < stage.keys.size(); ++t)
+      if (stage.keys[t] == query) stage.logits[t] -= static_cast<float>(attend.step->selfPenalty);
+  for (float& logit : stage.logits) logit -= shift;
+  tile_math::exponential(stage.logits.data(), stage.logits.data(), count);
+}
+
+// Hands the weights of a stage's keys on to the values that they weigh.
+void EffectiveRows::spread(BufferId values, const Asked& asked, std::span<float> row,
+                           Scratch& scratch) const {
+  const Stage& stage = scratch[asked.depth];
+  for (std::size_t t = 0; t < stage.keys.size(); ++t)
+    if (stage.logits[t] != 0.0F)
+      add(values, {stage.keys[t], asked.weight * stage.logits[t], asked.depth + 1}, row, scratch);
+}
+
+void EffectiveRows::addProject(const ProjectStep& project, const Asked& asked, std::span<float> row,
+                               Scratch& scratch) const {
+  if (const auto* weight = std::get_if<Tensor>(&project.weight)) {
+    const float* shares =
+        weight->slice<float>(weight->dim(0) == 1 ? 0 : m_head).data() + asked.row * weight->dim(2);
+    if (isTokenValues(project.in)) {
+      for (Index c = 0; c < m_cols; ++c)
+        row[static_cast<std::size_t>(c)] += asked.weight * shares[m_col0 + c];
+      return;
+    }
+    for (Index j = 0; j < m_plan.buffers[at(project.in)].rows; ++j)
+      add(project.in, {j, asked.weight * shares[j], asked.depth + 1}, row, scratch);
+    return;
+  }
+  if (const auto* blocks = std::get_if<BlockMix>(&project.weight)) {
+    const Index u = asked.row / blocks->block;
+    const Index slot = asked.row % blocks->block;
+    const Index count = blocks->mix.dim(2);
+    const Index n = m_plan.buffers[at(project.in)].rows;
+    const float* shares = blocks->mix.slice<float>(blocks->mix.dim(0) == 1 ? 0 : m_head).data() + u * count;
+    double rho = 0.0;
+    double present = 0.0;
+    for (Index v = 0; v < count; ++v) {
+      rho += shares[v];
+      if (v * blocks->block + slot < n) present += shares[v];
+    }
+    for (Index v = 0; v < count && present > 0.0; ++v)
+      if (const Index j = v * blocks->block + slot; j < n && shares[v] != 0.0F)
+        add(project.in, {j, static_cast<float>(asked.weight * shares[v] * rho / present), asked.depth + 1},
+            row, scratch);
     return;
   }
   const auto& reduce = std::get<SegmentReduce>(project.weight);
-  for (Index a = 0; a < m_plan.slotCount; ++a) {
-    const Index begin = reduce.bounds[static_cast<std::size_t>(a)];
-    if (begin == reduce.bounds[static_cast<std::size_t>(a) + 1]) continue;
-    const bool first = reduce.kind == SegmentReduce::Kind::First;
-    const Index end = first ? begin + 1 : reduce.bounds[static_cast<std::size_t>(a) + 1];
-    const float share = scratch.slots[static_cast<std::size_t>(a)] / static_cast<float>(end - begin);
-    for (Index j = std::max(begin, col0); j < std::min(end, col0 + cols); ++j)
-      row[static_cast<std::size_t>(j - col0)] += share;
-  }
+  const Index begin = reduce.bounds[static_cast<std::size_t>(asked.row)];
+  const Index past = reduce.bounds[static_cast<std::size_t>(asked.row) + 1];
+  if (begin == past) return;
+  const Index end = reduce.kind == SegmentReduce::Kind::First ? begin + 1 : past;
+  const float share = asked.weight / static_cast<float>(end - begin);
+  for (Index j = begin; j < end; ++j) add(project.in, {j, share, asked.depth + 1}, row, scratch);
 }
 
 // The part of a convolution that acts on the tokens' own channels.
-void EffectiveRows::unfoldConvolved(const ConvolveStep& convolve, Index col0, std::span<float> row,
-                                    const Scratch& scratch) const {
+void EffectiveRows::addConvolve(const ConvolveStep& convolve, const Asked& asked, std::span<float> row,
+                                Scratch& scratch) const {
   const Index stride = convolve.weight.dim(1);
   const Index cols = convolve.weight.dim(2);
-  const auto taps = convolve.weight.slice<float>(m_head);
-  for (std::size_t c = 0; c < row.size(); ++c) {
-    const Index j = col0 + static_cast<Index>(c);
-    const float* tap = taps.data() + j % stride * cols * cols;
-    row[c] +=
-        scratch.slots[static_cast<std::size_t>(j / stride)] * static_cast<float>(meanDiagonal(tap, cols));
+  const float* taps = convolve.weight.slice<float>(m_head).data();
+  const Index n = m_plan.buffers[at(convolve.in)].rows;
+  for (Index t = 0; t < stride && asked.row * stride + t < n; ++t)
+    add(convolve.in,
+        {asked.row * stride + t,
+         asked.weight * static_cast<float>(meanDiagonal(taps + t * cols * cols, cols)), asked.depth + 1},
+        row, scratch);
+}
+
+void EffectiveRows::addGather(const GatherStep& gather, const Asked& asked, std::span<float> row,
+                              Scratch& scratch) const {
+  const SparseRows& rows = *gather.heads[static_cast<std::size_t>(m_head)];
+  for (auto e = rows.begin[static_cast<std::size_t>(asked.row)];
+       e < rows.begin[static_cast<std::size_t>(asked.row) + 1]; ++e) {
+    const SparseRows::Entry& entry = rows.entries[static_cast<std::size_t>(e)];
+    add(gather.in[static_cast<std::size_t>(entry.input)],
+        {entry.row, asked.weight * entry.weight, asked.depth + 1}, row, scratch);
   }
 }
 
-void EffectiveRows::fillLinear(Index i, Index col0, std::span<float> row, Scratch&) const {
-  const Index r = m_plan.buffers[static_cast<std::size_t>(m_linear->phiK)].cols;
-  const float denominator = buffer(m_linear->denominator)[i];
-  Index cols = static_cast<Index>(row.size());
-  if (m_linear->causal) cols = std::min(cols, i + m_plan.shape.nK - m_plan.shape.nQ + 1 - col0);
+void EffectiveRows::addLinear(const LinearAttendStep& linear, const Asked& asked, std::span<float> row,
+                              Scratch& scratch) const {
+  const Index i = asked.row;
+  const Index r = m_plan.buffers[at(linear.phiK)].cols;
+  const float denominator = buffer(linear.denominator)[i];
+  Index cols = m_cols;
+  if (linear.causal) cols = std::min(cols, i + m_plan.shape.nK - m_plan.shape.nQ + 1 - m_col0);
   if (denominator == 0.0F || cols <= 0) return;
-  tile_math::dotRows(buffer(m_linear->phiQ) + i * r, buffer(m_linear->phiK) + col0 * r, r, cols, row.data());
-  for (Index c = 0; c < cols; ++c) row[static_cast<std::size_t>(c)] /= denominator;
+  Stage& stage = scratch[asked.depth];
+  stage.logits.resize(static_cast<std::size_t>(cols));
+  tile_math::dotRows(buffer(linear.phiQ) + i * r, buffer(linear.phiK) + m_col0 * r, r, cols,
+                     stage.logits.data());
+  for (Index c = 0; c < cols; ++c)
+    row[static_cast<std::size_t>(c)] +=
+        asked.weight * stage.logits[static_cast<std::size_t>(c)] / denominator;
 }
 
 }  // namespace attnscope

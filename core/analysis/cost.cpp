@@ -8,6 +8,7 @@ namespace attnscope {
 namespace {
 
 double cells(const Plan& plan, BufferId id) {
+  if (id == kNoBuffer) return 0.0;
   const BufferSpec& buffer = plan.buffers[static_cast<std::size_t>(id)];
   return static_cast<double>(plan.shape.heads) * static_cast<double>(buffer.rows) *
          static_cast<double>(buffer.cols);
@@ -32,12 +33,14 @@ class StepCounter {
     }
     m_cost.pairs += pairs;
     m_cost.tiles += tiles;
-    const auto width =
-        static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.q)].cols + m_plan.shape.dV);
-    m_cost.flops += pairs * (2.0 * width + 1.0);  // two products and an exponential a pair
+    const auto width = cols(step.q) + cols(step.v) + cols(step.v2);
+    // Two products, an exponential, and what each further term adds.
+    m_cost.flops += pairs * (2.0 * width + 1.0 + 2.0 * static_cast<double>(step.terms.size()));
     // Keys and values are read again for every row of tiles; queries and outputs once.
     m_cost.bytesRead +=
         4.0 * (tiles * static_cast<double>(kTile) * width + cells(m_plan, step.q) + cells(m_plan, step.out));
+    for (const ScoreTerm& term : step.terms)
+      if (std::holds_alternative<TableTerm>(term)) m_cost.bytesRead += 4.0 * pairs;
   }
   void operator()(const MergeStep& step) const {
     m_cost.flops += 2.0 * static_cast<double>(step.outs.size()) * cells(m_plan, step.out);
@@ -46,6 +49,11 @@ class StepCounter {
   void operator()(const ProjectStep& step) const {
     const auto n = static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.in)].rows);
     const bool dense = std::holds_alternative<Tensor>(step.weight);
+    if (const auto* blocks = std::get_if<BlockMix>(&step.weight)) {
+      m_cost.flops += 2.0 * cells(m_plan, step.out) * static_cast<double>(blocks->mix.dim(2));
+      m_cost.bytesRead += 4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out));
+      return;
+    }
     m_cost.flops += dense ? 2.0 * n * cells(m_plan, step.out) : cells(m_plan, step.in);
     m_cost.bytesRead += 4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out));
     if (dense) m_cost.bytesRead += static_cast<double>(std::get<Tensor>(step.weight).bytes());
@@ -57,6 +65,17 @@ class StepCounter {
   }
   void operator()(const NormaliseRowsStep& step) const { elementwise(step.in, step.out, 3.0); }
   void operator()(const FeatureMapStep& step) const { elementwise(step.in, step.out, 1.0); }
+  void operator()(const GatherStep& step) const {
+    double entries = 0.0;
+    for (const auto& rows : step.heads) entries += static_cast<double>(rows->entries.size());
+    m_cost.flops += 2.0 * entries * cols(step.out);
+    m_cost.bytesRead += 4.0 * (entries * cols(step.out) + cells(m_plan, step.out));
+  }
+  void operator()(const AffineStep& step) const {
+    elementwise(step.in, step.out, step.weight.empty() ? 1.0 : 2.0 * cols(step.in));
+  }
+  void operator()(const ConcatStep& step) const { elementwise(step.out, step.out, 1.0); }
+  void operator()(const RotateStep& step) const { elementwise(step.in, step.out, 3.0); }
   void operator()(const LinearAttendStep& step) const {
     const auto r = static_cast<double>(m_plan.buffers[static_cast<std::size_t>(step.phiK)].cols);
     const auto dV = static_cast<double>(m_plan.shape.dV);
@@ -71,6 +90,9 @@ class StepCounter {
   }
 
  private:
+  [[nodiscard]] double cols(BufferId id) const {
+    return id == kNoBuffer ? 0.0 : static_cast<double>(m_plan.buffers[static_cast<std::size_t>(id)].cols);
+  }
   void elementwise(BufferId in, BufferId out, double flops) const {
     m_cost.flops += flops * cells(m_plan, out);
     m_cost.bytesRead += 4.0 * (cells(m_plan, in) + cells(m_plan, out));

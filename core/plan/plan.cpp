@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/plan/plan.h"
 
+#include <algorithm>
 #include <map>
 
 #include "core/plan/plan_support.h"
@@ -36,12 +37,26 @@ const char* stepKind(const Step& step) {
     const char* operator()(const NormaliseRowsStep&) const { return "normalise"; }
     const char* operator()(const FeatureMapStep&) const { return "feature map"; }
     const char* operator()(const LinearAttendStep&) const { return "linear attend"; }
+    const char* operator()(const GatherStep&) const { return "gather"; }
+    const char* operator()(const AffineStep&) const { return "affine"; }
+    const char* operator()(const ConcatStep&) const { return "concatenate"; }
+    const char* operator()(const RotateStep&) const { return "rotate"; }
   };
   return std::visit(Namer{}, step);
 }
 
 Index featureWidth(Feature feature, Index d) {
   return feature == Feature::Poly2 ? d * d : d;
+}
+
+Index LabelTerm::label(Index i, Index j) const {
+  if (rule == Rule::Linked) {
+    const Index x = queryLink ? (*queryLink)[static_cast<std::size_t>(i)] : i;
+    const Index y = keyLink ? (*keyLink)[static_cast<std::size_t>(j)] : j;
+    return 2 * clip + (x == y ? 2 : 1);
+  }
+  const Index x = j - i;
+  return x >= 0 ? std::min(x, clip) : clip + std::min(-x, clip);
 }
 
 Plan Plan::begin(std::string mechanism, const Shape& shape, bool causal) {
@@ -58,6 +73,15 @@ Plan Plan::begin(std::string mechanism, const Shape& shape, bool causal) {
 BufferId Plan::addBuffer(std::string name, Index rows, Index cols, std::string traceName) {
   buffers.push_back({std::move(name), rows, cols, std::move(traceName)});
   return static_cast<BufferId>(buffers.size() - 1);
+}
+
+bool Plan::standsForValues(BufferId id) const {
+  const bool constant =
+      std::any_of(constants.begin(), constants.end(), [id](const auto& held) { return held.first == id; });
+  return constant && std::any_of(steps.begin(), steps.end(), [id](const Step& step) {
+           const auto* attend = std::get_if<AttendStep>(&step);
+           return attend != nullptr && attend->axis == KeyAxis::Tokens && attend->v == id;
+         });
 }
 
 Result<std::shared_ptr<const FrozenPlan>> FrozenPlan::freeze(Plan plan, const JobContext& job) {
@@ -78,7 +102,8 @@ Result<std::shared_ptr<const FrozenPlan>> FrozenPlan::freeze(Plan plan, const Jo
       frozen->m_tiles[s].push_back(map);
     }
   }
-  for (Index h = 0; h < made.shape.heads; ++h) {
+  frozen->m_support = made.support;
+  for (Index h = 0; h < made.shape.heads && made.support.empty(); ++h) {
     Index like = 0;
     while (like < h && !headsAlike(made, like, h)) ++like;
     frozen->m_support.push_back(like < h ? frozen->m_support[static_cast<std::size_t>(like)]

@@ -43,18 +43,55 @@ struct HeadAttend {
   PatternPtr pattern;  // over positions in the orders, not over tokens
 };
 
-// Softmax attention over a pattern: logit = scale * q.k - log(multiplicity), and - selfPenalty where query
-// and key are the same token. Rows that read nothing give 0 and lse = -inf.
+// Parts of a logit beside scale * q.k. Rows i and j are rows of the step's query and key buffers, never
+// positions in an order.
+// logit += weight * logits[i][j]; a table (H or 1, >= rows of q, >= rows of k).
+struct TableTerm {
+  Tensor logits;
+  double weight = 1.0;
+};
+// logit += weight * a_i[j div cols(b)] * b_i[j mod cols(b)]: a row of logits as an outer product.
+struct OuterTerm {
+  BufferId a = kNoBuffer;
+  BufferId b = kNoBuffer;
+  double weight = 1.0;
+};
+// logit += weight * scores_i[label(i, j)].
+struct LabelTerm {
+  // Relative: x = j - i gives 0 for 0, min(x, clip) for x > 0, clip + min(-x, clip) for x < 0.
+  // Linked: 2 clip + 2 where query and key stand for the same thing, else 2 clip + 1. An empty list is the
+  // identity.
+  enum class Rule { Relative, Linked };
+  BufferId scores = kNoBuffer;
+  Rule rule = Rule::Relative;
+  Index clip = 0;
+  std::shared_ptr<const std::vector<std::int32_t>> queryLink;
+  std::shared_ptr<const std::vector<std::int32_t>> keyLink;
+  double weight = 1.0;
+
+  [[nodiscard]] Index label(Index i, Index j) const;
+};
+using ScoreTerm = std::variant<TableTerm, OuterTerm, LabelTerm>;
+
+// Softmax attention over a pattern: logit = scale * q.k + terms - log(multiplicity), and - selfPenalty where
+// query and key are the same token. Rows that read nothing give 0 and lse = -inf.
 struct AttendStep {
-  std::string title;  // "window", "round 1": for the teaching view and the timings
-  BufferId q = kQuery;
+  std::string title;    // "window", "round 1": for the teaching view and the timings
+  BufferId q = kQuery;  // q = k = kNoBuffer: the terms alone make the logit
   BufferId k = kKey;
   BufferId v = kValue;
   BufferId out = kNoBuffer;
-  BufferId lse = kNoBuffer;  // (n_q, 1)
+  BufferId lse = kNoBuffer;  // (rows of out, 1)
   KeyAxis axis = KeyAxis::Tokens;
   double scale = 1.0;
   double selfPenalty = 0.0;
+  std::vector<ScoreTerm> terms;
+  // A second value under the same weights, or kNoBuffer.
+  BufferId v2 = kNoBuffer;
+  BufferId out2 = kNoBuffer;
+  // True: row p of out and lse belongs to position p of the query order, in which a query may occur several
+  // times. False: to the query itself.
+  bool rowsByPosition = false;
   std::vector<HeadAttend> heads;
 };
 
@@ -76,13 +113,67 @@ struct SegmentReduce {
   std::vector<Index> bounds;
 };
 
+// Blocks of rows mixed slot by slot: row t of mixed block u is rho_u sum_v P_uv in_v[t] / sum_v P_uv, both
+// sums over the blocks v that have a row t, rho_u = sum_v P_uv over all blocks. A row that no block has is 0.
+struct BlockMix {
+  Tensor mix;  // P: (H, mixed blocks, ceil(n / block))
+  Index block = 1;
+};
+
 // out = weight x in along the length: a dense (H or 1, k, >= n) tensor (only its first n columns are used),
-// or a reduction of segments.
+// a reduction of segments, or a mix of blocks.
+using LengthWeight = std::variant<Tensor, SegmentReduce, BlockMix>;
 struct ProjectStep {
   std::string title;
   BufferId in = kKey;
   BufferId out = kNoBuffer;
-  std::variant<Tensor, SegmentReduce> weight;
+  LengthWeight weight;
+};
+
+// Rows made of other rows with given weights: row i of head h sums the entries [begin[i], begin[i + 1]).
+struct SparseRows {
+  struct Entry {
+    std::int32_t input = 0;  // index into GatherStep::in
+    std::int32_t row = 0;
+    float weight = 1.0F;
+  };
+  std::vector<std::int64_t> begin;
+  std::vector<Entry> entries;
+};
+struct GatherStep {
+  std::string title;
+  std::vector<BufferId> in;
+  BufferId out = kNoBuffer;
+  std::vector<std::shared_ptr<const SparseRows>> heads;  // one a head
+};
+
+// out = relu?(in W + bias) on every row. An empty W (H or 1, cols in, cols out) is the identity, an empty
+// bias (H or 1, cols out) is 0.
+struct AffineStep {
+  std::string title;
+  BufferId in = kQuery;
+  BufferId out = kNoBuffer;
+  Tensor weight;
+  Tensor bias;
+  bool relu = false;
+};
+
+// Columns of several buffers with the same rows, side by side, each times a factor.
+struct ConcatStep {
+  std::string title;
+  std::vector<BufferId> in;
+  std::vector<double> factors;
+  BufferId out = kNoBuffer;
+};
+
+// Turns rows [a | b] of halves so that out_t . [sin(x w); cos(x w)] = a . sin((p_t - x) w) + b . cos((p_t -
+// x) w) for every x, with w_c = 10000^(-2c / cols): a score that depends on the distance p_t - x becomes a
+// plain dot product (angle addition). `positions` has one p for each row.
+struct RotateStep {
+  std::string title;
+  BufferId in = kNoBuffer;
+  BufferId out = kNoBuffer;
+  std::vector<double> positions;
 };
 
 // out_b = bias + sum_t in_{b stride + t} weight[t]: a convolution whose stride is its width, rows beyond the
@@ -95,11 +186,14 @@ struct ConvolveStep {
   Tensor bias;    // (H, cols), or empty
 };
 
-// Rows scaled to length 1; a row of zeros stays 0.
+// Rows scaled to length 1 (a row of zeros stays 0), or standardised: less their mean, divided by
+// sqrt(variance + 1e-6).
 struct NormaliseRowsStep {
+  enum class Kind { Unit, Standard };
   std::string title;
   BufferId in = kQuery;
   BufferId out = kNoBuffer;
+  Kind kind = Kind::Unit;
 };
 
 enum class Feature { Elu1, Exp, Relu, Relu2, Poly2 };
@@ -129,7 +223,7 @@ struct LinearAttendStep {
 };
 
 using Step = std::variant<AttendStep, MergeStep, ProjectStep, ConvolveStep, NormaliseRowsStep, FeatureMapStep,
-                          LinearAttendStep>;
+                          LinearAttendStep, GatherStep, AffineStep, ConcatStep, RotateStep>;
 
 [[nodiscard]] const std::string& stepTitle(const Step& step);
 [[nodiscard]] const char* stepKind(const Step& step);  // "attend", "merge", ...
@@ -162,6 +256,10 @@ struct Plan {
   BufferId slotValues = kNoBuffer;          // buffer of the slots' values, replaced by the identity in probes
   std::function<Tensor()> slotComposition;  // (H or 1, slots, n_k): what each slot's value is made of
 
+  // Effective support by head, where it is not the union of what the attend steps read (products of stages,
+  // steps whose rows are not queries). Empty: that union.
+  std::vector<PatternPtr> support;
+
   bool exact = true;  // false: no n x n matrix reproduces the output (value channels mixed, biases)
   std::string note;   // what the user should know about this call ("fewer blocks than ...: full attention")
 
@@ -171,6 +269,8 @@ struct Plan {
   // Starts a plan with the three input buffers.
   [[nodiscard]] static Plan begin(std::string mechanism, const Shape& shape, bool causal);
   BufferId addBuffer(std::string name, Index rows, Index cols, std::string traceName = {});
+  // True for a constant that is read as values of the tokens (a user's own global values).
+  [[nodiscard]] bool standsForValues(BufferId id) const;
 };
 
 // A plan whose tile maps are built: the only thing that backends execute and that views draw.

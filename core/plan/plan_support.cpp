@@ -10,8 +10,9 @@ namespace {
 // One attend step as seen from the tokens.
 struct Part {
   PatternPtr pattern;
-  std::vector<std::int32_t>
-      positionOfQuery;  // token -> position, -1 if the step does not have it; empty: identity
+  // Positions of query i: positions[first[i]] .. positions[first[i + 1] - 1]. Both empty: position i.
+  std::vector<std::int32_t> first;
+  std::vector<std::int32_t> positions;
   Order keyOrder;
   Index keyOffset = 0;  // 0 for tokens, n_k for slots
 };
@@ -77,20 +78,13 @@ class SupportPattern final : public Pattern {
     runs.clear();
     RunList local;
     for (const Part& part : m_parts) {
-      const Index position =
-          part.positionOfQuery.empty() ? i : part.positionOfQuery[static_cast<std::size_t>(i)];
-      if (position < 0 || position >= part.pattern->rows()) continue;
-      part.pattern->row(position, local);
-      for (Run& run : local) {
-        if (run.count() == 0) continue;
-        if (part.keyOrder) {
-          appendMapped(run, *part.keyOrder, runs);
-        } else {
-          run.begin += part.keyOffset;
-          run.end += part.keyOffset;
-          runs.push_back(run);
-        }
+      if (part.first.empty()) {
+        if (i < part.pattern->rows()) appendPosition(part, i, local, runs);
+        continue;
       }
+      const auto end = part.first[static_cast<std::size_t>(i) + 1];
+      for (auto at = part.first[static_cast<std::size_t>(i)]; at < end; ++at)
+        appendPosition(part, part.positions[static_cast<std::size_t>(at)], local, runs);
     }
     if (runs.size() < 2) return;
     std::stable_sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.begin < b.begin; });
@@ -98,18 +92,36 @@ class SupportPattern final : public Pattern {
   }
 
  private:
+  static void appendPosition(const Part& part, Index position, RunList& local, RunList& runs) {
+    part.pattern->row(position, local);
+    for (Run& run : local) {
+      if (run.count() == 0) continue;
+      if (part.keyOrder) {
+        appendMapped(run, *part.keyOrder, runs);
+      } else {
+        run.begin += part.keyOffset;
+        run.end += part.keyOffset;
+        runs.push_back(run);
+      }
+    }
+  }
+
   std::vector<Part> m_parts;
 };
 
 Part partOf(const AttendStep& step, Index head, const Shape& shape) {
   const HeadAttend& attend = step.heads[static_cast<std::size_t>(head)];
-  Part part{attend.pattern, {}, attend.keyOrder, step.axis == KeyAxis::Slots ? shape.nK : 0};
-  if (attend.queryOrder) {
-    part.positionOfQuery.assign(static_cast<std::size_t>(shape.nQ), -1);
-    const auto& order = *attend.queryOrder;
-    for (std::size_t position = 0; position < order.size(); ++position)
-      part.positionOfQuery[static_cast<std::size_t>(order[position])] = static_cast<std::int32_t>(position);
-  }
+  Part part{attend.pattern, {}, {}, attend.keyOrder, step.axis == KeyAxis::Slots ? shape.nK : 0};
+  if (!attend.queryOrder) return part;
+  const auto& order = *attend.queryOrder;
+  part.first.assign(static_cast<std::size_t>(shape.nQ) + 1, 0);
+  for (const std::int32_t query : order) ++part.first[static_cast<std::size_t>(query) + 1];
+  for (std::size_t i = 1; i < part.first.size(); ++i) part.first[i] += part.first[i - 1];
+  part.positions.resize(order.size());
+  std::vector<std::int32_t> next(part.first.begin(), part.first.end() - 1);
+  for (std::size_t position = 0; position < order.size(); ++position)
+    part.positions[static_cast<std::size_t>(next[static_cast<std::size_t>(order[position])]++)] =
+        static_cast<std::int32_t>(position);
   return part;
 }
 
@@ -128,7 +140,7 @@ PatternPtr supportOf(const Plan& plan, Index head) {
     if (const auto* attend = std::get_if<AttendStep>(&step))
       parts.push_back(partOf(*attend, head, plan.shape));
     if (const auto* linear = std::get_if<LinearAttendStep>(&step))
-      parts.push_back({throughState(*linear, plan.shape), {}, nullptr, 0});
+      parts.push_back({throughState(*linear, plan.shape), {}, {}, nullptr, 0});
   }
   return std::make_shared<SupportPattern>(plan.shape.nQ, plan.shape.nK + plan.slotCount, std::move(parts));
 }

@@ -13,6 +13,7 @@
 #include <numbers>
 
 #include "kernels/cpu/tile_math.h"
+#include "kernels/shared/score_terms.h"
 
 namespace attnscope {
 
@@ -40,9 +41,19 @@ struct PackedHead {
   std::vector<float> values;
 };
 
-void packTile(const float* keys, const float* values, const HeadAttend& head, Index tile, Index d, Index dV,
+// Values of one head: a second buffer's columns stand behind the first's.
+struct HeadValues {
+  const float* first;
+  Index firstCols;
+  const float* second;  // or null
+  Index secondCols;
+
+  [[nodiscard]] Index cols() const { return firstCols + secondCols; }
+};
+
+void packTile(const float* keys, const HeadValues& values, const HeadAttend& head, Index tile, Index d,
               PackedHead& packed) {
-  const Index width = padded(dV);
+  const Index width = padded(values.cols());
   float* keyPanel = packed.keys.data() + tile * kTile * d;
   float* valueRows = packed.values.data() + tile * kTile * width;
   for (Index t = 0; t < kTile; ++t) {
@@ -55,27 +66,44 @@ void packTile(const float* keys, const float* values, const HeadAttend& head, In
     const Index row = head.keyOrder ? (*head.keyOrder)[static_cast<std::size_t>(position)] : position;
     const float* key = keys + row * d;
     for (Index c = 0; c < d; ++c) keyPanel[c * kTile + t] = key[c];
-    std::copy_n(values + row * dV, dV, valueRows + t * width);
-    std::fill(valueRows + t * width + dV, valueRows + (t + 1) * width, 0.0F);
+    float* target = valueRows + t * width;
+    std::copy_n(values.first + row * values.firstCols, values.firstCols, target);
+    if (values.second != nullptr)
+      std::copy_n(values.second + row * values.secondCols, values.secondCols, target + values.firstCols);
+    std::fill(target + values.cols(), target + width, 0.0F);
   }
 }
+
+// Where the rows of one head go.
+struct RowOutputs {
+  float* out;
+  float* out2;
+  float* lse;
+};
 
 // One row of tiles of one head.
 class RowOfTiles {
  public:
-  RowOfTiles(const AttendStep& step, const HeadAttend& head, const TileMap& map, const PackedHead& packed,
-             Index d, Index dV, bool zeroLogits)
+  RowOfTiles(const AttendStep& step, Index headIndex, const TileMap& map, const PackedHead& packed,
+             const BufferTable& buffers)
       : m_step(step),
-        m_head(head),
+        m_head(step.heads[static_cast<std::size_t>(headIndex)]),
         m_map(map),
         m_packed(packed),
-        m_d(d),
-        m_dV(dV),
-        m_width(padded(dV)),
-        m_zeroLogits(zeroLogits) {}
+        m_d(step.q == kNoBuffer ? 0 : buffers.cols(step.q)),
+        m_dV(buffers.cols(step.v)),
+        m_dV2(step.v2 == kNoBuffer ? 0 : buffers.cols(step.v2)),
+        m_width(padded(m_dV + m_dV2)),
+        m_zeroLogits(buffers.options().zeroLogits) {
+    if (m_zeroLogits) return;
+    for (const ScoreTerm& term : step.terms)
+      m_terms.push_back(bindTerm(term, headIndex, [&](BufferId id) {
+        return TermRows{buffers.head(id, headIndex), buffers.cols(id)};
+      }));
+  }
 
   // False if the job was cancelled.
-  bool run(Index tileRow, const float* queries, float* out, float* lse, const JobContext& job) {
+  bool run(Index tileRow, const float* queries, const RowOutputs& out, const JobContext& job) {
     start(tileRow, queries);
     Index untilCheck = kTilesBetweenChecks;
     for (const TileRun& run : m_map.row(tileRow)) {
@@ -87,7 +115,7 @@ class RowOfTiles {
         }
       }
     }
-    finish(tileRow, out, lse);
+    finish(tileRow, out);
     return true;
   }
 
@@ -121,12 +149,22 @@ class RowOfTiles {
     else
       tile_math::gemm(m_queries.data(), m_d, m_packed.keys.data() + tile * kTile * m_d, kTile,
                       m_logits.data(), kTile, m_rows, kTile, m_d, false);
+    if (!m_terms.empty()) addTerms(tileRow, tile);
     if (m_step.selfPenalty > 0.0 && !m_zeroLogits) penaliseSelf(tileRow, tile);
     if (mask != TileRun::kFull) applyTileMask(m_map.mask(mask));
     tile_math::softmaxStep(m_logits.data(), m_rows, m_maximum.data(), m_sum.data(), m_accumulated.data(),
                            m_width);
     tile_math::gemm(m_logits.data(), kTile, m_packed.values.data() + tile * kTile * m_width, m_width,
                     m_accumulated.data(), m_width, m_rows, m_width, kTile, true);
+  }
+
+  void addTerms(Index tileRow, Index tile) {
+    const Index keys = std::min(kTile, keyCount(m_head) - tile * kTile);
+    for (Index t = 0; t < keys; ++t) m_keyRows[static_cast<std::size_t>(t)] = keyRow(tile * kTile + t);
+    for (const BoundTerm& term : m_terms)
+      for (Index r = 0; r < m_rows; ++r)
+        term.add(queryRow(tileRow * kTile + r), {m_keyRows.data(), static_cast<std::size_t>(keys)},
+                 std::numbers::log2e_v<float>, m_logits.data() + r * kTile);
   }
 
   void penaliseSelf(Index tileRow, Index tile) {
@@ -155,16 +193,17 @@ class RowOfTiles {
     }
   }
 
-  void finish(Index tileRow, float* out, float* lse) const {
+  void finish(Index tileRow, const RowOutputs& out) const {
     for (Index r = 0; r < m_rows; ++r) {
-      const Index row = queryRow(tileRow * kTile + r);
+      const Index row = m_step.rowsByPosition ? tileRow * kTile + r : queryRow(tileRow * kTile + r);
       const float sum = m_sum[static_cast<std::size_t>(r)];
       const float factor = sum > 0.0F ? 1.0F / sum : 0.0F;  // nothing read: a row of 0
       const float* from = m_accumulated.data() + r * m_width;
-      for (Index c = 0; c < m_dV; ++c) out[row * m_dV + c] = from[c] * factor;
+      for (Index c = 0; c < m_dV; ++c) out.out[row * m_dV + c] = from[c] * factor;
+      for (Index c = 0; c < m_dV2; ++c) out.out2[row * m_dV2 + c] = from[m_dV + c] * factor;
       const double logSum =
           sum > 0.0F ? m_maximum[static_cast<std::size_t>(r)] + std::log2(static_cast<double>(sum)) : 0.0;
-      lse[row] = sum > 0.0F ? static_cast<float>(logSum * std::numbers::ln2) : kMinusInfinity;
+      out.lse[row] = sum > 0.0F ? static_cast<float>(logSum * std::numbers::ln2) : kMinusInfinity;
     }
   }
 
@@ -174,8 +213,11 @@ class RowOfTiles {
   const PackedHead& m_packed;
   Index m_d;
   Index m_dV;
+  Index m_dV2;
   Index m_width;
   bool m_zeroLogits;
+  std::vector<BoundTerm> m_terms;
+  std::array<Index, kTile> m_keyRows{};
   Index m_rows = 0;
   std::vector<float> m_queries;
   std::vector<float> m_logits;
@@ -183,6 +225,14 @@ class RowOfTiles {
   std::array<float, kTile> m_maximum{};
   std::array<float, kTile> m_sum{};
 };
+
+// Columns of all values that a step reads.
+Index valueCols(const Plan& plan, const AttendStep& step) {
+  const auto cols = [&](BufferId id) {
+    return id == kNoBuffer ? Index{0} : plan.buffers[static_cast<std::size_t>(id)].cols;
+  };
+  return cols(step.v) + cols(step.v2);
+}
 
 Index headFloats(const HeadAttend& head, Index d, Index dV) {
   return (keyCount(head) + kTile - 1) / kTile * kTile * (d + padded(dV));
@@ -219,9 +269,8 @@ class AttendRunner {
         m_step(std::get<AttendStep>(plan.plan().steps[stepIndex])),
         m_buffers(buffers),
         m_job(job),
-        m_d(buffers.cols(m_step.q)),
-        m_dV(buffers.cols(m_step.v)),
-        m_values(valuesRead()) {}
+        m_d(m_step.q == kNoBuffer ? 0 : buffers.cols(m_step.q)),
+        m_dV(valueCols(plan.plan(), m_step)) {}
 
   Status run() {
     ATTN_TRY(checkRange());
@@ -235,18 +284,10 @@ class AttendRunner {
   }
 
  private:
-  // In a run on the identity, values that the user gave of their own (a constant buffer) are the identity
-  // too.
-  [[nodiscard]] BufferId valuesRead() const {
-    if (!m_buffers.options().identity) return m_step.v;
-    for (const auto& [constant, tensor] : m_plan.plan().constants)
-      if (constant == m_step.v) return kValue;
-    return m_step.v;
-  }
-
   // The vector code would swallow a NaN: a product that could leave the range of float32 is refused
   // beforehand. No sum of |q_c k_c| exceeds this bound.
   [[nodiscard]] Status checkRange() const {
+    if (m_step.q == kNoBuffer) return {};
     const double largest = m_step.scale * std::numbers::log2e * static_cast<double>(m_d) *
                            largestSize(m_buffers.tensor(m_step.q)) * largestSize(m_buffers.tensor(m_step.k));
     if (largest < 1e38) return {};
@@ -272,12 +313,16 @@ class AttendRunner {
   void clearOutputs() {
     auto out = m_buffers.create(m_step.out).mutableValues<float>();
     auto lse = m_buffers.create(m_step.lse).mutableValues<float>();
+    if (m_step.out2 != kNoBuffer) m_buffers.create(m_step.out2);
     const bool allRows = std::all_of(m_step.heads.begin(), m_step.heads.end(), [&](const HeadAttend& head) {
       return queryCount(head) == m_buffers.rows(m_step.out);
     });
     if (allRows) return;
     std::fill(out.begin(), out.end(), 0.0F);
     std::fill(lse.begin(), lse.end(), kMinusInfinity);
+    if (m_step.out2 == kNoBuffer) return;
+    auto out2 = m_buffers.tensor(m_step.out2).mutableValues<float>();
+    std::fill(out2.begin(), out2.end(), 0.0F);
   }
 
   std::vector<PackedHead> pack(const HeadGroup& group) {
@@ -288,10 +333,13 @@ class AttendRunner {
       const Index tiles = (keyCount(head) + kTile - 1) / kTile;
       target.keys.resize(static_cast<std::size_t>(tiles * kTile * m_d));
       target.values.resize(static_cast<std::size_t>(tiles * kTile * padded(m_dV)));
-      const float* keys = m_buffers.head(m_step.k, h);
-      const float* values = m_buffers.head(m_values, h);
+      const float* keys = m_step.k == kNoBuffer ? nullptr : m_buffers.head(m_step.k, h);
+      const bool second = m_step.v2 != kNoBuffer;
+      const HeadValues values{m_buffers.head(m_step.v, h), m_buffers.cols(m_step.v),
+                              second ? m_buffers.head(m_step.v2, h) : nullptr,
+                              second ? m_buffers.cols(m_step.v2) : 0};
       tbb::parallel_for(Index{0}, tiles,
-                        [&](Index tile) { packTile(keys, values, head, tile, m_d, m_dV, target); });
+                        [&](Index tile) { packTile(keys, values, head, tile, m_d, target); });
     }
     return packed;
   }
@@ -310,14 +358,15 @@ class AttendRunner {
       if (m_stopped.load(std::memory_order_relaxed)) return;
       const auto [h, tileRow] = tasks[t];
       const TileMap& map = m_plan.tiles(m_index, h);
-      RowOfTiles row(m_step, m_step.heads[static_cast<std::size_t>(h)], map,
-                     packed[static_cast<std::size_t>(h - group.begin)], m_d, m_dV,
-                     m_buffers.options().zeroLogits);
+      RowOfTiles row(m_step, h, map, packed[static_cast<std::size_t>(h - group.begin)], m_buffers);
       Index tiles = 0;
       for (const TileRun& run : map.row(tileRow)) tiles += run.end - run.begin;
-      if (!row.run(tileRow, m_buffers.head(m_step.q, h), out.mutableSlice<float>(h).data(),
-                   lse.mutableSlice<float>(h).data(), m_job) ||
-          !m_job.advance(static_cast<double>(tiles)))
+      const RowOutputs outputs{
+          out.mutableSlice<float>(h).data(),
+          m_step.out2 == kNoBuffer ? nullptr : m_buffers.tensor(m_step.out2).mutableSlice<float>(h).data(),
+          lse.mutableSlice<float>(h).data()};
+      const float* queries = m_step.q == kNoBuffer ? nullptr : m_buffers.head(m_step.q, h);
+      if (!row.run(tileRow, queries, outputs, m_job) || !m_job.advance(static_cast<double>(tiles)))
         m_stopped = true;
     });
   }
@@ -329,7 +378,6 @@ class AttendRunner {
   const JobContext& m_job;
   Index m_d;
   Index m_dV;
-  BufferId m_values;
   std::atomic<bool> m_stopped{false};
 };
 
@@ -342,8 +390,8 @@ Status attendOnCpu(const FrozenPlan& plan, std::size_t stepIndex, BufferTable& b
 
 double attendScratchBytes(const FrozenPlan& plan, std::size_t stepIndex) {
   const auto& step = std::get<AttendStep>(plan.plan().steps[stepIndex]);
-  const Index d = plan.plan().buffers[static_cast<std::size_t>(step.q)].cols;
-  const Index dV = plan.plan().buffers[static_cast<std::size_t>(step.v)].cols;
+  const Index d = step.q == kNoBuffer ? 0 : plan.plan().buffers[static_cast<std::size_t>(step.q)].cols;
+  const Index dV = valueCols(plan.plan(), step);
   Index largest = 0;
   for (const HeadGroup& group : groupHeads(step, d, dV)) {
     Index floats = 0;

@@ -21,7 +21,28 @@ BufferTable::BufferTable(const FrozenPlan& plan, const AttentionInput& input, co
   m_tensors[kQuery] = input.q;
   m_tensors[kKey] = input.k;
   m_tensors[kValue] = options.identity ? identityValues(m_plan.shape.nK, *options.identity) : input.v;
-  for (const auto& [id, tensor] : m_plan.constants) m_tensors[static_cast<std::size_t>(id)] = tensor;
+  for (const auto& [id, tensor] : m_plan.constants) {
+    Tensor& held = m_tensors[static_cast<std::size_t>(id)];
+    held = tensor;
+    if (!options.identity) continue;
+    if (id == m_plan.slotValues)
+      held = options.identity->withSlots
+                 ? slotIdentity(m_plan, *options.identity)
+                 : Tensor::zeros(DType::F32, {1, m_plan.slotCount, options.identity->width});
+    else if (m_plan.standsForValues(id))
+      held = m_tensors[kValue];
+  }
+}
+
+Tensor slotIdentity(const Plan& plan, const IdentitySlab& slab) {
+  Tensor values = Tensor::zeros(DType::F32, {1, plan.slotCount, slab.width});
+  auto cells = values.mutableValues<float>();
+  for (Index slot = 0; slot < plan.slotCount; ++slot) {
+    const Index column = plan.shape.nK + slot - slab.begin;
+    if (column >= 0 && column < slab.width)
+      cells[static_cast<std::size_t>(slot * slab.width + column)] = 1.0F;
+  }
+  return values;
 }
 
 Tensor& BufferTable::create(BufferId id) {

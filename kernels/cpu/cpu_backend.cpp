@@ -14,6 +14,7 @@
 #include "kernels/cpu/attend.h"
 #include "kernels/cpu/buffer_table.h"
 #include "kernels/cpu/linear_attend.h"
+#include "kernels/cpu/row_steps.h"
 #include "kernels/cpu/small_steps.h"
 #include "kernels/cpu/tile_math.h"
 
@@ -53,20 +54,6 @@ double stepScratch(const FrozenPlan& frozen, std::size_t index) {
   return 0.0;
 }
 
-// The slots' values of a probe: the identity on the slots' part of the key axis.
-void replaceSlotValues(BufferTable& buffers) {
-  const Plan& plan = buffers.plan();
-  const IdentitySlab& slab = *buffers.options().identity;
-  Tensor values = Tensor::zeros(DType::F32, {1, plan.slotCount, slab.width});
-  auto cells = values.mutableValues<float>();
-  for (Index slot = 0; slot < plan.slotCount; ++slot) {
-    const Index column = plan.shape.nK + slot - slab.begin;
-    if (column >= 0 && column < slab.width)
-      cells[static_cast<std::size_t>(slot * slab.width + column)] = 1.0F;
-  }
-  buffers.tensor(plan.slotValues) = std::move(values);
-}
-
 class StepRunner {
  public:
   StepRunner(const FrozenPlan& plan, BufferTable& buffers, const JobContext& job)
@@ -77,7 +64,11 @@ class StepRunner {
     return std::visit(*this, m_plan.plan().steps[index]);
   }
 
-  Status operator()(const AttendStep&) const { return attendOnCpu(m_plan, m_index, m_buffers, m_job); }
+  Status operator()(const AttendStep& step) const {
+    ATTN_TRY(attendOnCpu(m_plan, m_index, m_buffers, m_job));
+    replaceIfProbed(step.out);
+    return {};
+  }
   Status operator()(const MergeStep& step) const { return mergeOnCpu(step, m_buffers, m_job); }
   Status operator()(const ProjectStep& step) const {
     ATTN_TRY(projectOnCpu(step, m_buffers, m_job));
@@ -94,11 +85,20 @@ class StepRunner {
   }
   Status operator()(const FeatureMapStep& step) const { return featureMapOnCpu(step, m_buffers, m_job); }
   Status operator()(const LinearAttendStep& step) const { return linearAttendOnCpu(step, m_buffers, m_job); }
+  Status operator()(const GatherStep& step) const {
+    ATTN_TRY(gatherOnCpu(step, m_buffers, m_job));
+    replaceIfProbed(step.out);
+    return {};
+  }
+  Status operator()(const AffineStep& step) const { return affineOnCpu(step, m_buffers, m_job); }
+  Status operator()(const ConcatStep& step) const { return concatOnCpu(step, m_buffers, m_job); }
+  Status operator()(const RotateStep& step) const { return rotateOnCpu(step, m_buffers, m_job); }
 
  private:
   void replaceIfProbed(BufferId out) const {
     const auto& identity = m_buffers.options().identity;
-    if (identity && identity->withSlots && out == m_plan.plan().slotValues) replaceSlotValues(m_buffers);
+    if (identity && identity->withSlots && out == m_plan.plan().slotValues)
+      m_buffers.tensor(out) = slotIdentity(m_plan.plan(), *identity);
   }
 
   const FrozenPlan& m_plan;

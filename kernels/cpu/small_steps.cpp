@@ -5,31 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include "core/analysis/channel_mixing.h"
+#include "kernels/cpu/for_rows.h"
 #include "kernels/cpu/tile_math.h"
 
 namespace attnscope {
 
 namespace {
 
-constexpr Index kRowsPerTask = 256;
-
-// Calls body(head, firstRow, endRow) for blocks of rows of all heads.
-Status forRows(const BufferTable& buffers, Index rows, const JobContext& job,
-               const std::function<void(Index, Index, Index)>& body) {
-  const Index blocks = (rows + kRowsPerTask - 1) / kRowsPerTask;
-  const Index tasks = blocks * buffers.plan().shape.heads;
-  tbb::parallel_for(Index{0}, tasks, [&](Index t) {
-    if (job.isCancelled()) return;
-    const Index begin = t % blocks * kRowsPerTask;
-    body(t / blocks, begin, std::min(rows, begin + kRowsPerTask));
-  });
-  if (job.isCancelled()) return cancelled();
-  return {};
-}
+constexpr double kLayerNormEpsilon = 1e-6;
 
 // exp(lse_p - lse) of each partial result, and lse itself.
 float mergeWeights(const std::vector<const float*>& lses, Index row, std::vector<double>& weights) {
@@ -85,6 +71,28 @@ void projectDense(const float* weight, Index ldw, const float* in, Index n, floa
   for (std::size_t i = 0; i < total.size(); ++i) out[i] = static_cast<float>(total[i]);
 }
 
+// Mixed block u of one head: every row t is a mean of the rows t of the blocks that have one, times rho_u.
+void mixBlock(const BlockMix& blocks, const float* shares, const float* in, Index n, float* out, Index cols) {
+  const Index count = blocks.mix.dim(2);
+  double rho = 0.0;
+  for (Index v = 0; v < count; ++v) rho += shares[v];
+  std::vector<double> sum(static_cast<std::size_t>(cols));
+  for (Index t = 0; t < blocks.block; ++t) {
+    std::fill(sum.begin(), sum.end(), 0.0);
+    double present = 0.0;
+    for (Index v = 0; v < count && v * blocks.block + t < n; ++v) {
+      const double share = shares[v];
+      if (share == 0.0) continue;
+      present += share;
+      const float* row = in + (v * blocks.block + t) * cols;
+      for (Index c = 0; c < cols; ++c) sum[static_cast<std::size_t>(c)] += share * row[c];
+    }
+    const double factor = present > 0.0 ? rho / present : 0.0;
+    for (Index c = 0; c < cols; ++c)
+      out[t * cols + c] = static_cast<float>(factor * sum[static_cast<std::size_t>(c)]);
+  }
+}
+
 void mapFeatures(Feature feature, const float* in, float* out, Index d) {
   switch (feature) {
     case Feature::Elu1:
@@ -135,7 +143,30 @@ Status mergeOnCpu(const MergeStep& step, BufferTable& buffers, const JobContext&
   });
 }
 
+namespace {
+
+Status mixBlocksOnCpu(const ProjectStep& step, BufferTable& buffers, const JobContext& job) {
+  const auto& blocks = std::get<BlockMix>(step.weight);
+  Tensor& out = buffers.create(step.out);
+  const Index cols = buffers.cols(step.in);
+  const Index mixed = blocks.mix.dim(1);
+  const Index count = blocks.mix.dim(2);
+  tbb::parallel_for(Index{0}, mixed * buffers.plan().shape.heads, [&](Index task) {
+    if (job.isCancelled()) return;
+    const Index h = task / mixed;
+    const Index u = task % mixed;
+    mixBlock(blocks, blocks.mix.slice<float>(blocks.mix.dim(0) == 1 ? 0 : h).data() + u * count,
+             buffers.head(step.in, h), buffers.rows(step.in),
+             out.mutableSlice<float>(h).data() + u * blocks.block * cols, cols);
+  });
+  if (job.isCancelled()) return cancelled();
+  return {};
+}
+
+}  // namespace
+
 Status projectOnCpu(const ProjectStep& step, BufferTable& buffers, const JobContext& job) {
+  if (std::holds_alternative<BlockMix>(step.weight)) return mixBlocksOnCpu(step, buffers, job);
   constexpr Index kSlotsPerTask = 16;
   Tensor& out = buffers.create(step.out);
   const Index cols = buffers.cols(step.in);
@@ -196,14 +227,19 @@ Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobCo
 Status normaliseRowsOnCpu(const NormaliseRowsStep& step, BufferTable& buffers, const JobContext& job) {
   Tensor& out = buffers.create(step.out);
   const Index d = buffers.cols(step.in);
+  const bool standard = step.kind == NormaliseRowsStep::Kind::Standard;
   return forRows(buffers, buffers.rows(step.in), job, [&](Index h, Index begin, Index end) {
     const float* in = buffers.head(step.in, h);
     float* target = out.mutableSlice<float>(h).data();
     for (Index i = begin; i < end; ++i) {
+      double mean = 0.0;
+      if (standard)
+        for (Index c = 0; c < d; ++c) mean += in[i * d + c] / static_cast<double>(d);
       double squares = 0.0;
-      for (Index c = 0; c < d; ++c) squares += static_cast<double>(in[i * d + c]) * in[i * d + c];
+      for (Index c = 0; c < d; ++c) squares += (in[i * d + c] - mean) * (in[i * d + c] - mean);
+      if (standard) squares = squares / static_cast<double>(d) + kLayerNormEpsilon;
       const double factor = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
-      for (Index c = 0; c < d; ++c) target[i * d + c] = static_cast<float>(in[i * d + c] * factor);
+      for (Index c = 0; c < d; ++c) target[i * d + c] = static_cast<float>((in[i * d + c] - mean) * factor);
     }
   });
 }

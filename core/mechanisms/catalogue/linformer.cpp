@@ -155,11 +155,11 @@ Result<Tensor> fitValues(const LoweringRequest& request, const SegmentReduce& se
 }
 
 struct Projections {
-  std::variant<Tensor, SegmentReduce> keys;
-  std::variant<Tensor, SegmentReduce> values;
+  LengthWeight keys;
+  LengthWeight values;
 };
 
-Tensor weightMatrix(const std::variant<Tensor, SegmentReduce>& weight) {
+Tensor weightMatrix(const LengthWeight& weight) {
   if (const auto* tensor = std::get_if<Tensor>(&weight)) return *tensor;
   SegmentReduce reduce = std::get<SegmentReduce>(weight);
   return segmentMatrix(reduce);
@@ -183,8 +183,8 @@ class Linformer final : public Mechanism {
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
 };
 
-Result<std::variant<Tensor, SegmentReduce>> ownProjection(const LoweringRequest& request, Plan& plan,
-                                                          const std::string& name, bool forKeys) {
+Result<LengthWeight> ownProjection(const LoweringRequest& request, Plan& plan, const std::string& name,
+                                   bool forKeys) {
   const Index k = request.params.integer("k");
   const std::string& kind = request.params.choice("projection");
   const SegmentReduce segments{SegmentReduce::Kind::Mean, segmentBounds(plan.shape.nK, k)};
@@ -192,9 +192,9 @@ Result<std::variant<Tensor, SegmentReduce>> ownProjection(const LoweringRequest&
     ATTN_ASSIGN(owned,
                 ownTensor(request, name, DType::F32, {k, plan.shape.nK}, {1}, [] { return Tensor(); }));
     plan.params.push_back({name, "file", [tensor = owned.tensor] { return tensor; }});
-    return std::variant<Tensor, SegmentReduce>{owned.tensor};
+    return LengthWeight{owned.tensor};
   }
-  std::variant<Tensor, SegmentReduce> weight = segments;
+  LengthWeight weight = segments;
   std::string origin = "segment means";
   if (kind == "gaussian" || kind == "xavier") {
     const double bytes =
