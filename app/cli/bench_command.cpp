@@ -96,7 +96,7 @@ class BenchCommand final : public Command {
     figure.sweep = points;
     for (const MechanismSpec& spec : m_request.specs) {
       ATTN_ASSIGN(title, mechanismTitle(spec));
-      figure.columns.push_back({QString::fromStdString(title), nullptr, {}});
+      figure.columns.push_back({QString::fromStdString(title), nullptr, {}, nullptr});
     }
     figure.provenance = QString::fromStdString(fmt::format("attnscope {}: bench of {}, recipe {}, device {}",
                                                            buildInfo().version, fmt::join(m_specs, " "),

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/analysis/reach.h"
 #include "core/base/error.h"
 #include "kernels/bench/sweep.h"
 #include "kernels/explore.h"
@@ -19,7 +20,8 @@ namespace attnscope {
 struct FigureColumn {
   QString title;  // "Longformer (w = 32)"
   std::shared_ptr<const Exploration> exploration;
-  std::vector<InsidePanel> insides;  // only read where the figure has a row of insides
+  std::vector<InsidePanel> insides;    // only read where the figure has a row of insides
+  std::shared_ptr<const Reach> reach;  // only read where it has a row of reach
 };
 
 // A figure for print: rows of views by columns of mechanisms, on one set of axes and one colour scale, or the

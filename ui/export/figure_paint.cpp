@@ -53,9 +53,13 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
     if (cell.kind == PanelKind::Pattern) {
       content.slotCount = exploration.call.plan->slotCount();
       content.slotShare = slotShareOf(exploration);
-      content.legend = patternLegend(plan);
+      content.legend = legendOf(cell.kind, column);
       content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground);
       content.slotImage = coverageImage(cell.numbers->slotCoverage, m_spec.theme.plotBackground);
+    } else if (cell.kind == PanelKind::Reach) {
+      content.legend = legendOf(cell.kind, column);
+      content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground,
+                                         layerColors(column.reach->layers));
     } else {
       content.tokenImage = weightImage(cell.numbers->weights, m_spec.style, m_spec.theme.plotBackground);
     }
