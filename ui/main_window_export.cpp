@@ -11,6 +11,7 @@
 #include "ui/main_window.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/message_bar.h"
+#include "ui/panels/scaling_panel.h"
 #include "ui/state/command_text.h"
 #include "ui/state/document.h"
 #include "ui/state/text.h"
@@ -81,6 +82,8 @@ void MainWindow::exportScaling() {
   FigureSpec spec = figureOf({});
   spec.rows.clear();
   spec.sweep = m_runner->points();
+  spec.overlay = m_scaling->overlay();
+  spec.theory = m_scaling->theory();
   for (const MechanismSpec& measured : m_runner->request().specs) {
     FigureColumn column;
     column.title = columnTitle(measured);

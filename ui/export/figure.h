@@ -29,7 +29,9 @@ struct FigureColumn {
 struct FigureSpec {
   std::vector<PanelKind> rows{PanelKind::Map};
   std::vector<FigureColumn> columns;
-  std::vector<SweepPoint> sweep;  // a scaling figure if not empty; then rows and explorations are not read
+  std::vector<SweepPoint> sweep;    // a scaling figure if not empty; then rows and explorations are not read
+  std::vector<SweepPoint> overlay;  // another run, laid under the curves
+  std::string theory = "none";      // drawn beside the curves: "pairs", "flops" or "bytes"
   Index head = 0;
   QRectF viewport;          // cells; empty: everything
   QSizeF millimetres;       // width and height; a height of 0 takes what the panels need

@@ -93,6 +93,8 @@ void FigurePage::paintBars(QPainter& painter) const {
 void FigurePage::paintScaling(QPainter& painter) const {
   ScalingContent content;
   content.points = m_spec.sweep;
+  content.overlay = m_spec.overlay;
+  content.theory = theoryOf(m_spec.theory);
   std::size_t curves = 0;
   for (const SweepPoint& point : m_spec.sweep) curves = std::max(curves, point.spec + 1);
   for (std::size_t i = 0; i < curves; ++i) {

@@ -77,6 +77,10 @@ class ScalingPlot : public QWidget {
   // Names and colours of the curves to come, by index of SweepPoint::spec.
   void setCurves(const QStringList& names, const QList<QColor>& colors);
   void setPoints(const std::vector<SweepPoint>& points);
+  // Another run of the same curves, drawn hollow; empty: none.
+  void setOverlay(const std::vector<SweepPoint>& points);
+  // "none", "pairs", "flops" or "bytes", counted and drawn beside each curve.
+  void setTheory(const std::string& name);
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
