@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Synthesizer: Tay, Bahri, Metzler, Juan, Zhao, Zheng, arXiv 2005.00743.
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <cmath>
@@ -64,18 +65,22 @@ std::vector<ParamSpec> makeParams() {
   return params;
 }
 
-Tensor drawNormals(const LoweringRequest& request, const std::string& name, Index rows, Index cols,
-                   double deviation) {
+// A table of a long input has hundreds of millions of numbers: rows are drawn in parallel, and each asks
+// whether it is still wanted.
+Result<Tensor> drawNormals(const LoweringRequest& request, const std::string& name, Index rows, Index cols,
+                           double deviation) {
   const RandomStream stream(request.options.seed, "synthesizer", name);
   Tensor tensor(DType::F32, {request.input.shape().heads, rows, cols});
   auto values = tensor.mutableValues<float>();
-  for (Index row = 0; row < tensor.dim(0) * rows; ++row) {
+  tbb::parallel_for(Index{0}, tensor.dim(0) * rows, [&](Index row) {
+    if (request.job.isCancelled()) return;
     const RandomStream::Counter counter{static_cast<std::uint32_t>(row / rows),
                                         static_cast<std::uint32_t>(row % rows), 0};
     const auto cells = values.subspan(static_cast<std::size_t>(row * cols), static_cast<std::size_t>(cols));
     stream.fillNormals(counter, cells);
     for (float& x : cells) x = static_cast<float>(deviation * static_cast<double>(x));
-  }
+  });
+  if (request.job.isCancelled()) return cancelled();
   return tensor;
 }
 
@@ -138,19 +143,28 @@ class Lowering {
 
 Result<Tensor> Lowering::own(const std::string& name, const std::vector<Index>& rest,
                              const std::vector<std::size_t>& atLeast, double deviation) {
-  const bool given = isGivenTensor(m_request, name);
-  double bytes = 4.0 * static_cast<double>(m_shape.heads);
-  for (const Index size : rest) bytes *= static_cast<double>(size);
-  if (!given) ATTN_TRY(requireMemory(bytes, fmt::format("synthesizer: the tensor {}", name)));
-  ATTN_ASSIGN(owned, ownTensor(m_request, name, DType::F32, rest, atLeast, [&] {
-                if (deviation > 0.0) return drawNormals(m_request, name, rest[0], rest.back(), deviation);
-                std::vector<Index> all{m_shape.heads};
-                all.insert(all.end(), rest.begin(), rest.end());
-                return Tensor::zeros(DType::F32, all);
-              }));
-  const std::string origin = deviation > 0.0 || owned.fromFile ? originText(m_request, owned.fromFile) : "0";
-  m_plan.params.push_back({name, origin, [tensor = owned.tensor] { return tensor; }});
-  return owned.tensor;
+  Tensor tensor;
+  std::string origin = "0";
+  if (isGivenTensor(m_request, name)) {
+    ATTN_ASSIGN(owned, ownTensor(m_request, name, DType::F32, rest, atLeast, [] { return Tensor(); }));
+    tensor = std::move(owned.tensor);
+    origin = originText(m_request, true);
+  } else {
+    std::vector<Index> shape{m_shape.heads};
+    shape.insert(shape.end(), rest.begin(), rest.end());
+    double bytes = 4.0;
+    for (const Index size : shape) bytes *= static_cast<double>(size);
+    ATTN_TRY(requireMemory(bytes, fmt::format("synthesizer: the tensor {}", name)));
+    if (deviation > 0.0) {
+      ATTN_ASSIGN(drawn, drawNormals(m_request, name, rest[0], rest[1], deviation));
+      tensor = std::move(drawn);
+      origin = originText(m_request, false);
+    } else {
+      tensor = Tensor::zeros(DType::F32, std::move(shape));
+    }
+  }
+  m_plan.params.push_back({name, origin, [tensor] { return tensor; }});
+  return tensor;
 }
 
 BufferId Lowering::affine(const std::string& title, const std::string& name, Tensor weight, Tensor bias,
@@ -201,20 +215,22 @@ Tensor withColumn(const Tensor& tensor, float value) {
 }
 
 // Rows [w2^T | b2] of the first n keys: the second layer as keys.
-Tensor secondLayer(const Tensor& w2, const Tensor& b2, Index keys) {
+Result<Tensor> secondLayer(const LoweringRequest& request, const Tensor& w2, const Tensor& b2) {
   const Index hidden = w2.dim(1);
+  const Index keys = request.input.shape().nK;
   Tensor rows(DType::F32, {w2.dim(0), keys, hidden + 1});
-  for (Index h = 0; h < w2.dim(0); ++h) {
+  auto values = rows.mutableValues<float>();
+  tbb::parallel_for(Index{0}, w2.dim(0) * keys, [&](Index row) {
+    if (request.job.isCancelled()) return;
+    const Index h = row / keys;
+    const Index j = row % keys;
     const auto weight = w2.slice<float>(h);
-    const auto bias = b2.slice<float>(h);
-    auto to = rows.mutableSlice<float>(h);
-    for (Index j = 0; j < keys; ++j) {
-      for (Index c = 0; c < hidden; ++c)
-        to[static_cast<std::size_t>(j * (hidden + 1) + c)] =
-            weight[static_cast<std::size_t>(c * w2.dim(2) + j)];
-      to[static_cast<std::size_t>(j * (hidden + 1) + hidden)] = bias[static_cast<std::size_t>(j)];
-    }
-  }
+    const auto to = values.subspan(static_cast<std::size_t>(row * (hidden + 1)));
+    for (Index c = 0; c < hidden; ++c)
+      to[static_cast<std::size_t>(c)] = weight[static_cast<std::size_t>(c * w2.dim(2) + j)];
+    to[static_cast<std::size_t>(hidden)] = b2.slice<float>(h)[static_cast<std::size_t>(j)];
+  });
+  if (request.job.isCancelled()) return cancelled();
   return rows;
 }
 
@@ -229,7 +245,8 @@ Status Lowering::dense() {
   if (m_alpha == 0.0) return {};
   const BufferId layer =
       affine("hidden layer", "hidden_and_one", withColumn(w1, 0.0F), withColumn(b1, 1.0F), true);
-  addProduct(layer, constant("second_layer", secondLayer(w2, b2, m_shape.nK)));
+  ATTN_ASSIGN(keys, secondLayer(m_request, w2, b2));
+  addProduct(layer, constant("second_layer", keys));
   return {};
 }
 
