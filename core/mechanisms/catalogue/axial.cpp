@@ -201,8 +201,8 @@ class Stages {
 
  private:
   void labelAxes();
-  void reach(PatternPtr support) {
-    m_plan.support.assign(static_cast<std::size_t>(m_plan.shape.heads), std::move(support));
+  void reach(const PatternPtr& support) {
+    m_plan.support.assign(static_cast<std::size_t>(m_plan.shape.heads), support);
   }
 
   Plan& m_plan;
@@ -320,11 +320,12 @@ InsidePanel gridPanel(const AxisGrid& grid, const std::string& title, const std:
 }
 
 InsidePanel reachPanel(const InsidesRequest& request, const AxisGrid& grid, Index query, bool decoder) {
-  InsidePanel panel = gridPanel(
-      grid, fmt::format("Reach of token {}", query),
-      decoder
-          ? "Strongest: the pixel, which does not read itself. Middle: left of it. Weak: the rows above."
-          : "Strongest: the pixel itself. Middle: what one stage reads. Weak: what takes several stages.");
+  const std::string caption =
+      decoder ? "Strongest: the pixel, which does not read itself. Middle: left of it. Weak: the rows above."
+      : request.plan.plan().labels.size() > grid.axes()
+          ? "Strongest: the pixel itself. Middle: what one stage reads. Weak: what takes several stages."
+          : "Strongest: the pixel itself. Weaker: what it reads along its axes.";
+  InsidePanel panel = gridPanel(grid, fmt::format("Reach of token {}", query), caption);
   auto cells = panel.values.mutableValues<float>();
   const std::size_t direct = decoder ? 1 : grid.axes();  // labels before it: near
   RunList runs;
@@ -382,7 +383,7 @@ Result<std::vector<InsidePanel>> AxialTransformer::insides(const InsidesRequest&
   panels.push_back(reachPanel(request, grid, query, decoder));
   ATTN_ASSIGN(weights, rowWeights(request, query));
   panels.push_back(gridPanel(grid, fmt::format("What token {} reads", query),
-                             "Its row of the matrix as a picture: the product of all stages."));
+                             "Its row of the matrix, laid out as the picture: all stages together."));
   auto cells = panels.back().values.mutableValues<float>();
   for (std::size_t j = 0; j < cells.size(); ++j) cells[j] = static_cast<float>(weights[j]);
   panels.push_back(pairsPanel(request));
