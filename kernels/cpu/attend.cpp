@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cpu/attend.h"
 
-#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
-#include <tbb/parallel_reduce.h>
 
 #include <algorithm>
 #include <array>
@@ -286,27 +284,15 @@ class AttendRunner {
  private:
   // The vector code would swallow a NaN: a product that could leave the range of float32 is refused
   // beforehand. No sum of |q_c k_c| exceeds this bound.
-  [[nodiscard]] Status checkRange() const {
+  [[nodiscard]] Status checkRange() {
     if (m_step.q == kNoBuffer) return {};
     const double largest = m_step.scale * std::numbers::log2e * static_cast<double>(m_d) *
-                           largestSize(m_buffers.tensor(m_step.q)) * largestSize(m_buffers.tensor(m_step.k));
+                           m_buffers.largestSize(m_step.q) * m_buffers.largestSize(m_step.k);
     if (largest < 1e38) return {};
     return fail(ErrorKind::Compute,
                 m_plan.plan().mechanism +
                     ": products of queries and keys can overflow float32. The input's values are too "
                     "large; scale q and k down, or give a smaller --scale.");
-  }
-
-  static double largestSize(const Tensor& tensor) {
-    const auto values = tensor.values<float>();
-    return tbb::parallel_reduce(
-        tbb::blocked_range<std::size_t>(0, values.size(), std::size_t{1} << 16), 0.0F,
-        [&](const tbb::blocked_range<std::size_t>& range, float largest) {
-          for (std::size_t i = range.begin(); i < range.end(); ++i)
-            largest = std::max(largest, std::abs(values[i]));
-          return largest;
-        },
-        [](float a, float b) { return std::max(a, b); });
   }
 
   // Rows that no position of the step stands for read nothing.

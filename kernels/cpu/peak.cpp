@@ -59,7 +59,7 @@ double threadSeconds() {
 }  // namespace
 
 double multiplyAddPeak(int threads, double seconds) {
-    constexpr long kRounds = 20000;
+  constexpr long kRounds = 20000;
   const int used = threads > 0 ? threads : tbb::info::default_concurrency();
   tbb::task_arena arena(used);
   std::atomic<double> total{0.0};
