@@ -62,6 +62,11 @@ std::uint64_t peakResidentMemory() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
+void keepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
 std::uint64_t restartPeakMemory() {
   malloc_trim(0);
   std::ofstream file("/proc/self/clear_refs");  // 5: the peak starts again (proc(5))
