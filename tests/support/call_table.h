@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,18 @@ inline std::vector<MechanismSpec> specsOf(const Mechanism& mechanism, const Shap
       }
     }
   return specs;
+}
+
+// True if a row of the output is made of the results of several softmaxes: uniform logits then give no
+// uniform row.
+inline bool sumsRows(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
+    const auto* gather = std::get_if<GatherStep>(&step);
+    return gather != nullptr && std::any_of(gather->heads.begin(), gather->heads.end(), [](const auto& rows) {
+             return std::any_of(rows->entries.begin(), rows->entries.end(),
+                                [](const SparseRows::Entry& entry) { return entry.weight != 1.0F; });
+           });
+  });
 }
 
 // Causal or not, as far as the card allows both.
