@@ -11,7 +11,7 @@
 
 namespace attnscope {
 
-// Content-based tables of one head: Roy, Saffar, Vaswani, Grangier, arXiv 2003.05997, section 4. Decisions
+// Content-based tables of one head: Roy, Saffar, Vaswani, Grangier, arXiv 2003.05997. Decisions
 // are made in double from float32 values, each score summed in index order, ties to the smaller index.
 
 // Rows (n, d) less their mean, divided by sqrt(variance + 1e-6).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Routing Transformer: Roy, Saffar, Vaswani, Grangier, arXiv 2003.05997, section 4.
+// Routing Transformer: Roy, Saffar, Vaswani, Grangier, arXiv 2003.05997.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -125,7 +125,7 @@ Result<Setting> settle(const LoweringRequest& request) {
   if (causal && choice == "off")
     return fail(ErrorKind::Usage,
                 "routing: share_qk=off with causal is not defined: a query could sit at a table with later "
-                "keys only. Causal routing shares queries and keys (arXiv 2003.05997, section 4.1): use "
+                "keys only. Causal routing shares queries and keys (arXiv 2003.05997): use "
                 "share_qk=on.");
   const bool shared = choice == "on" || (choice == "default" && causal);
   if (shared && shape.nQ != shape.nK)
