@@ -125,8 +125,7 @@ Result<Setting> settle(const LoweringRequest& request) {
   if (causal && choice == "off")
     return fail(ErrorKind::Usage,
                 "routing: share_qk=off with causal is not defined: a query could sit at a table with later "
-                "keys only. Causal routing shares queries and keys (arXiv 2003.05997): use "
-                "share_qk=on.");
+                "keys only, and causal routing shares queries and keys (arXiv 2003.05997). Use share_qk=on.");
   const bool shared = choice == "on" || (choice == "default" && causal);
   if (shared && shape.nQ != shape.nK)
     return fail(
