@@ -25,10 +25,16 @@ class Solver {
     m_tolerance = 1e-11 * largest;
   }
 
-  std::vector<std::int32_t> solve() {
-    for (Index row = 0; row < m_n; ++row) assign(row);
-    for (Index row = 0; row < m_n; ++row) preferEarlierColumn(row);
-    return {m_columnOf.begin(), m_columnOf.end()};
+  Result<std::vector<std::int32_t>> solve(const JobContext& job) {
+    for (Index row = 0; row < m_n; ++row) {
+      if (job.isCancelled()) return cancelled();
+      assign(row);
+    }
+    for (Index row = 0; row < m_n; ++row) {
+      if (job.isCancelled()) return cancelled();
+      preferEarlierColumn(row);
+    }
+    return std::move(m_columnOf);
   }
 
  private:
@@ -116,8 +122,9 @@ class Solver {
 
 }  // namespace
 
-std::vector<std::int32_t> bestPermutation(std::span<const double> gains, Index n) {
-  return Solver(gains, n).solve();
+Result<std::vector<std::int32_t>> bestPermutation(std::span<const double> gains, Index n,
+                                                  const JobContext& job) {
+  return Solver(gains, n).solve(job);
 }
 
 }  // namespace attnscope

@@ -34,9 +34,9 @@ double logSum(const double* values, Index count, Index stride) {
   return largest + std::log(sum);
 }
 
-void normaliseLines(std::vector<double>& logits, Index blocks, bool rows) {
+void normaliseLines(std::vector<double>& logits, Index blocks, bool rows, const JobContext& job) {
   const Index step = rows ? 1 : blocks;  // between the values of one line
-  for (Index line = 0; line < blocks; ++line) {
+  for (Index line = 0; line < blocks && !job.isCancelled(); ++line) {
     double* first = logits.data() + (rows ? line * blocks : line);
     const double total = logSum(first, blocks, step);
     for (Index i = 0; i < blocks; ++i) first[i * step] -= total;
@@ -74,11 +74,12 @@ std::vector<double> prefixMeans(std::span<const float> rows, Index n, Index d, I
   return means;
 }
 
-std::vector<double> similarityScores(std::span<const double> x, std::span<const double> y, Index d) {
+std::vector<double> similarityScores(std::span<const double> x, std::span<const double> y, Index d,
+                                     const JobContext& job) {
   const Index rows = static_cast<Index>(x.size()) / d;
   const Index cols = static_cast<Index>(y.size()) / d;
   std::vector<double> scores(at(rows * cols));
-  for (Index u = 0; u < rows; ++u)
+  for (Index u = 0; u < rows && !job.isCancelled(); ++u)
     for (Index v = 0; v < cols; ++v) {
       double sum = 0.0;
       for (Index c = 0; c < d; ++c) sum += x[at(u * d + c)] * y[at(v * d + c)];
@@ -87,14 +88,15 @@ std::vector<double> similarityScores(std::span<const double> x, std::span<const 
   return scores;
 }
 
-std::vector<double> netScores(std::span<const double> x, const SortNet& net, Index d) {
+std::vector<double> netScores(std::span<const double> x, const SortNet& net, Index d, const JobContext& job) {
   const Index blocks = static_cast<Index>(x.size()) / d;
   std::vector<double> scores;
-  for (Index u = 0; u < blocks; ++u) {
+  for (Index u = 0; u < blocks && !job.isCancelled(); ++u) {
     const auto hidden = layer(x.data() + u * d, d, net.w1, d, net.b1, d);
     const auto row = layer(hidden.data(), d, net.w2, net.width2, net.b2, blocks);
     scores.insert(scores.end(), row.begin(), row.end());
   }
+  scores.resize(static_cast<std::size_t>(blocks * blocks));
   return scores;
 }
 
@@ -103,7 +105,7 @@ Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterat
   balanced.matrix.resize(logits.size());
   for (Index half = 0; half < 2 * iterations; ++half) {
     if (!job.advance(0)) return cancelled();
-    normaliseLines(logits, blocks, half % 2 == 0);
+    normaliseLines(logits, blocks, half % 2 == 0, job);
     std::transform(logits.begin(), logits.end(), balanced.matrix.begin(),
                    [](double l) { return std::exp(l); });
     double rowError = 0.0;

@@ -20,9 +20,9 @@ namespace attnscope {
 // Means of the rows 0 .. u block: what is known when block u begins.
 [[nodiscard]] std::vector<double> prefixMeans(std::span<const float> rows, Index n, Index d, Index block);
 
-// R_uv = x_u . y_v / sqrt(d).
+// R_uv = x_u . y_v / sqrt(d). Of a cancelled job the rest is missing: the caller asks it.
 [[nodiscard]] std::vector<double> similarityScores(std::span<const double> x, std::span<const double> y,
-                                                   Index d);
+                                                   Index d, const JobContext& job);
 
 // R_u = relu(relu(x_u W1 + b1) W2 + b2), its first columns: W1 (d, d), W2 (d, >= blocks) as rows of `width2`.
 struct SortNet {
@@ -32,7 +32,8 @@ struct SortNet {
   std::span<const float> b2;
   Index width2 = 0;
 };
-[[nodiscard]] std::vector<double> netScores(std::span<const double> x, const SortNet& net, Index d);
+[[nodiscard]] std::vector<double> netScores(std::span<const double> x, const SortNet& net, Index d,
+                                            const JobContext& job);
 
 // A matrix balanced in log space. Errors: the largest distance of a row sum and of a column sum from 1 after
 // each half-iteration (rows, columns, rows, ...).

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -15,8 +16,8 @@ namespace attnscope {
 namespace {
 
 constexpr double kEpsilon = 1e-6;
-constexpr Index kRowsBetweenChecks = 4096;
-constexpr std::size_t kTogether = 4;  // centroids scored in one pass over the rows
+constexpr std::size_t kRowsBetweenChecks = 4096;
+constexpr Index kTogether = 8;  // centroids scored with a row at once: their sums stay in registers
 
 // The `seats` rows of largest score, ties to the smaller row, sorted by row.
 void seatLargest(const std::vector<double>& scores, std::vector<std::int32_t>& rows,
@@ -34,21 +35,52 @@ void seatLargest(const std::vector<double>& scores, std::vector<std::int32_t>& r
   std::sort(table.begin(), table.end());
 }
 
-// Scores of up to kTogether centroids with every row. False if the job was cancelled.
-bool scoreRows(const RowsView& rows, std::span<const float> centroids,
-               std::array<std::vector<double>, kTogether>& scores, const JobContext& job) {
-  const auto count = centroids.size() / static_cast<std::size_t>(rows.d);
-  for (Index i = 0; i < rows.count(); ++i) {
-    if (i % kRowsBetweenChecks == 0 && job.isCancelled()) return false;
-    std::array<double, kTogether> sums{};
-    const double* x = rows.row(i);
-    for (Index c = 0; c < rows.d; ++c)
-      for (std::size_t g = 0; g < count; ++g)
-        sums[g] += x[c] * static_cast<double>(
-                              centroids[g * static_cast<std::size_t>(rows.d) + static_cast<std::size_t>(c)]);
-    for (std::size_t g = 0; g < count; ++g) scores[g][static_cast<std::size_t>(i)] = sums[g];
+using Sums = std::array<double, kTogether>;
+
+// Centroids in groups of kTogether, one channel of a group side by side; the last group is filled up with 0.
+class PackedCentroids {
+ public:
+  template <class Number>
+  PackedCentroids(std::span<const Number> centroids, Index d)
+      : m_d(d), m_count(static_cast<Index>(centroids.size()) / d) {
+    m_cells.assign(static_cast<std::size_t>(groups() * kTogether * d), 0.0);
+    for (Index a = 0; a < m_count; ++a)
+      for (Index c = 0; c < d; ++c)
+        m_cells[static_cast<std::size_t>((a / kTogether * d + c) * kTogether + a % kTogether)] =
+            static_cast<double>(centroids[static_cast<std::size_t>(a * d + c)]);
   }
-  return true;
+
+  [[nodiscard]] Index groups() const { return (m_count + kTogether - 1) / kTogether; }
+  [[nodiscard]] Index inGroup(Index group) const { return std::min(kTogether, m_count - group * kTogether); }
+
+  // Products of a row with the centroids of a group, each summed in index order.
+  [[nodiscard]] Sums score(Index group, const double* row) const {
+    Sums sums{};
+    const double* cells = m_cells.data() + group * m_d * kTogether;
+    for (Index c = 0; c < m_d; ++c)
+      for (Index g = 0; g < kTogether; ++g)
+        sums[static_cast<std::size_t>(g)] += row[c] * cells[c * kTogether + g];
+    return sums;
+  }
+
+ private:
+  Index m_d;
+  Index m_count;
+  std::vector<double> m_cells;
+};
+
+std::int32_t nearestTo(const double* row, const PackedCentroids& centroids) {
+  Index nearest = 0;
+  double best = -std::numeric_limits<double>::infinity();
+  for (Index group = 0; group < centroids.groups(); ++group) {
+    const Sums sums = centroids.score(group, row);
+    for (Index g = 0; g < centroids.inGroup(group); ++g)
+      if (sums[static_cast<std::size_t>(g)] > best) {
+        best = sums[static_cast<std::size_t>(g)];
+        nearest = group * kTogether + g;
+      }
+  }
+  return static_cast<std::int32_t>(nearest);
 }
 
 // Means of the rows by nearest centroid, back on the sphere.
@@ -95,21 +127,22 @@ std::vector<double> standardisedRows(std::span<const float> rows, Index n, Index
 
 Result<std::vector<std::int32_t>> seatRows(RowsView rows, std::span<const float> centroids, Index seats,
                                            const JobContext& job) {
-  const auto d = static_cast<std::size_t>(rows.d);
-  const std::size_t k = centroids.size() / d;
+  const PackedCentroids packed(centroids, rows.d);
   const auto n = static_cast<std::size_t>(rows.count());
-  std::vector<std::int32_t> tables(k * static_cast<std::size_t>(seats));
-  tbb::parallel_for(std::size_t{0}, (k + kTogether - 1) / kTogether, [&](std::size_t group) {
-    const std::size_t first = group * kTogether;
-    const std::size_t count = std::min(kTogether, k - first);
-    std::array<std::vector<double>, kTogether> scores;
-    for (std::size_t g = 0; g < count; ++g) scores[g].resize(n);
-    if (!scoreRows(rows, centroids.subspan(first * d, count * d), scores, job)) return;
+  std::vector<std::int32_t> tables(centroids.size() / static_cast<std::size_t>(rows.d) *
+                                   static_cast<std::size_t>(seats));
+  tbb::parallel_for(Index{0}, packed.groups(), [&](Index group) {
+    std::array<std::vector<double>, static_cast<std::size_t>(kTogether)> scores;
+    for (auto& of : scores) of.resize(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (i % kRowsBetweenChecks == 0 && job.isCancelled()) return;
+      const Sums sums = packed.score(group, rows.row(static_cast<Index>(i)));
+      for (std::size_t g = 0; g < sums.size(); ++g) scores[g][i] = sums[g];
+    }
     std::vector<std::int32_t> order(n);
-    for (std::size_t g = 0; g < count; ++g)
-      seatLargest(
-          scores[g], order,
-          {tables.data() + (first + g) * static_cast<std::size_t>(seats), static_cast<std::size_t>(seats)});
+    for (Index g = 0; g < packed.inGroup(group); ++g)
+      seatLargest(scores[static_cast<std::size_t>(g)], order,
+                  {tables.data() + (group * kTogether + g) * seats, static_cast<std::size_t>(seats)});
   });
   if (job.isCancelled()) return cancelled();
   return tables;
@@ -117,28 +150,14 @@ Result<std::vector<std::int32_t>> seatRows(RowsView rows, std::span<const float>
 
 Result<std::vector<std::int32_t>> nearestCentroids(RowsView rows, std::span<const double> centroids,
                                                    const JobContext& job) {
-  const Index d = rows.d;
-  const Index k = static_cast<Index>(centroids.size()) / d;
-  std::vector<double> columns(centroids.size());  // (d, k): one channel of all centroids side by side
-  for (Index c = 0; c < d; ++c)
-    for (Index a = 0; a < k; ++a)
-      columns[static_cast<std::size_t>(c * k + a)] = centroids[static_cast<std::size_t>(a * d + c)];
+  const PackedCentroids packed(centroids, rows.d);
   std::vector<std::int32_t> nearest(static_cast<std::size_t>(rows.count()));
-  tbb::parallel_for(
-      tbb::blocked_range<Index>(0, rows.count(), 64), [&](const tbb::blocked_range<Index>& range) {
-        if (job.isCancelled()) return;
-        std::vector<double> scores(static_cast<std::size_t>(k));
-        for (Index i = range.begin(); i < range.end(); ++i) {
-          std::fill(scores.begin(), scores.end(), 0.0);
-          for (Index c = 0; c < d; ++c) {
-            const double x = rows.row(i)[c];
-            const double* column = columns.data() + c * k;
-            for (Index a = 0; a < k; ++a) scores[static_cast<std::size_t>(a)] += x * column[a];
-          }
-          nearest[static_cast<std::size_t>(i)] =
-              static_cast<std::int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
-        }
-      });
+  tbb::parallel_for(tbb::blocked_range<Index>(0, rows.count(), 64),
+                    [&](const tbb::blocked_range<Index>& range) {
+                      if (job.isCancelled()) return;
+                      for (Index i = range.begin(); i < range.end(); ++i)
+                        nearest[static_cast<std::size_t>(i)] = nearestTo(rows.row(i), packed);
+                    });
   if (job.isCancelled()) return cancelled();
   return nearest;
 }
@@ -147,6 +166,10 @@ Status spherewiseLloyd(const std::vector<RowsView>& rows, Index steps, std::vect
                        const JobContext& job) {
   for (Index step = 0; step < steps; ++step) {
     std::vector<double> centroids = path.back();
+    if (path.size() > 1 && centroids == path[path.size() - 2]) {  // settled
+      path.push_back(std::move(centroids));
+      continue;
+    }
     std::vector<std::vector<std::int32_t>> nearest;
     for (const RowsView& part : rows) {
       ATTN_ASSIGN(of, nearestCentroids(part, centroids, job));

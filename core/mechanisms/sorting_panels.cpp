@@ -90,11 +90,13 @@ struct Rounded {
   bool permutation = false;
 };
 
-Rounded roundedSources(const InsidesRequest& request, std::span<const float> soft, Index blocks) {
+Result<Rounded> roundedSources(const InsidesRequest& request, std::span<const float> soft, Index blocks) {
   const std::vector<double> matrix(soft.begin(), soft.end());
   const bool asked = request.params.choice("hard") != "argmax";
-  const bool permutation = asked && !request.plan.plan().causal && blocks <= kMostBlocksToPermute;
-  return {permutation ? bestPermutation(matrix, blocks) : largestOfRows(matrix, blocks), permutation};
+  if (!asked || request.plan.plan().causal || blocks > kMostBlocksToPermute)
+    return Rounded{largestOfRows(matrix, blocks), false};
+  ATTN_ASSIGN(best, bestPermutation(matrix, blocks, request.job));
+  return Rounded{std::move(best), true};
 }
 
 InsidePanel rounding(const Rounded& rounded, Index blocks) {
@@ -159,7 +161,7 @@ Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
   const Tensor errors = traceOf(plan, "sort_errors");
   panels.push_back(errors.empty() ? sums(soft, blocks) : balancing(errors.slice<float>(request.head)));
   if (!request.job.advance(0)) return cancelled();
-  const Rounded rounded = roundedSources(request, soft, blocks);
+  ATTN_ASSIGN(rounded, roundedSources(request, soft, blocks));
   panels.push_back(rounding(rounded, blocks));
   panels.push_back(strips(rounded, plan.shape.nK, request.params.integer("block")));
   return panels;

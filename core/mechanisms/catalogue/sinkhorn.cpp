@@ -204,18 +204,26 @@ std::vector<double> scoreBlocks(const LoweringRequest& request, const Setting& s
     return netScores(x,
                      {tensors.w1.slice<float>(head), tensors.b1.slice<float>(head),
                       tensors.w2.slice<float>(head), tensors.b2.slice<float>(head), tensors.w2.dim(2)},
-                     shape.d);
+                     shape.d, request.job);
   const auto k = request.input.k.slice<float>(request.input.kvHead(head));
-  return similarityScores(x, blockMeans(k, shape.nK, shape.d, setting.block), shape.d);
+  return similarityScores(x, blockMeans(k, shape.nK, shape.d, setting.block), shape.d, request.job);
 }
 
 // Rounds to the sources that `hard` chooses.
-void roundMatrix(const std::string& hard, Index blocks, std::vector<double>& matrix) {
-  const auto sources = hard == "argmax" ? largestOfRows(matrix, blocks) : bestPermutation(matrix, blocks);
+Status roundMatrix(const std::string& hard, Index blocks, const JobContext& job,
+                   std::vector<double>& matrix) {
+  std::vector<std::int32_t> sources;
+  if (hard == "argmax") {
+    sources = largestOfRows(matrix, blocks);
+  } else {
+    ATTN_ASSIGN(best, bestPermutation(matrix, blocks, job));
+    sources = std::move(best);
+  }
   std::fill(matrix.begin(), matrix.end(), 0.0);
   for (Index u = 0; u < blocks; ++u)
     if (const auto v = sources[static_cast<std::size_t>(u)]; v >= 0)
       matrix[static_cast<std::size_t>(u * blocks + v)] = 1.0;
+  return {};
 }
 
 // Rounded to float32, whose subnormal numbers have too few digits to divide by: they count as 0.
@@ -259,7 +267,7 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
     }
     freezeShares(matrix, soft.mutableSlice<float>(h));
     if (hard == "none") continue;
-    roundMatrix(hard, blocks, matrix);
+    ATTN_TRY(roundMatrix(hard, blocks, request.job, matrix));
     freezeShares(matrix, shares.mutableSlice<float>(h));
   }
   plan.trace.push_back({"sort_scores", scores});
