@@ -66,6 +66,7 @@ void addCalls(const std::vector<std::string>& sources, bool allParams) {
       auto specs = attnscope::testing::specsOf(*mechanism, shape);
       if (!allParams) specs.resize(1);
       for (const MechanismSpec& spec : attnscope::testing::withCausal(*mechanism, specs)) {
+        if (shape.nQ != shape.nK && spec.options.causal && !mechanism->card().causalAnyLengths) continue;
         const Call call{spec, source};
         QTest::newRow(call.name().c_str())
             << QString::fromStdString(spec.text()) << QString::fromStdString(source);
