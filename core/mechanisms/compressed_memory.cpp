@@ -53,12 +53,13 @@ class UsageCounter {
                Index head)
       : m_timeline(timeline),
         m_centre(request.params.choice("distance") == "centre"),
+        m_job(request.job),
         m_scores(request.input, terms, head, request.defaultScale()) {}
 
   void add(const Eviction& eviction, std::vector<std::int32_t>& copied, std::vector<float>& usage) {
     const MemorySegment& segment = m_timeline.segments[static_cast<std::size_t>(eviction.segment)];
     std::vector<double> received(static_cast<std::size_t>(eviction.end - eviction.begin), 0.0);
-    for (Index t = segment.begin; t < segment.end; ++t) {
+    for (Index t = segment.begin; t < segment.end && !m_job.isCancelled(); ++t) {
       const double total = weigh(t, segment, copied);
       const Index end = std::min(eviction.end, t + 1);
       for (Index j = eviction.begin; j < end; ++j)
@@ -101,6 +102,7 @@ class UsageCounter {
 
   const CompressedTimeline& m_timeline;
   bool m_centre;
+  const JobContext& m_job;
   RelativeScores m_scores;
   std::vector<double> m_weights;
 };

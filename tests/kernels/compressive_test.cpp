@@ -3,6 +3,8 @@
 #include <QTest>
 #include <cmath>
 
+#include "core/analysis/compression_training.h"
+#include "kernels/explore.h"
 #include "tests/support/segment_calls.h"
 
 using namespace attnscope;
@@ -71,9 +73,7 @@ class CompressiveTest : public QObject {
     const AttentionInput input = inputOf("clustered:n=70,d=8,heads=2");
     for (const char* distance : {"buffer", "centre"})
       for (const char* evict : {"all", "floor"})
-        for (const char* function : {"mean", "max", "conv", "most-used", "dilated"}) {
-          if (std::string(function) == "conv" || std::string(function) == "dilated")
-            continue;  // demo bends them
+        for (const char* function : {"mean", "max", "most-used"}) {
           const std::string spec =
               std::string("compressive:rate=1,segment=9,memory=7,compressed=11,distance=") + distance +
               ",evict=" + evict + ",function=" + function + kDemo;
@@ -196,6 +196,124 @@ class CompressiveTest : public QObject {
     QVERIFY(contains(message, "memory=3, or rate=3"));
     QCOMPARE(messageOf("compressive:rate=4,memory=3,segment=8", inputOf("gaussian:n=32,d=2")),
              std::string("accepted"));
+  }
+
+  // What the panels say is what the call did.
+  void panelsTellWhatHappened() {
+    const AttentionInput input = inputOf("clustered:n=66,d=8,heads=2");
+    const auto run = explore(
+        *parseMechanismSpec("compressive:rate=3,segment=6,memory=6,compressed=4,function=most-used" + kDemo),
+        input, cpuBackend());
+    QVERIFY(run);
+    const auto panels = (*run)->insides(1);
+    QVERIFY(panels);
+    const InsidePanel* line = panelNamed(*panels, "Segments over time");
+    const InsidePanel* mass = panelNamed(*panels, "Attention by zone");
+    const InsidePanel* sight = panelNamed(*panels, "Sight");
+    const InsidePanel* use = panelNamed(*panels, "Use of the rows that leave");
+    QVERIFY(line != nullptr && mass != nullptr && sight != nullptr && use != nullptr);
+    QCOMPARE(line->stripGroup.dim(0), 11);
+    QCOMPARE(line->stripGroup.dim(1), 66);
+    // The last row: its own 6 tokens, 6 in memory, one copied token for each of 4 slots.
+    std::vector<int> counts(4, 0);
+    for (const std::int32_t group : line->stripGroup.slice<std::int32_t>(10))
+      if (group >= 0) ++counts[static_cast<std::size_t>(group)];
+    QCOMPARE(counts, (std::vector<int>{6, 6, 2, 2}));
+    const auto matrix = (*run)->matrix->block(1, 0, 66, 0, 66);
+    QVERIFY(matrix);
+    std::vector<double> expected(3, 0.0);
+    for (Index t = 18; t < 66; ++t)  // the first slots are made once tokens 6 .. 11 overflow the memory
+      for (Index j = 0; j <= t; ++j) {
+        const Index start = t / 6 * 6;
+        const std::size_t zone = j >= start ? 2 : j >= start - 6 ? 1 : 0;
+        if (t >= 12) expected[zone] += (*matrix).values<float>()[static_cast<std::size_t>(t * 66 + j)];
+      }
+    for (Index t = 12; t < 18; ++t)
+      for (Index j = 0; j <= t; ++j)
+        expected[j >= 12  ? 2
+                 : j >= 6 ? 1
+                          : 0] += (*matrix).values<float>()[static_cast<std::size_t>(t * 66 + j)];
+    for (std::size_t zone = 0; zone < 3; ++zone)
+      QVERIFY(std::abs(mass->bars[zone] - expected[zone] / 54.0) < 1e-4);
+    QCOMPARE(sight->curves[2].y.back(), 6.0 + 6.0 + 4.0);
+    QCOMPARE(use->bars.size(), std::size_t{6});
+    QCOMPARE(std::count_if(use->barNames.begin(), use->barNames.end(),
+                           [](const std::string& name) { return name.ends_with('+'); }),
+             2);
+  }
+
+  // Training is a picture: it lowers the loss of what it shows, and the call stays as it was.
+  void trainingChangesNothingElse() {
+    const AttentionInput input = inputOf("clustered:n=96,d=16,heads=2");
+    for (const char* function : {"mean", "conv"}) {
+      const std::string spec = std::string("compressive:rate=3,segment=24,function=") + function;
+      const auto run = explore(*parseMechanismSpec(spec), input, cpuBackend());
+      QVERIFY(run);
+      const auto panels = (*run)->insides(0);
+      QVERIFY(panels);
+      const InsidePanel* training = panelNamed(*panels, "Training");
+      QVERIFY(training != nullptr);
+      QCOMPARE(training->curves.size(), std::size_t{2});
+      for (const InsidePanel::Curve& curve : training->curves) {
+        QCOMPARE(curve.y.size(), std::size_t{101});
+        QCOMPARE(curve.y.front(), 1.0);
+        QVERIFY(curve.y.back() < 0.9);
+      }
+      QCOMPARE(largestDifference((*run)->out, outOf(spec, input)), 0.0);
+    }
+  }
+
+  // Trained taps act through the slots and nowhere else: rows that see none are the same to the bit.
+  void trainedTapsActThroughSlotsOnly() {
+    const AttentionInput input = inputOf("clustered:n=60,d=4,heads=1");
+    const std::string spec = "compressive:rate=3,segment=12,memory=12,function=conv";
+    const auto rows = [](const Tensor& tensor, Index begin) {
+      Eigen::MatrixXd matrix(12, 4);
+      for (Index i = 0; i < 12; ++i)
+        for (Index c = 0; c < 4; ++c)
+          matrix(i, c) = tensor.values<float>()[static_cast<std::size_t>((begin + i) * 4 + c)];
+      return matrix;
+    };
+    const CompressionTask task{rows(input.q, 12), rows(input.k, 0), rows(input.v, 0), 0.5, 3, {}};
+    const auto training = trainCompression(task, CompressionLoss::AttentionReconstruction,
+                                           meanCompression(3, 4, 4), copyingDecoder(3, 4, 4), 100);
+    QVERIFY(training);
+    const auto tensorOf = [](const std::vector<Eigen::MatrixXd>& taps) {
+      std::vector<float> cells;
+      for (const Eigen::MatrixXd& tap : taps)
+        for (Index a = 0; a < 4; ++a)
+          for (Index c = 0; c < 4; ++c) cells.push_back(static_cast<float>(tap(a, c)));
+      return Tensor::fromFloats({3, 4, 4}, cells);
+    };
+    const WeightSet weights{{"conv_k", tensorOf(training->taps.k)}, {"conv_v", tensorOf(training->taps.v)}};
+    compareWithOracle(planned(spec, input, weights), input);
+    const Tensor before = outOf(spec, input);
+    const Tensor after = outOf(spec, input, weights);
+    const auto same = [&](std::size_t begin, std::size_t end) {
+      const auto x = before.values<float>().subspan(4 * begin, 4 * (end - begin));
+      return std::equal(x.begin(), x.end(),
+                        after.values<float>().begin() + static_cast<std::ptrdiff_t>(4 * begin));
+    };
+    QVERIFY(same(0, 24));  // the first 12 tokens leave once tokens 12 .. 23 have been read
+    QVERIFY(!same(24, 25));
+  }
+
+  void panelsOfEveryFunctionAndOfShortTexts() {
+    for (const char* source : {"clustered:n=1,d=2", "clustered:n=5,d=2", "clustered:n=90,d=4,heads=2"})
+      for (const char* function : {"mean", "conv", "max", "most-used", "dilated"})
+        for (const char* init : {"zero", "demo"}) {
+          const auto run =
+              explore(*parseMechanismSpec(std::string("compressive:function=") + function + ",init=" + init),
+                      inputOf(source), cpuBackend());
+          QVERIFY(run);
+          const auto panels = (*run)->insides(0);
+          QVERIFY(panels);
+          QVERIFY(panels->size() >= 3);
+          for (const InsidePanel& panel : *panels) {
+            QVERIFY(!panel.title.empty() && panel.caption.ends_with('.'));
+            for (const double bar : panel.bars) QVERIFY(bar >= 0.0 && bar < 1.0 + 1e-5);
+          }
+        }
   }
 
   // Mixed channels have no exact matrix; the plan says so.
