@@ -58,9 +58,10 @@ class UsageCounter {
 
   void add(const Eviction& eviction, std::vector<std::int32_t>& copied, std::vector<float>& usage) {
     const MemorySegment& segment = m_timeline.segments[static_cast<std::size_t>(eviction.segment)];
+    setKeys(segment, copied);
     std::vector<double> received(static_cast<std::size_t>(eviction.end - eviction.begin), 0.0);
     for (Index t = segment.begin; t < segment.end && !m_job.isCancelled(); ++t) {
-      const double total = weigh(t, segment, copied);
+      const double total = weigh(t, segment);
       const Index end = std::min(eviction.end, t + 1);
       for (Index j = eviction.begin; j < end; ++j)
         received[static_cast<std::size_t>(j - eviction.begin)] +=
@@ -84,16 +85,30 @@ class UsageCounter {
   }
 
  private:
-  // exp(logit - largest) of query t on [slots | memory | segment up to t], and their sum.
-  double weigh(Index t, const MemorySegment& segment, const std::vector<std::int32_t>& copied) {
+  // The buffer of a segment: [slots | memory | segment], each slot by the token that it copies.
+  void setKeys(const MemorySegment& segment, const std::vector<std::int32_t>& copied) {
+    m_buffer.assign(copied.begin() + segment.firstSlot, copied.begin() + segment.pastSlot);
+    for (Index j = segment.memoryBegin; j < segment.end; ++j)
+      m_buffer.push_back(static_cast<std::int32_t>(j));
+    m_scores.setKeys(m_buffer);
+  }
+
+  // exp(logit - largest) of query t on the buffer up to itself, and their sum.
+  double weigh(Index t, const MemorySegment& segment) {
     m_scores.setQuery(t);
-    m_weights.clear();
-    for (Index b = segment.firstSlot; b < segment.pastSlot; ++b) {
-      const Index token = copied[static_cast<std::size_t>(b)];
-      m_weights.push_back(
-          m_scores.logit(token, m_centre ? t - token : t - segment.memoryBegin + segment.pastSlot - b));
-    }
-    for (Index j = segment.memoryBegin; j <= t; ++j) m_weights.push_back(m_scores.logit(j, t - j));
+    const Index slotsRead = segment.pastSlot - segment.firstSlot;
+    const auto distanceOf = [&](Index p) {
+      const Index token = m_buffer[static_cast<std::size_t>(p)];
+      return p >= slotsRead || m_centre ? t - token : t - segment.memoryBegin + slotsRead - p;
+    };
+    const Index count = slotsRead + t + 1 - segment.memoryBegin;
+    // The first of the buffer is the furthest, in both ways of counting.
+    m_distances.resize(static_cast<std::size_t>(distanceOf(0) + 1));
+    m_scores.fillDistances(m_distances);
+    m_weights.resize(static_cast<std::size_t>(count));
+    for (Index p = 0; p < count; ++p)
+      m_weights[static_cast<std::size_t>(p)] = m_distances[static_cast<std::size_t>(distanceOf(p))];
+    m_scores.addContent(m_weights);
     const double largest = *std::max_element(m_weights.begin(), m_weights.end());
     double total = 0.0;
     for (double& weight : m_weights) total += weight = std::exp(weight - largest);
@@ -104,6 +119,8 @@ class UsageCounter {
   bool m_centre;
   const JobContext& m_job;
   RelativeScores m_scores;
+  std::vector<std::int32_t> m_buffer;
+  std::vector<double> m_distances;  // what each distance adds to a logit
   std::vector<double> m_weights;
 };
 

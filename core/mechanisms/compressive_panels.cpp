@@ -14,11 +14,11 @@ namespace attnscope {
 namespace {
 
 constexpr int kTrainingSteps = 100;
-// What keeps the training within a fraction of a second.
+// What keeps training within a few tenths of a second: rows times the cells of a tap, and cells of all taps.
 constexpr Index kMostTrainingQueries = 64;
-constexpr Index kMostTrainingRows = 128;
+constexpr Index kMostTrainingWork = 96 * 64 * 64;
 constexpr Index kMostTrainingCells = 128 * 128 * 4;
-constexpr double kMostMassPairs = 2e6;
+constexpr double kMostMassWork = 64e6;
 
 // The tokens of each slot as this head made it: (H, slots, 2).
 std::span<const std::int32_t> slotTokens(const Plan& plan, Index head) {
@@ -32,7 +32,7 @@ InsidePanel timelinePanel(const InsidesRequest& request, const CompressedTimelin
   const auto first = [&](Index b) { return static_cast<Index>(tokens[static_cast<std::size_t>(2 * b)]); };
   const auto past = [&](Index b) { return static_cast<Index>(tokens[static_cast<std::size_t>(2 * b + 1)]); };
   std::vector<SegmentSight> segments;
-  for (std::size_t row = 0; row < timeline.segments.size() && row < 64; ++row) {
+  for (std::size_t row = 0; row < std::min(timeline.segments.size(), kTimelineRows); ++row) {
     const MemorySegment& segment = timeline.segments[row];
     segments.push_back({segment.begin, segment.end, {}});
     for (Index b = segment.firstSlot; b < segment.pastSlot; ++b) segments.back().borders.push_back(first(b));
@@ -40,7 +40,7 @@ InsidePanel timelinePanel(const InsidesRequest& request, const CompressedTimelin
     segments.back().borders.push_back(segment.begin);
   }
   return segmentTimeline(
-      segments,
+      segments, timeline.segments.size(),
       [&](Index row, Index token) {
         const MemorySegment& segment = timeline.segments[static_cast<std::size_t>(row)];
         if (token >= segment.begin) return token < segment.end ? 0 : -1;
@@ -89,8 +89,8 @@ Result<std::vector<InsidePanel>> massPanel(const InsidesRequest& request,
       begin = segment.begin;
       break;
     }
-  const double pairsEach = static_cast<double>(timeline.sizes.memory + timeline.sizes.segment);
-  const auto most = std::max<Index>(16, static_cast<Index>(kMostMassPairs / pairsEach));
+  const auto workEach = static_cast<double>((timeline.sizes.memory + timeline.sizes.segment) * width);
+  const auto most = std::max<Index>(16, static_cast<Index>(kMostMassWork / workEach));
   const Index stride = ceilDiv(plan.shape.nQ - begin, most);
   double memory = 0.0;
   double own = 0.0;
@@ -114,7 +114,7 @@ Result<std::vector<InsidePanel>> massPanel(const InsidesRequest& request,
           ? fmt::format("Mean weight of a query on each zone, from token {} on, where slots are in sight.",
                         begin)
           : "Mean weight of a query on each zone.";
-  if (stride > 1) panel.caption += fmt::format(" Every {}th query.", stride);
+  if (stride > 1) panel.caption += fmt::format(" One query in {}.", stride);
   panel.yTitle = "weight";
   panel.bars = {std::max(0.0, 1.0 - (memory + own) / count), memory / count, own / count};
   panel.barNames = {"compressed", "memory", "segment"};
@@ -163,7 +163,8 @@ CompressionTask trainingTask(const InsidesRequest& request, const CompressedTime
   const Eviction& eviction = timeline.evictions.back();
   const MemorySegment& segment = timeline.segments[static_cast<std::size_t>(eviction.segment)];
   const Index rate = timeline.sizes.rate;
-  const Index most = std::max<Index>(1, kMostTrainingRows / rate) * rate;
+  const Index width = std::max(request.input.shape().d, request.input.shape().dV);
+  const Index most = std::max<Index>(4, kMostTrainingWork / (width * width) / rate) * rate;
   const Index count = std::min(most, (eviction.pastSlot - eviction.firstSlot) * rate);
   const Index queries = std::min(kMostTrainingQueries, segment.end - segment.begin);
   const Index kvHead = request.input.kvHead(request.head);

@@ -2,6 +2,7 @@
 #include "core/mechanisms/relative_positions.h"
 
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <cmath>
@@ -190,13 +191,28 @@ double scaleOf(const Plan& plan) {
   return 1.0;
 }
 
+namespace {
+
+std::vector<double> frequencies(Index d) {
+  std::vector<double> all;
+  for (Index c = 0; c < d / 2; ++c)
+    all.push_back(std::pow(10000.0, -2.0 * static_cast<double>(c) / static_cast<double>(d)));
+  return all;
+}
+
+template <class T>
+void fillSinusoid(double x, const std::vector<double>& omega, T* row) {
+  for (std::size_t c = 0; c < omega.size(); ++c) {
+    row[c] = static_cast<T>(std::sin(x * omega[c]));
+    row[omega.size() + c] = static_cast<T>(std::cos(x * omega[c]));
+  }
+}
+
+}  // namespace
+
 std::vector<double> sinusoid(double x, Index d) {
   std::vector<double> row(static_cast<std::size_t>(d));
-  for (Index c = 0; c < d / 2; ++c) {
-    const double angle = x * std::pow(10000.0, -2.0 * static_cast<double>(c) / static_cast<double>(d));
-    row[static_cast<std::size_t>(c)] = std::sin(angle);
-    row[static_cast<std::size_t>(d / 2 + c)] = std::cos(angle);
-  }
+  fillSinusoid(x, frequencies(d), row.data());
   return row;
 }
 
@@ -259,12 +275,12 @@ BufferId RelativeRows::keys(const std::string& name, BufferId in,
   const auto rows = static_cast<Index>(positions.front().size());
   const Index d = m_plan.shape.d;
   Tensor waves(DType::F32, {static_cast<Index>(positions.size()), rows, d});
+  const std::vector<double> omega = frequencies(d);
   for (std::size_t h = 0; h < positions.size(); ++h) {
-    auto cells = waves.mutableSlice<float>(static_cast<Index>(h));
-    for (Index j = 0; j < rows; ++j) {
-      const auto row = sinusoid(positions[h][static_cast<std::size_t>(j)], d);
-      std::copy(row.begin(), row.end(), cells.begin() + j * d);
-    }
+    float* cells = waves.mutableSlice<float>(static_cast<Index>(h)).data();
+    tbb::parallel_for(Index{0}, rows, [&](Index j) {
+      fillSinusoid(positions[h][static_cast<std::size_t>(j)], omega, cells + j * d);
+    });
   }
   const BufferId constant = m_plan.addBuffer(fmt::format("waves_{}", name), rows, d);
   m_plan.constants.emplace_back(constant, std::move(waves));
@@ -353,8 +369,48 @@ double RelativeScores::biasTerm(Index x) {
   return m_positions && m_terms.d ? m_scale * dot(m_projectedBias.data(), sinusoidAt(x), m_d) : 0.0;
 }
 
-double RelativeScores::logit(Index j, Index x) {
-  return contentTerm(j) + keyTerm(j) + distanceTerm(x) + biasTerm(x);
+void RelativeScores::setKeys(std::span<const std::int32_t> tokens) {
+  const std::size_t count = tokens.size();
+  m_block.resize(count * static_cast<std::size_t>(m_d));
+  m_keyTerms.resize(count);
+  for (std::size_t p = 0; p < count; ++p) {
+    for (Index c = 0; c < m_d; ++c)
+      m_block[static_cast<std::size_t>(c) * count + p] = m_keys[tokens[p] * m_d + c];
+    m_keyTerms[p] = keyTerm(tokens[p]);
+  }
+}
+
+void RelativeScores::addContent(std::span<double> logits) const {
+  const std::size_t count = m_keyTerms.size();
+  const std::size_t wanted = logits.size();
+  std::vector<double> sum(wanted, 0.0);
+  for (Index c = 0; c < m_d && m_terms.a; ++c) {
+    const double q = m_query[c];
+    const double* row = m_block.data() + static_cast<std::size_t>(c) * count;
+    for (std::size_t p = 0; p < wanted; ++p) sum[p] += q * row[p];
+  }
+  for (std::size_t p = 0; p < wanted; ++p) logits[p] += m_scale * sum[p] + m_keyTerms[p];
+}
+
+void RelativeScores::fillDistances(std::span<double> scores) {
+  std::fill(scores.begin(), scores.end(), 0.0);
+  const auto wanted = static_cast<Index>(scores.size());
+  if (!m_positions || wanted == 0) return;
+  if (wanted > m_waveCount) {
+    m_waveCount = std::max(wanted, 2 * m_waveCount);
+    m_waves.resize(static_cast<std::size_t>(m_waveCount * m_d));
+    for (Index x = 0; x < m_waveCount; ++x) {
+      const double* row = sinusoidAt(x);
+      for (Index c = 0; c < m_d; ++c) m_waves[static_cast<std::size_t>(c * m_waveCount + x)] = row[c];
+    }
+  }
+  for (Index c = 0; c < m_d; ++c) {
+    const auto at = static_cast<std::size_t>(c);
+    const double weight = (m_terms.b ? m_projectedQuery[at] : 0.0) + (m_terms.d ? m_projectedBias[at] : 0.0);
+    const double* row = m_waves.data() + static_cast<std::size_t>(c * m_waveCount);
+    for (std::size_t x = 0; x < scores.size(); ++x) scores[x] += weight * row[x];
+  }
+  for (double& score : scores) score *= m_scale;
 }
 
 }  // namespace attnscope

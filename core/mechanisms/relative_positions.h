@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -86,7 +87,13 @@ class RelativeScores {
   [[nodiscard]] double distanceTerm(Index x);       // (b)
   [[nodiscard]] double keyTerm(Index j) const;      // (c)
   [[nodiscard]] double biasTerm(Index x);           // (d)
-  [[nodiscard]] double logit(Index j, Index x);
+
+  // The same for many keys at once, each sum still in the order of the channels. (a) + (c) for each of the
+  // keys set last:
+  void setKeys(std::span<const std::int32_t> tokens);
+  void addContent(std::span<double> logits) const;
+  // (b) + (d) for the distances 0, 1, ..., scores.size() - 1:
+  void fillDistances(std::span<double> scores);
 
  private:
   [[nodiscard]] std::vector<double> projected(const float* row) const;  // row P^T
@@ -102,7 +109,11 @@ class RelativeScores {
   bool m_positions = false;
   std::vector<double> m_projectedQuery;
   std::vector<double> m_projectedBias;
-  std::vector<double> m_table;  // rows of R, made as far as they are asked for
+  std::vector<double> m_table;     // rows of R, made as far as they are asked for
+  std::vector<double> m_block;     // the keys set last, channel by channel: vectors run over keys
+  std::vector<double> m_keyTerms;  // (c) of each of them
+  std::vector<double> m_waves;     // R channel by channel, of m_waveCount distances
+  Index m_waveCount = 0;
 };
 
 }  // namespace attnscope

@@ -9,7 +9,6 @@ namespace attnscope {
 
 namespace {
 
-constexpr std::size_t kMostRows = 24;
 constexpr Index kMostCells = 2048;
 constexpr Index kMostQueries = 256;
 constexpr Index kMostKeys = 768;
@@ -90,9 +89,9 @@ bool hasValues(const InsidePanel& panel) {
 
 }  // namespace
 
-InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments,
+InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size_t count,
                             const std::function<int(Index, Index)>& groupOf, const std::string& caption) {
-  const std::size_t rows = std::min(segments.size(), kMostRows);
+  const std::size_t rows = segments.size();
   const Index tokens = segments[rows - 1].end;
   const Index step = ceilDiv(tokens, kMostCells);
   const Index cells = ceilDiv(tokens, step);
@@ -100,8 +99,7 @@ InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments,
   panel.kind = InsidePanel::Kind::Strips;
   panel.title = "Segments over time";
   panel.caption = caption;
-  if (rows < segments.size())
-    panel.caption += fmt::format(" The first {} of {} segments.", rows, segments.size());
+  if (rows < count) panel.caption += fmt::format(" The first {} of {} segments.", rows, count);
   if (step > 1) panel.caption += fmt::format(" One cell is {} tokens.", step);
   panel.xTitle = step > 1 ? fmt::format("token / {}", step) : "token";
   panel.yTitle = "segment";

@@ -19,9 +19,11 @@ struct SegmentSight {
   std::vector<Index> borders;  // tokens before which a line is drawn
 };
 
-// A time line, one row a segment: groupOf(row, token) colours the cell (-1: out of sight). Long inputs are
-// cut to the first segments and coarsened; the caption says so.
-[[nodiscard]] InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments,
+// Rows of a time line.
+inline constexpr std::size_t kTimelineRows = 24;
+// A time line, one row a segment: groupOf(row, token) colours the cell (-1: out of sight). Of `count`
+// segments the first kTimelineRows are given; long rows are coarsened, and the caption says both.
+[[nodiscard]] InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size_t count,
                                           const std::function<int(Index row, Index token)>& groupOf,
                                           const std::string& caption);
 

@@ -171,11 +171,11 @@ Result<std::vector<InsidePanel>> TransformerXl::insides(const InsidesRequest& re
   const Index n = plan.shape.nK;
   const Sight sight(request.params);
   std::vector<SegmentSight> segments;
-  for (Index begin = 0; begin < n && segments.size() < 64; begin += sight.segment)
+  for (Index begin = 0; begin < n && segments.size() < kTimelineRows; begin += sight.segment)
     segments.push_back({begin, std::min(begin + sight.segment, n), {sight.first(begin), begin}});
   std::vector<InsidePanel> panels;
   panels.push_back(segmentTimeline(
-      segments,
+      segments, static_cast<std::size_t>(ceilDiv(n, sight.segment)),
       [&](Index row, Index token) {
         const SegmentSight& segment = segments[static_cast<std::size_t>(row)];
         if (token >= segment.begin) return token < segment.end ? 0 : -1;
