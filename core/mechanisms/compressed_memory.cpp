@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/mechanisms/relative_scores.h"
+
 namespace attnscope {
 
 CompressionSizes CompressionSizes::of(Index n, const ParamValues& params) {

@@ -69,51 +69,72 @@ const float* rowsOf(const InsidesRequest& request, BufferId id, Tensor& held) {
   return held.empty() ? nullptr : held.slice<float>(held.dim(0) == 1 ? 0 : request.head).data();
 }
 
-// Where the attention goes, on average over the queries that can already see slots (or all, if none can).
-Result<std::vector<InsidePanel>> massPanel(const InsidesRequest& request,
-                                           const CompressedTimeline& timeline) {
-  const Plan& plan = request.plan.plan();
-  const AttendStep* tokens = nullptr;
-  for (const Step& step : plan.steps)
-    if (const auto* attend = std::get_if<AttendStep>(&step); attend != nullptr && tokens == nullptr)
-      tokens = attend;
+// The step that reads memory and segment, with its rows of one head.
+struct TokenReading {
+  const AttendStep* step = nullptr;
+  Index width = 0;
   Tensor heldQ, heldK, heldLse;
-  const float* q = rowsOf(request, tokens->q, heldQ);
-  const float* k = rowsOf(request, tokens->k, heldK);
-  const float* lse = rowsOf(request, plan.lse, heldLse);
-  if (q == nullptr || k == nullptr || lse == nullptr) return std::vector<InsidePanel>{};
-  const Index width = plan.buffers[static_cast<std::size_t>(tokens->q)].cols;
-  Index begin = 0;
-  for (const MemorySegment& segment : timeline.segments)
-    if (segment.firstSlot < segment.pastSlot) {
-      begin = segment.begin;
-      break;
-    }
-  const auto workEach = static_cast<double>((timeline.sizes.memory + timeline.sizes.segment) * width);
-  const auto most = std::max<Index>(16, static_cast<Index>(kMostMassWork / workEach));
-  const Index stride = ceilDiv(plan.shape.nQ - begin, most);
-  double memory = 0.0;
-  double own = 0.0;
-  double count = 0.0;
-  for (Index t = begin; t < plan.shape.nQ; t += stride) {
-    if (request.job.isCancelled()) return cancelled();
-    const MemorySegment& segment = timeline.segmentOf(t);
-    for (Index j = segment.memoryBegin; j <= t; ++j) {
+  const float* q = nullptr;
+  const float* k = nullptr;
+  const float* lse = nullptr;  // of the joint softmax
+
+  // Weight of query t on tokens [begin, end).
+  [[nodiscard]] double weight(Index t, Index begin, Index end) const {
+    double sum = 0.0;
+    for (Index j = begin; j < end; ++j) {
       double logit = 0.0;
       for (Index c = 0; c < width; ++c)
         logit += static_cast<double>(q[t * width + c]) * static_cast<double>(k[j * width + c]);
-      (j < segment.begin ? memory : own) += std::exp(tokens->scale * logit - static_cast<double>(lse[t]));
+      sum += std::exp(step->scale * logit - static_cast<double>(lse[t]));
     }
+    return sum;
+  }
+};
+
+TokenReading tokenReading(const InsidesRequest& request) {
+  const Plan& plan = request.plan.plan();
+  TokenReading reading;
+  for (const Step& step : plan.steps)
+    if (const auto* attend = std::get_if<AttendStep>(&step);
+        attend != nullptr && attend->axis == KeyAxis::Tokens)
+      reading.step = attend;
+  reading.width = plan.buffers[static_cast<std::size_t>(reading.step->q)].cols;
+  reading.q = rowsOf(request, reading.step->q, reading.heldQ);
+  reading.k = rowsOf(request, reading.step->k, reading.heldK);
+  reading.lse = rowsOf(request, plan.lse, reading.heldLse);
+  return reading;
+}
+
+// Where the attention goes, on average over the queries that can already see slots (or all, if none can).
+Result<std::vector<InsidePanel>> massPanel(const InsidesRequest& request,
+                                           const CompressedTimeline& timeline) {
+  const TokenReading reading = tokenReading(request);
+  if (reading.q == nullptr || reading.k == nullptr || reading.lse == nullptr)
+    return std::vector<InsidePanel>{};
+  const auto seeing = std::find_if(timeline.segments.begin(), timeline.segments.end(),
+                                   [](const MemorySegment& s) { return s.firstSlot < s.pastSlot; });
+  const Index begin = seeing == timeline.segments.end() ? 0 : seeing->begin;
+  const auto workEach = static_cast<double>((timeline.sizes.memory + timeline.sizes.segment) * reading.width);
+  const auto most = std::max<Index>(16, static_cast<Index>(kMostMassWork / workEach));
+  const Index stride = ceilDiv(timeline.sizes.n - begin, most);
+  double memory = 0.0;
+  double own = 0.0;
+  double count = 0.0;
+  for (Index t = begin; t < timeline.sizes.n; t += stride) {
+    if (request.job.isCancelled()) return cancelled();
+    const MemorySegment& segment = timeline.segmentOf(t);
+    memory += reading.weight(t, segment.memoryBegin, segment.begin);
+    own += reading.weight(t, segment.begin, t + 1);
     count += 1.0;
   }
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Bars;
   panel.title = "Attention by zone";
-  panel.caption =
-      begin > 0
-          ? fmt::format("Mean weight of a query on each zone, from token {} on, where slots are in sight.",
-                        begin)
-          : "Mean weight of a query on each zone.";
+  panel.caption = begin == 0 ? "Mean weight of a query on each zone."
+                             : fmt::format(
+                                   "Mean weight of a query on each zone, from token {} on, where slots "
+                                   "are in sight.",
+                                   begin);
   if (stride > 1) panel.caption += fmt::format(" One query in {}.", stride);
   panel.yTitle = "weight";
   panel.bars = {std::max(0.0, 1.0 - (memory + own) / count), memory / count, own / count};

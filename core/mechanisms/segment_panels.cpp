@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/mechanisms/relative_scores.h"
+
 namespace attnscope {
 
 namespace {
