@@ -201,13 +201,28 @@ Status projectOnCpu(const ProjectStep& step, BufferTable& buffers, const JobCont
   return {};
 }
 
+namespace {
+
+// The tokens' own values, or rows of them moved about.
+bool movesTokenValues(const Plan& plan, BufferId id) {
+  if (id == kValue) return true;
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
+    const auto* gather = std::get_if<GatherStep>(&step);
+    return gather != nullptr && gather->out == id &&
+           std::all_of(gather->in.begin(), gather->in.end(),
+                       [&](BufferId in) { return movesTokenValues(plan, in); });
+  });
+}
+
+}  // namespace
+
 Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobContext& job) {
   Tensor& out = buffers.create(step.out);
   const Index cols = buffers.cols(step.in);
   const Index n = buffers.rows(step.in);
   const Index stride = step.weight.dim(1);
   const Index slotCount = (n + stride - 1) / stride;
-  const bool identity = buffers.options().identity.has_value() && step.in == kValue;
+  const bool identity = buffers.options().identity.has_value() && movesTokenValues(buffers.plan(), step.in);
   return forRows(buffers, buffers.rows(step.out), job, [&](Index h, Index begin, Index end) {
     const float* in = buffers.head(step.in, h);
     const float* taps = step.weight.slice<float>(h).data();
