@@ -34,7 +34,7 @@ bool planIsSigned(const Plan& plan, const RunResult& run) {
       if (project->out != plan.slotValues) continue;
       if (const auto* weight = std::get_if<Tensor>(&project->weight)) return hasNegative(*weight);
     }
-    if (const auto* linear = std::get_if<LinearAttendStep>(&step)) {
+    if (const auto* linear = std::get_if<LinearAttendStep>(&step); linear && !linear->exponents) {
       const auto& name = plan.buffers[static_cast<std::size_t>(linear->phiK)].name;
       const auto features = run.buffers.find(name);
       if (features != run.buffers.end() && hasNegative(features->second)) return true;

@@ -4,6 +4,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 constexpr Index kMostStageCells = Index{1} << 24;
+constexpr Index kExponentBlock = 64;
 
 std::size_t at(BufferId id) {
   return static_cast<std::size_t>(id);
@@ -46,6 +48,8 @@ EffectiveRows::EffectiveRows(const FrozenPlan& plan, const AttentionInput& input
   for (std::size_t s = 0; s < m_plan.steps.size(); ++s) {
     for (const BufferId id : writtenBy(m_plan.steps[s])) m_writer[at(id)] = &m_plan.steps[s];
     if (std::holds_alternative<AttendStep>(m_plan.steps[s])) bindAttend(s);
+    const auto* linear = std::get_if<LinearAttendStep>(&m_plan.steps[s]);
+    if (linear != nullptr && linear->exponents) prepareExponents(*linear);
   }
   prepareStages(rowsWanted);
 }
@@ -308,6 +312,60 @@ void EffectiveRows::addGather(const GatherStep& gather, const Asked& asked, std:
   }
 }
 
+// weight_ij = sum_a exp(a_ia + b_ja - log denominator_i). Keys are made features once, a block of columns at
+// a time and relative to the block's largest exponents; a row then needs an exponential for each feature and
+// block instead of one for each pair. A block that the row reads only a part of is computed pair by pair:
+// there a later key may have raised an exponent beyond what the row's own factor can take back.
+void EffectiveRows::addExponents(const LinearAttendStep& linear, const Asked& asked, std::span<float> row,
+                                 Stage& stage) const {
+  const Index r = m_plan.buffers[at(linear.phiK)].cols;
+  const float* query = buffer(linear.phiQ) + asked.row * r;
+  const float* keys = buffer(linear.phiK) + m_col0 * r;
+  const float shift = buffer(linear.denominator)[asked.row];
+  const auto cols = static_cast<Index>(row.size());
+  stage.logits.resize(static_cast<std::size_t>(r));
+  for (Index begin = 0; begin < cols; begin += kExponentBlock) {
+    const Index end = std::min(m_cols, begin + kExponentBlock);
+    if (end <= cols) {
+      const float* largest = m_largest.data() + begin / kExponentBlock * r;
+      for (Index a = 0; a < r; ++a)
+        stage.logits[static_cast<std::size_t>(a)] = query[a] + (largest[a] - shift);
+      tile_math::exponential(stage.logits.data(), stage.logits.data(), r);
+      std::array<float, kExponentBlock> weights{};
+      tile_math::dotRows(stage.logits.data(), m_features.data() + begin * r, r, end - begin, weights.data());
+      for (Index c = begin; c < end; ++c)
+        row[static_cast<std::size_t>(c)] += asked.weight * weights[static_cast<std::size_t>(c - begin)];
+      continue;
+    }
+    for (Index c = begin; c < cols; ++c) {
+      for (Index a = 0; a < r; ++a)
+        stage.logits[static_cast<std::size_t>(a)] = query[a] + (keys[c * r + a] - shift);
+      tile_math::exponential(stage.logits.data(), stage.logits.data(), r);
+      double sum = 0.0;
+      for (const float term : stage.logits) sum += term;
+      row[static_cast<std::size_t>(c)] += static_cast<float>(asked.weight * sum);
+    }
+  }
+}
+
+// Features of the keys for addExponents.
+void EffectiveRows::prepareExponents(const LinearAttendStep& linear) {
+  const Index r = m_plan.buffers[at(linear.phiK)].cols;
+  const float* keys = buffer(linear.phiK) + m_col0 * r;
+  m_features.assign(keys, keys + m_cols * r);
+  m_largest.assign(static_cast<std::size_t>((m_cols + kExponentBlock - 1) / kExponentBlock * r),
+                   kMinusInfinity);
+  for (Index c = 0; c < m_cols; ++c) {
+    float* largest = m_largest.data() + c / kExponentBlock * r;
+    for (Index a = 0; a < r; ++a) largest[a] = std::max(largest[a], keys[c * r + a]);
+  }
+  for (Index c = 0; c < m_cols; ++c)
+    for (Index a = 0; a < r; ++a)
+      m_features[static_cast<std::size_t>(c * r + a)] -=
+          m_largest[static_cast<std::size_t>(c / kExponentBlock * r + a)];
+  tile_math::exponential(m_features.data(), m_features.data(), m_cols * r);
+}
+
 void EffectiveRows::addLinear(const LinearAttendStep& linear, const Asked& asked, std::span<float> row,
                               Scratch& scratch) const {
   const Index i = asked.row;
@@ -315,8 +373,12 @@ void EffectiveRows::addLinear(const LinearAttendStep& linear, const Asked& asked
   const float denominator = buffer(linear.denominator)[i];
   Index cols = m_cols;
   if (linear.causal) cols = std::min(cols, i + m_plan.shape.nK - m_plan.shape.nQ + 1 - m_col0);
-  if (denominator == 0.0F || cols <= 0) return;
+  if ((!linear.exponents && denominator == 0.0F) || cols <= 0) return;
   Stage& stage = scratch[asked.depth];
+  if (linear.exponents) {
+    addExponents(linear, asked, row.first(static_cast<std::size_t>(cols)), stage);
+    return;
+  }
   stage.logits.resize(static_cast<std::size_t>(cols));
   tile_math::dotRows(buffer(linear.phiQ) + i * r, buffer(linear.phiK) + m_col0 * r, r, cols,
                      stage.logits.data());

@@ -72,6 +72,9 @@ class EffectiveRows {
   void addConvolve(const ConvolveStep& convolve, const Asked& asked, std::span<float> row,
                    Scratch& scratch) const;
   void addGather(const GatherStep& gather, const Asked& asked, std::span<float> row, Scratch& scratch) const;
+  void addExponents(const LinearAttendStep& linear, const Asked& asked, std::span<float> row,
+                    Stage& stage) const;
+  void prepareExponents(const LinearAttendStep& linear);
   void addLinear(const LinearAttendStep& linear, const Asked& asked, std::span<float> row,
                  Scratch& scratch) const;
 
@@ -83,6 +86,8 @@ class EffectiveRows {
   Index m_cols;
   std::vector<const Step*> m_writer;        // by buffer; null for inputs and constants
   std::vector<Attend> m_attends;            // by step; empty for other steps
+  std::vector<float> m_features;            // of the keys that a step with exponents reads, (columns, r)
+  std::vector<float> m_largest;             // what they are relative to, by block of columns
   std::vector<std::vector<float>> m_stage;  // by buffer: its rows on the columns, if made beforehand
 };
 

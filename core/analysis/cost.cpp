@@ -65,6 +65,12 @@ class StepCounter {
   }
   void operator()(const NormaliseRowsStep& step) const { elementwise(step.in, step.out, 3.0); }
   void operator()(const FeatureMapStep& step) const { elementwise(step.in, step.out, 1.0); }
+  void operator()(const RandomFeatureStep& step) const {
+    const double products = 2.0 * cells(m_plan, step.in) * static_cast<double>(step.omega.dim(1));
+    m_cost.flops += products + cells(m_plan, step.out);  // and one function each
+    m_cost.bytesRead +=
+        4.0 * (cells(m_plan, step.in) + cells(m_plan, step.out)) + static_cast<double>(step.omega.bytes());
+  }
   void operator()(const GatherStep& step) const {
     double entries = 0.0;
     for (const auto& rows : step.heads) entries += static_cast<double>(rows->entries.size());
@@ -85,6 +91,8 @@ class StepCounter {
     m_cost.flops += heads * (2.0 * nK * r * dV + nK * r + 2.0 * nQ * r * (dV + 1.0));
     if (step.causal)
       m_cost.flops += heads * nQ * static_cast<double>(std::min(step.chunk, m_plan.shape.nK)) * (r + dV);
+    // Exponents become features once for every reading.
+    if (step.exponents) m_cost.flops += heads * (nQ + (step.causal ? 2.0 : 1.0) * nK) * r;
     m_cost.bytesRead +=
         4.0 * (cells(m_plan, step.phiQ) + 2.0 * cells(m_plan, step.phiK) + cells(m_plan, step.out));
   }

@@ -36,6 +36,7 @@ const char* stepKind(const Step& step) {
     const char* operator()(const ConvolveStep&) const { return "convolve"; }
     const char* operator()(const NormaliseRowsStep&) const { return "normalise"; }
     const char* operator()(const FeatureMapStep&) const { return "feature map"; }
+    const char* operator()(const RandomFeatureStep&) const { return "random features"; }
     const char* operator()(const LinearAttendStep&) const { return "linear attend"; }
     const char* operator()(const GatherStep&) const { return "gather"; }
     const char* operator()(const AffineStep&) const { return "affine"; }
@@ -47,6 +48,14 @@ const char* stepKind(const Step& step) {
 
 Index featureWidth(Feature feature, Index d) {
   return feature == Feature::Poly2 ? d * d : d;
+}
+
+bool holdsExponents(RandomFeatureStep::Kind kind) {
+  return kind == RandomFeatureStep::Kind::Positive || kind == RandomFeatureStep::Kind::Hyperbolic;
+}
+
+Index randomFeatureWidth(RandomFeatureStep::Kind kind, Index m) {
+  return kind == RandomFeatureStep::Kind::Hyperbolic || kind == RandomFeatureStep::Kind::Trig ? 2 * m : m;
 }
 
 Index LabelTerm::label(Index i, Index j) const {

@@ -206,9 +206,37 @@ struct FeatureMapStep {
   Feature feature = Feature::Elu1;
 };
 
+// Random features of rows x = inputScale * in, with directions w_a = row a of omega. Without their common
+// factor 1/sqrt(m), which cancels. |y|_max is the largest norm of the step's rows of this head; what the
+// query side leaves out is its row's own factor, which cancels too.
+//   Positive    w_a.x - |x|^2/2                     exponents, m columns
+//   Hyperbolic  [w_a.x - |x|^2/2, -w_a.x - |x|^2/2]  exponents, 2 m columns
+//   Trig        [sin w_a.x, cos w_a.x], keys times exp((|y|^2 - |y|_max^2)/2), 2 m columns
+//   Relu        max(w_a.x, 0) + eps, m columns
+// In a probe exponents are 0 and features 1.
+struct RandomFeatureStep {
+  enum class Kind { Positive, Hyperbolic, Trig, Relu };
+  enum class Side { Query, Key };
+  std::string title;
+  BufferId in = kQuery;
+  BufferId out = kNoBuffer;
+  Tensor omega;  // (H, m, d)
+  Kind kind = Kind::Positive;
+  Side side = Side::Query;
+  double inputScale = 1.0;
+  double eps = 0.0;
+};
+[[nodiscard]] bool holdsExponents(RandomFeatureStep::Kind kind);
+[[nodiscard]] Index randomFeatureWidth(RandomFeatureStep::Kind kind, Index m);
+
 // out_i = phi(q_i)^T S / (phi(q_i)^T Z + eps), S = sum_j phi(k_j) v_j^T, Z = sum_j phi(k_j): over all keys,
 // or over keys j <= i + n_k - n_q when causal, by chunks with a running state. A denominator of exactly 0
 // gives a row of 0.
+//
+// With `exponents` the buffers hold log phi. The state then carries the largest exponent c_a of each feature
+// so far, S_a and Z_a are relative to exp(c_a), and a query reads exp(a_i + c - max_a(a_i + c)): every
+// denominator, so scaled, is at least 1, whatever the size of the exponents. `denominator` holds
+// log(phi(q_i)^T Z), -inf where nothing is read, and eps is not used.
 struct LinearAttendStep {
   std::string title;
   BufferId phiQ = kNoBuffer;
@@ -217,13 +245,15 @@ struct LinearAttendStep {
   BufferId out = kNoBuffer;
   BufferId denominator = kNoBuffer;  // (n_q, 1)
   bool causal = false;
+  bool exponents = false;
   double eps = 0.0;
-  Index chunk = 64;
+  Index chunk = 64;        // at most: exponents that rise steeply end a chunk early
   std::uint8_t label = 0;  // why every (earlier) key is in the support
 };
 
-using Step = std::variant<AttendStep, MergeStep, ProjectStep, ConvolveStep, NormaliseRowsStep, FeatureMapStep,
-                          LinearAttendStep, GatherStep, AffineStep, ConcatStep, RotateStep>;
+using Step =
+    std::variant<AttendStep, MergeStep, ProjectStep, ConvolveStep, NormaliseRowsStep, FeatureMapStep,
+                 LinearAttendStep, GatherStep, AffineStep, ConcatStep, RotateStep, RandomFeatureStep>;
 
 [[nodiscard]] const std::string& stepTitle(const Step& step);
 [[nodiscard]] const char* stepKind(const Step& step);  // "attend", "merge", ...

@@ -14,6 +14,7 @@
 #include "kernels/cpu/attend.h"
 #include "kernels/cpu/buffer_table.h"
 #include "kernels/cpu/linear_attend.h"
+#include "kernels/cpu/random_features.h"
 #include "kernels/cpu/row_steps.h"
 #include "kernels/cpu/small_steps.h"
 #include "kernels/cpu/tile_math.h"
@@ -85,6 +86,9 @@ class StepRunner {
   }
   Status operator()(const FeatureMapStep& step) const { return featureMapOnCpu(step, m_buffers, m_job); }
   Status operator()(const LinearAttendStep& step) const { return linearAttendOnCpu(step, m_buffers, m_job); }
+  Status operator()(const RandomFeatureStep& step) const {
+    return randomFeaturesOnCpu(step, m_buffers, m_job);
+  }
   Status operator()(const GatherStep& step) const {
     ATTN_TRY(gatherOnCpu(step, m_buffers, m_job));
     replaceIfProbed(step.out);

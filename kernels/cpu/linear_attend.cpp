@@ -4,6 +4,9 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "kernels/cpu/tile_math.h"
@@ -12,7 +15,17 @@ namespace attnscope {
 
 namespace {
 
-constexpr Index kPiece = 64;  // keys that one product takes
+constexpr Index kPiece = 64;         // keys that one product takes
+constexpr Index kTriangleRows = 16;  // queries that one product on the diagonal takes
+constexpr Index kReadRows = 256;     // queries that read the state at once
+
+// Inside a causal chunk all keys are relative to the chunk's own largest exponents, so that products of whole
+// pieces can be used. A query early in the chunk reads features that a later key has raised by up to this
+// much: its terms become as small as e^-30 and its own factors as large as e^30, both far inside the range of
+// float32, so no digit is lost.
+constexpr float kMostRise = 30.0F;
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 Index padded(Index width) {
   return (width + 15) / 16 * 16;
@@ -20,15 +33,44 @@ Index padded(Index width) {
 
 // Keys of one block: at least 512, at most 128 blocks, and no more than 2^24 floats of states.
 Index blockLength(Index n, Index features, Index dV) {
-  const Index most = std::max<Index>(1, (Index{1} << 24) / (features * (padded(dV) + 1)));
+  const Index most = std::max<Index>(1, (Index{1} << 24) / (features * (padded(dV) + 2)));
   const Index blocks = std::min<Index>(128, most);
   return std::max<Index>(512, (n + blocks - 1) / blocks);
 }
 
-// S (r, width) and z (r) of some keys.
+// Largest of row[0 .. count), in lanes so that the compiler can use vectors.
+float largestOf(const float* row, Index count) {
+  std::array<float, 16> lanes{};
+  lanes.fill(kMinusInfinity);
+  Index at = 0;
+  for (; at + 16 <= count; at += 16)
+    for (std::size_t t = 0; t < 16; ++t)
+      lanes[t] = lanes[t] < row[at + static_cast<Index>(t)] ? row[at + static_cast<Index>(t)] : lanes[t];
+  float largest = *std::max_element(lanes.begin(), lanes.end());
+  for (; at < count; ++at) largest = std::max(largest, row[at]);
+  return largest;
+}
+
+// S (r, width) and z (r) of some keys; with exponents relative to exp(c), c their largest by feature.
 struct State {
   std::vector<float> s;
   std::vector<float> z;
+  std::vector<float> c;  // empty without exponents
+};
+
+// Working memory of one task.
+struct Scratch {
+  std::vector<float> keys;    // (r, kPiece): features of a piece, transposed; columns beyond its keys are 0
+  std::vector<float> values;  // (kPiece, width), where rows of v are no multiple of 16
+  std::vector<float> ones = std::vector<float>(kPiece, 1.0F);
+  std::vector<float> sums;      // r: of the rows of keys
+  std::vector<float> queries;   // (rows, r): made from exponents
+  std::vector<float> largest;   // by query: what its exponents are relative to
+  std::vector<float> raised;    // r
+  std::vector<float> products;  // (kTriangleRows, kPiece)
+  std::vector<float> numerator;
+  std::vector<float> denominator;
+  std::vector<double> total;  // by query
 };
 
 class HeadPass {
@@ -50,11 +92,14 @@ class HeadPass {
   Status run(const JobContext& job) {
     const Index blocks = (m_nK + m_block - 1) / m_block;
     std::vector<State> states(static_cast<std::size_t>(blocks));
-    tbb::parallel_for(Index{0}, blocks, [&](Index b) {
+    // When causal nobody reads past the last block.
+    const Index summed = m_step.causal ? blocks - 1 : blocks;
+    if (m_step.causal) states.back() = emptyState();
+    tbb::parallel_for(Index{0}, summed, [&](Index b) {
       if (!job.isCancelled()) states[static_cast<std::size_t>(b)] = sumBlock(b);
     });
     if (job.isCancelled()) return cancelled();
-    const State all = m_step.causal ? scanStates(states) : addStates(states);
+    const State all = scanStates(states);
     if (m_step.causal)
       readCausal(states, job);
     else
@@ -64,141 +109,295 @@ class HeadPass {
   }
 
  private:
-  // state += phi(K)^T V for keys [begin, end).
-  void addKeys(Index begin, Index end, State& state) const {
-    std::vector<float> left(static_cast<std::size_t>(m_r * kPiece));
-    std::vector<float> right(static_cast<std::size_t>(kPiece * m_width), 0.0F);
-    for (Index at = begin; at < end; at += kPiece) {
-      const Index count = std::min(kPiece, end - at);
-      for (Index t = 0; t < count; ++t) {
-        const float* key = m_phiK + (at + t) * m_r;
-        for (Index a = 0; a < m_r; ++a) {
-          left[static_cast<std::size_t>(a * kPiece + t)] = key[a];
-          state.z[static_cast<std::size_t>(a)] += key[a];
-        }
-        std::copy_n(m_v + (at + t) * m_dV, m_dV, right.data() + t * m_width);
-      }
-      tile_math::gemm(left.data(), kPiece, right.data(), m_width, state.s.data(), m_width, m_r, m_width,
-                      count, true);
-    }
+  [[nodiscard]] Scratch makeScratch() const {
+    Scratch scratch;
+    scratch.keys.resize(static_cast<std::size_t>(m_r * kPiece));
+    if (m_width != m_dV) scratch.values.assign(static_cast<std::size_t>(kPiece * m_width), 0.0F);
+    scratch.sums.resize(static_cast<std::size_t>(m_r));
+    scratch.raised.resize(static_cast<std::size_t>(m_r));
+    scratch.products.resize(static_cast<std::size_t>(kTriangleRows * kPiece));
+    return scratch;
   }
 
   [[nodiscard]] State emptyState() const {
-    return {std::vector<float>(static_cast<std::size_t>(m_r * m_width), 0.0F),
-            std::vector<float>(static_cast<std::size_t>(m_r), 0.0F)};
+    const auto r = static_cast<std::size_t>(m_r);
+    return {std::vector<float>(static_cast<std::size_t>(m_r * m_width), 0.0F), std::vector<float>(r, 0.0F),
+            std::vector<float>(m_step.exponents ? r : 0, kMinusInfinity)};
+  }
+
+  // scratch.keys = features of keys [at, at + count), as they are.
+  void transposeKeys(Index at, Index count, Scratch& scratch) const {
+    tile_math::transpose(m_phiK + at * m_r, m_r, count, m_r, scratch.keys.data(), kPiece);
+    for (Index a = 0; a < m_r && count < kPiece; ++a)
+      std::fill_n(scratch.keys.data() + a * kPiece + count, kPiece - count, 0.0F);
+  }
+
+  // Exponents of a transposed piece become features relative to c.
+  void exponentiateKeys(const std::vector<float>& c, Index count, Scratch& scratch) const {
+    for (Index a = 0; a < m_r; ++a) {
+      float* row = scratch.keys.data() + a * kPiece;
+      const float largest = c[static_cast<std::size_t>(a)];
+      for (Index t = 0; t < kPiece; ++t) row[t] -= largest;
+      std::fill(row + count, row + kPiece, kMinusInfinity);
+    }
+    tile_math::exponential(scratch.keys.data(), scratch.keys.data(), m_r * kPiece);
+  }
+
+  // Values of keys [at, at + count) as rows that are a multiple of 16 wide.
+  const float* valueRows(Index at, Index count, Scratch& scratch) const {
+    if (m_width == m_dV) return m_v + at * m_dV;
+    for (Index t = 0; t < count; ++t)
+      std::copy_n(m_v + (at + t) * m_dV, m_dV, scratch.values.data() + t * m_width);
+    return scratch.values.data();
+  }
+
+  // Makes a state relative to higher exponents.
+  void raise(State& state, const std::vector<float>& c, Scratch& scratch) const {
+    for (std::size_t a = 0; a < c.size(); ++a) scratch.raised[a] = state.c[a] - c[a];
+    tile_math::exponential(scratch.raised.data(), scratch.raised.data(), m_r);
+    for (Index a = 0; a < m_r; ++a) {
+      const float factor = scratch.raised[static_cast<std::size_t>(a)];
+      if (factor == 1.0F) continue;
+      state.z[static_cast<std::size_t>(a)] *= factor;
+      float* row = state.s.data() + a * m_width;
+      for (Index c2 = 0; c2 < m_width; ++c2) row[c2] *= factor;
+    }
+    state.c = c;
+  }
+
+  // state += phi(K)^T V of the piece that scratch.keys holds.
+  void addPiece(Index at, Index count, State& state, Scratch& scratch) const {
+    tile_math::dotRows(scratch.ones.data(), scratch.keys.data(), kPiece, m_r, scratch.sums.data());
+    for (std::size_t a = 0; a < state.z.size(); ++a) state.z[a] += scratch.sums[a];
+    tile_math::gemm(scratch.keys.data(), kPiece, valueRows(at, count, scratch), m_width, state.s.data(),
+                    m_width, m_r, m_width, count, true);
+  }
+
+  // Adds keys [begin, end) that nobody reads in between.
+  void addKeys(Index begin, Index end, State& state, Scratch& scratch) const {
+    std::vector<float> c = state.c;
+    for (Index at = begin; at < end; at += kPiece) {
+      const Index count = std::min(kPiece, end - at);
+      transposeKeys(at, count, scratch);
+      if (m_step.exponents) {
+        for (Index a = 0; a < m_r; ++a) {
+          float& largest = c[static_cast<std::size_t>(a)];
+          largest = std::max(largest, largestOf(scratch.keys.data() + a * kPiece, count));
+        }
+        raise(state, c, scratch);
+        exponentiateKeys(c, count, scratch);
+      }
+      addPiece(at, count, state, scratch);
+    }
   }
 
   [[nodiscard]] State sumBlock(Index block) const {
     State state = emptyState();
-    addKeys(block * m_block, std::min(m_nK, (block + 1) * m_block), state);
+    Scratch scratch = makeScratch();
+    addKeys(block * m_block, std::min(m_nK, (block + 1) * m_block), state, scratch);
     return state;
   }
 
-  // Sum of all states, in double.
-  [[nodiscard]] State addStates(const std::vector<State>& states) const {
-    std::vector<State> scanned = states;
-    return scanStates(scanned);
-  }
-
-  // Replaces every state by the sum of those before it; returns the sum of all.
+  // Replaces every state by the sum of those before it; returns the sum of all. In double.
   [[nodiscard]] State scanStates(std::vector<State>& states) const {
     std::vector<double> s(static_cast<std::size_t>(m_r * m_width), 0.0);
     std::vector<double> z(static_cast<std::size_t>(m_r), 0.0);
-    const auto step = [](std::vector<double>& sum, std::vector<float>& values) {
-      for (std::size_t i = 0; i < sum.size(); ++i) {
-        const double before = sum[i];
-        sum[i] += values[i];
-        values[i] = static_cast<float>(before);
-      }
-    };
+    std::vector<float> c(m_step.exponents ? static_cast<std::size_t>(m_r) : 0, kMinusInfinity);
     for (State& state : states) {
-      step(s, state.s);
-      step(z, state.z);
+      for (Index a = 0; a < m_r; ++a) {
+        const auto f = static_cast<std::size_t>(a);
+        double old = 1.0;    // what the sum so far is multiplied with
+        double fresh = 1.0;  // what this block's state is multiplied with
+        if (m_step.exponents) {
+          const float before = c[f];
+          c[f] = std::max(before, state.c[f]);
+          old = before == kMinusInfinity ? 0.0 : std::exp(static_cast<double>(before) - c[f]);
+          fresh = state.c[f] == kMinusInfinity ? 0.0 : std::exp(static_cast<double>(state.c[f]) - c[f]);
+          state.c[f] = before;
+        }
+        const auto step = [old, fresh](double& sum, float& value) {
+          const double before = sum;
+          sum = old * sum + fresh * value;
+          value = static_cast<float>(before);
+        };
+        step(z[f], state.z[f]);
+        for (Index col = 0; col < m_width; ++col)
+          step(s[static_cast<std::size_t>(a * m_width + col)],
+               state.s[static_cast<std::size_t>(a * m_width + col)]);
+      }
     }
-    return {std::vector<float>(s.begin(), s.end()), std::vector<float>(z.begin(), z.end())};
+    return {std::vector<float>(s.begin(), s.end()), std::vector<float>(z.begin(), z.end()), std::move(c)};
   }
 
-  // out and denominator of queries [begin, end) from a state; numerators stay in `numerator`.
-  void readState(const State& state, Index begin, Index end, std::vector<float>& numerator,
-                 std::vector<double>& denominator) const {
-    const Index count = end - begin;
-    numerator.resize(static_cast<std::size_t>(count * m_width));
-    denominator.assign(static_cast<std::size_t>(count), 0.0);
-    tile_math::gemm(m_phiQ + begin * m_r, m_r, state.s.data(), m_width, numerator.data(), m_width, count,
-                    m_width, m_r, false);
-    for (Index i = 0; i < count; ++i) {
-      const float* query = m_phiQ + (begin + i) * m_r;
-      double sum = 0.0;
-      for (Index a = 0; a < m_r; ++a)
-        sum += static_cast<double>(query[a]) * state.z[static_cast<std::size_t>(a)];
-      denominator[static_cast<std::size_t>(i)] = sum;
-    }
+  // One query's features from its exponents: exp(a + c - shift).
+  void exponentiateQuery(Index i, const float* c, float shift, float* out) const {
+    const float* row = m_phiQ + i * m_r;
+    for (Index a = 0; a < m_r; ++a) out[a] = row[a] + (c[a] - shift);
+    tile_math::exponential(out, out, m_r);
   }
 
-  void writeRows(Index begin, Index end, const std::vector<float>& numerator,
-                 const std::vector<double>& denominator) const {
+  [[nodiscard]] float largestSum(Index i, const float* c, float* sums) const {
+    const float* row = m_phiQ + i * m_r;
+    for (Index a = 0; a < m_r; ++a) sums[a] = row[a] + c[a];
+    return largestOf(sums, m_r);
+  }
+
+  // Numerators and denominators of queries [begin, end) from a state. `queries` are their features.
+  void readState(const State& state, const float* queries, Index count, Scratch& scratch) const {
+    scratch.numerator.resize(static_cast<std::size_t>(count * m_width));
+    scratch.denominator.resize(static_cast<std::size_t>(count));
+    tile_math::gemm(queries, m_r, state.s.data(), m_width, scratch.numerator.data(), m_width, count, m_width,
+                    m_r, false);
+    tile_math::dotRows(state.z.data(), queries, m_r, count, scratch.denominator.data());
+    scratch.total.assign(scratch.denominator.begin(), scratch.denominator.end());
+  }
+
+  void writeRows(Index begin, Index end, const Scratch& scratch) const {
     for (Index i = begin; i < end; ++i) {
-      const double sum = denominator[static_cast<std::size_t>(i - begin)] + m_step.eps;
-      m_den[i] = static_cast<float>(sum);
+      const auto row = static_cast<std::size_t>(i - begin);
+      const double sum = scratch.total[row] + (m_step.exponents ? 0.0 : m_step.eps);
+      m_den[i] = static_cast<float>(m_step.exponents ? scratch.largest[row] + std::log(sum) : sum);
       const double factor = sum == 0.0 ? 0.0 : 1.0 / sum;
-      for (Index c = 0; c < m_dV; ++c)
-        m_out[i * m_dV + c] =
-            static_cast<float>(numerator[static_cast<std::size_t>((i - begin) * m_width + c)] * factor);
+      const float* numerator = scratch.numerator.data() + (i - begin) * m_width;
+      for (Index c = 0; c < m_dV; ++c) m_out[i * m_dV + c] = static_cast<float>(numerator[c] * factor);
     }
   }
 
   void readAll(const State& state, const JobContext& job) const {
-    const Index tasks = (m_nQ + 255) / 256;
+    const Index tasks = (m_nQ + kReadRows - 1) / kReadRows;
     tbb::parallel_for(Index{0}, tasks, [&](Index t) {
       if (job.isCancelled()) return;
-      std::vector<float> numerator;
-      std::vector<double> denominator;
-      const Index end = std::min(m_nQ, (t + 1) * 256);
-      readState(state, t * 256, end, numerator, denominator);
-      writeRows(t * 256, end, numerator, denominator);
+      Scratch scratch;
+      const Index begin = t * kReadRows;
+      const Index end = std::min(m_nQ, begin + kReadRows);
+      const float* queries = m_phiQ + begin * m_r;
+      if (m_step.exponents) {
+        scratch.queries.resize(static_cast<std::size_t>((end - begin) * m_r));
+        scratch.largest.resize(static_cast<std::size_t>(end - begin));
+        for (Index i = begin; i < end; ++i) {
+          float* row = scratch.queries.data() + (i - begin) * m_r;
+          const float shift = largestSum(i, state.c.data(), row);
+          scratch.largest[static_cast<std::size_t>(i - begin)] = shift;
+          exponentiateQuery(i, state.c.data(), shift, row);
+        }
+        queries = scratch.queries.data();
+      }
+      readState(state, queries, end - begin, scratch);
+      writeRows(begin, end, scratch);
     });
   }
 
-  void readCausal(const std::vector<State>& states, const JobContext& job) const {
+  void readCausal(std::vector<State>& states, const JobContext& job) const {
     const Index offset = m_nK - m_nQ;                      // query i stands at i + offset
     for (Index i = 0; i < std::min(m_nQ, -offset); ++i) {  // before the first key: nothing read
-      m_den[i] = 0.0F;
+      m_den[i] = m_step.exponents ? kMinusInfinity : 0.0F;
       std::fill_n(m_out + i * m_dV, m_dV, 0.0F);
     }
     tbb::parallel_for(std::size_t{0}, states.size(), [&](std::size_t b) {
-      if (job.isCancelled()) return;
-      State state = states[b];
+      State& state = states[b];
+      Scratch scratch = makeScratch();
       const Index blockEnd = std::min(m_nK, static_cast<Index>(b + 1) * m_block);
-      for (Index at = static_cast<Index>(b) * m_block; at < blockEnd; at += m_step.chunk) {
-        const Index end = std::min(blockEnd, at + m_step.chunk);
-        readChunk(state, at, end, offset);
-        if (end < blockEnd) addKeys(at, end, state);
-        if (job.isCancelled()) return;
+      Index at = static_cast<Index>(b) * m_block;
+      while (at < blockEnd && !job.isCancelled()) {
+        Index end = std::min(blockEnd, at + m_step.chunk);
+        std::vector<float> before;
+        if (m_step.exponents) {
+          before = state.c;
+          std::vector<float> c = state.c;
+          end = riseWithin(at, std::min(end, at + kPiece), c);
+          raise(state, c, scratch);
+        }
+        readChunk(state, before, {at, end, end < blockEnd}, offset, scratch);
+        at = end;
       }
     });
   }
 
-  // Queries at the positions [begin, end): the state before the chunk plus the lower triangle inside it.
-  void readChunk(const State& state, Index begin, Index end, Index offset) const {
-    const Index first = std::max<Index>(0, begin - offset);
-    const Index last = std::min(m_nQ, end - offset);
-    if (first >= last) return;
-    std::vector<float> numerator;
-    std::vector<double> denominator;
-    readState(state, first, last, numerator, denominator);
-    std::vector<float> products(static_cast<std::size_t>(end - begin));
-    for (Index i = first; i < last; ++i) {
-      const Index keys = i + offset + 1 - begin;
-      tile_math::dotRows(m_phiQ + i * m_r, m_phiK + begin * m_r, m_r, keys, products.data());
-      float* row = numerator.data() + (i - first) * m_width;
-      for (Index t = 0; t < keys; ++t) {
-        const float weight = products[static_cast<std::size_t>(t)];
-        denominator[static_cast<std::size_t>(i - first)] += weight;
-        const float* value = m_v + (begin + t) * m_dV;
-        for (Index c = 0; c < m_dV; ++c) row[c] += weight * value[c];
-      }
+  // Takes keys from `begin` on into c until one would raise a feature by more than kMostRise over what the
+  // first of them left; returns the first key that is not taken.
+  [[nodiscard]] Index riseWithin(Index begin, Index end, std::vector<float>& c) const {
+    std::vector<float> first;
+    for (Index j = begin; j < end; ++j) {
+      const float* key = m_phiK + j * m_r;
+      bool steep = false;
+      for (std::size_t a = 0; a < first.size(); ++a) steep |= key[a] - first[a] > kMostRise;
+      if (steep) return j;
+      for (std::size_t a = 0; a < c.size(); ++a) c[a] = c[a] < key[a] ? key[a] : c[a];
+      if (first.empty()) first = c;
     }
-    writeRows(first, last, numerator, denominator);
+    return end;
+  }
+
+  // Features of queries [first, last) of a chunk that starts at position `begin`. Each is relative to its own
+  // largest exponent over the keys up to itself, so no later key can change more than the rounding.
+  const float* chunkQueries(const State& state, std::vector<float>& c, Index begin, Index first, Index last,
+                            Index offset, Scratch& scratch) const {
+    if (!m_step.exponents) return m_phiQ + first * m_r;
+    scratch.queries.resize(static_cast<std::size_t>((last - first) * m_r));
+    scratch.largest.resize(static_cast<std::size_t>(last - first));
+    for (Index p = begin; p < last + offset; ++p) {
+      const float* key = m_phiK + p * m_r;
+      for (std::size_t a = 0; a < c.size(); ++a) c[a] = c[a] < key[a] ? key[a] : c[a];
+      const Index i = p - offset;
+      if (i < first) continue;
+      float* row = scratch.queries.data() + (i - first) * m_r;
+      const float shift = largestSum(i, c.data(), row);
+      scratch.largest[static_cast<std::size_t>(i - first)] = shift;
+      exponentiateQuery(i, state.c.data(), shift, row);
+    }
+    return scratch.queries.data();
+  }
+
+  struct Chunk {
+    Index begin;
+    Index end;
+    bool keep;  // its keys are needed by later chunks of the block
+  };
+
+  // Queries at the positions of the chunk: the state before it plus the lower triangle inside it. The chunk's
+  // keys are then added to the state. `before`: the largest exponents before the chunk.
+  void readChunk(State& state, std::vector<float>& before, const Chunk& chunk, Index offset,
+                 Scratch& scratch) const {
+    const Index first = std::max<Index>(0, chunk.begin - offset);
+    const Index last = std::max(first, std::min(m_nQ, chunk.end - offset));
+    if (first == last && !chunk.keep) return;
+    const float* queries = nullptr;
+    if (first < last) {
+      queries = chunkQueries(state, before, chunk.begin, first, last, offset, scratch);
+      readState(state, queries, last - first, scratch);
+    }
+    for (Index at = chunk.begin; at < chunk.end; at += kPiece) {
+      const Index count = std::min(kPiece, chunk.end - at);
+      transposeKeys(at, count, scratch);
+      if (m_step.exponents) exponentiateKeys(state.c, count, scratch);
+      // Queries at earlier positions than the piece read nothing of it.
+      const Index from = std::max(first, at - offset);
+      for (Index i = from; i < last; i += kTriangleRows)
+        readPiece(queries + (i - first) * m_r, i + offset - at, std::min(kTriangleRows, last - i), i - first,
+                  at, count, scratch);
+      if (chunk.keep) addPiece(at, count, state, scratch);
+    }
+    if (first < last) writeRows(first, last, scratch);
+  }
+
+  // `rows` queries, the first of which stands `ahead` positions after the first key of the piece, read the
+  // keys of the piece up to themselves.
+  void readPiece(const float* queries, Index ahead, Index rows, Index row, Index at, Index count,
+                 Scratch& scratch) const {
+    const Index keys = std::min(count, ahead + rows);
+    float* products = scratch.products.data();
+    tile_math::gemm(queries, m_r, scratch.keys.data(), kPiece, products, kPiece, rows, padded(keys), m_r,
+                    false);
+    for (Index i = 0; i < rows; ++i) {
+      const Index read = std::min(count, ahead + i + 1);
+      std::fill(products + i * kPiece + read, products + (i + 1) * kPiece, 0.0F);
+    }
+    std::array<float, kTriangleRows> sums{};
+    tile_math::dotRows(scratch.ones.data(), products, kPiece, rows, sums.data());
+    for (Index i = 0; i < rows; ++i)
+      scratch.total[static_cast<std::size_t>(row + i)] += sums[static_cast<std::size_t>(i)];
+    tile_math::gemm(products, kPiece, valueRows(at, count, scratch), m_width,
+                    scratch.numerator.data() + row * m_width, m_width, rows, m_width, keys, true);
   }
 
   const LinearAttendStep& m_step;
@@ -227,7 +426,7 @@ Status linearAttendOnCpu(const LinearAttendStep& step, BufferTable& buffers, con
 double linearScratchBytes(Index n, Index features, Index dV) {
   const Index block = blockLength(n, features, dV);
   return 4.0 * static_cast<double>((n + block - 1) / block) *
-         static_cast<double>(features * (padded(dV) + 1));
+         static_cast<double>(features * (padded(dV) + 2));
 }
 
 }  // namespace attnscope

@@ -53,18 +53,27 @@ void reduceSegment(const SegmentReduce& reduce, Index slot, const float* in, flo
   }
 }
 
-// out = W in for one block of slots, summed over tokens in pieces so that long sums keep their digits.
+// out = W in for one block of slots, summed over tokens in pieces so that long sums keep their digits. A
+// product takes as many tokens as the first cache holds.
 void projectDense(const float* weight, Index ldw, const float* in, Index n, float* out, Index slots,
                   Index cols) {
   constexpr Index kPiece = 512;
+  constexpr Index kProduct = 64;
   const Index width = (cols + 15) / 16 * 16;
-  std::vector<float> rows(static_cast<std::size_t>(kPiece * width), 0.0F);
+  std::vector<float> rows(width == cols ? 0 : static_cast<std::size_t>(kProduct * width), 0.0F);
   std::vector<float> part(static_cast<std::size_t>(slots * width));
   std::vector<double> total(static_cast<std::size_t>(slots * cols), 0.0);
   for (Index begin = 0; begin < n; begin += kPiece) {
-    const Index count = std::min(kPiece, n - begin);
-    for (Index j = 0; j < count; ++j) std::copy_n(in + (begin + j) * cols, cols, rows.data() + j * width);
-    tile_math::gemm(weight + begin, ldw, rows.data(), width, part.data(), width, slots, width, count, false);
+    const Index end = std::min(n, begin + kPiece);
+    for (Index at = begin; at < end; at += kProduct) {
+      const Index count = std::min(kProduct, end - at);
+      const float* right = in + at * cols;
+      if (width != cols) {
+        for (Index j = 0; j < count; ++j) std::copy_n(right + j * cols, cols, rows.data() + j * width);
+        right = rows.data();
+      }
+      tile_math::gemm(weight + at, ldw, right, width, part.data(), width, slots, width, count, at > begin);
+    }
     for (Index a = 0; a < slots; ++a)
       for (Index c = 0; c < cols; ++c)
         total[static_cast<std::size_t>(a * cols + c)] += part[static_cast<std::size_t>(a * width + c)];

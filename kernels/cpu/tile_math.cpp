@@ -169,6 +169,37 @@ void DotRows(const float* x, const float* rows, Index d, Index count, float* out
   }
 }
 
+void Transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
+  Index r = 0;
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  const hn::FixedTag<float, 4> four;
+  const hn::FixedTag<double, 2> pairs;
+  for (; r + 4 <= rows; r += 4) {
+    const float* from = in + r * ldIn;
+    Index c = 0;
+    for (; c + 4 <= cols; c += 4) {
+      const auto row0 = hn::LoadU(four, from + c);
+      const auto row1 = hn::LoadU(four, from + ldIn + c);
+      const auto row2 = hn::LoadU(four, from + 2 * ldIn + c);
+      const auto row3 = hn::LoadU(four, from + 3 * ldIn + c);
+      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(four, row0, row1));
+      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(four, row2, row3));
+      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(four, row0, row1));
+      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(four, row2, row3));
+      float* to = out + c * ldOut + r;
+      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, low01, low23)), four, to);
+      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, low01, low23)), four, to + ldOut);
+      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, high01, high23)), four, to + 2 * ldOut);
+      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, high01, high23)), four, to + 3 * ldOut);
+    }
+    for (; c < cols; ++c)
+      for (Index t = 0; t < 4; ++t) out[c * ldOut + r + t] = from[t * ldIn + c];
+  }
+#endif
+  for (; r < rows; ++r)
+    for (Index c = 0; c < cols; ++c) out[c * ldOut + r] = in[r * ldIn + c];
+}
+
 const char* TargetName() {
   switch (HWY_TARGET) {
     case HWY_AVX3:
@@ -196,6 +227,7 @@ HWY_EXPORT(SoftmaxStep);
 HWY_EXPORT(ApplyMask);
 HWY_EXPORT(Exponential);
 HWY_EXPORT(DotRows);
+HWY_EXPORT(Transpose);
 HWY_EXPORT(TargetName);
 
 void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
@@ -217,6 +249,10 @@ void exponential(const float* in, float* out, Index n) {
 
 void dotRows(const float* x, const float* rows, Index d, Index count, float* out) {
   HWY_DYNAMIC_DISPATCH(DotRows)(x, rows, d, count, out);
+}
+
+void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
+  HWY_DYNAMIC_DISPATCH(Transpose)(in, ldIn, rows, cols, out, ldOut);
 }
 
 const char* targetName() {

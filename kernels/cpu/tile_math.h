@@ -31,6 +31,9 @@ void exponential(const float* in, float* out, Index n);
 // out[j] = x . rows[j], count rows of d values each.
 void dotRows(const float* x, const float* rows, Index d, Index count, float* out);
 
+// out[c * ldOut + r] = in[r * ldIn + c].
+void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut);
+
 // "AVX-512", "AVX2", "SSE4", ...: what this machine runs.
 const char* targetName();
 

@@ -30,15 +30,33 @@ double largestRowNorm(const Tensor& tensor) {
   return largest;
 }
 
+double squaredLargest(const Tensor& tensor) {
+  return std::pow(largestRowNorm(tensor), 2.0);
+}
+
+// What stands for a logit in a Performer: its features are exponentials of w.x - |x|^2/2, for the
+// trigonometric kind circular functions of w.x, and both lose their rounding error relatively.
+double featureExponent(const Call& call, const AttentionInput& input, const PlannedCall& planned) {
+  const double scale =
+      call.spec.options.scale.value_or(1.0 / std::sqrt(static_cast<double>(input.shape().d)));
+  const double root = std::sqrt(scale);
+  const double direction = largestRowNorm(planned.plan->plan().params.front().make());
+  return direction * root * (largestRowNorm(input.q) + largestRowNorm(input.k)) +
+         0.5 * scale * (squaredLargest(input.q) + squaredLargest(input.k));
+}
+
 // Bound on the error of single precision. A logit of size L, made of rounded products, is off by a few eps L;
 // its exponential by that much relatively; a weighted sum of values by that times sum |w| |v|. The factor 16
 // covers the constants of summation by tiles; a wrong cell is off by a weight, orders of magnitude more.
-double bound(const Call& call, const AttentionInput& input, const OracleResult& oracle) {
+double bound(const Call& call, const AttentionInput& input, const OracleResult& oracle,
+             const PlannedCall& planned) {
   const double eps = std::numeric_limits<float>::epsilon();
   const bool unitKeys = call.spec.id == "reformer";
   const double scale = call.spec.options.scale.value_or(
       unitKeys ? 1.0 : 1.0 / std::sqrt(static_cast<double>(input.shape().d)));
-  const double logit = scale * largestRowNorm(input.q) * (unitKeys ? 1.0 : largestRowNorm(input.k));
+  const double logit = call.spec.id == "performer"
+                           ? featureExponent(call, input, planned)
+                           : scale * largestRowNorm(input.q) * (unitKeys ? 1.0 : largestRowNorm(input.k));
   double rowSum = 1.0;
   const auto matrix = oracle.matrix.values<double>();
   const auto nK = static_cast<std::size_t>(input.shape().nK);
@@ -119,7 +137,7 @@ class DefinitionTest : public QObject {
     QVERIFY2(planned, planned ? "" : planned.error().message.c_str());
     const auto oracle = runOracle(*planned, input);
     QVERIFY2(oracle, oracle ? "" : oracle.error().message.c_str());
-    const double tolerance = bound(call, input, *oracle);
+    const double tolerance = bound(call, input, *oracle, *planned);
     const auto run = cpuBackend().run(*planned->plan, input, {}, {});
     QVERIFY2(run, run ? "" : run.error().message.c_str());
     const auto found = run->out.values<float>();
@@ -206,7 +224,7 @@ class DefinitionTest : public QObject {
     QVERIFY(oracle && run);
     const auto executed = executedMatrix(cpuBackend(), *planned->plan, input, {});
     QVERIFY2(executed, executed ? "" : executed.error().message.c_str());
-    const double tolerance = bound(call, input, *oracle) + 1e-6;
+    const double tolerance = bound(call, input, *oracle, *planned) + 1e-6;
     const EffectiveMatrix effective(planned->plan, input, std::move(*run));
     for (Index h = 0; h < input.shape().heads; ++h) {
       const auto drawn = effective.block(h, 0, effective.rows(), 0, effective.cols());
