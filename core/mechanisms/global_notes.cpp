@@ -81,4 +81,72 @@ Result<GlobalNotes> addGlobalNotes(const LoweringRequest& request, Plan& plan) {
   return notes;
 }
 
+PatternPtr notePattern(const GlobalNotes& notes, bool ownOnly, Index offset, std::uint8_t ownLabel,
+                       std::uint8_t otherLabel) {
+  const auto rule = [noteOf = notes.noteOf, count = notes.count, ownOnly, offset, ownLabel, otherLabel](
+                        Index i, RunList& runs) {
+    const Index a = (*noteOf)[static_cast<std::size_t>(i)];
+    if (!ownOnly && a > 0) runs.push_back({offset, offset + a, 1, otherLabel, 1});
+    runs.push_back({offset + a, offset + a + 1, 1, ownLabel, 1});
+    if (!ownOnly && a + 1 < count) runs.push_back({offset + a + 1, offset + count, 1, otherLabel, 1});
+  };
+  return makePattern(static_cast<Index>(notes.noteOf->size()), offset + notes.count, rule);
+}
+
+PatternPtr besideTokens(const PatternPtr& tokens, const PatternPtr& notes) {
+  return makePattern(tokens->rows(), notes->cols(), [tokens, notes](Index i, RunList& runs) {
+    tokens->row(i, runs);
+    RunList more;
+    notes->row(i, more);
+    runs.insert(runs.end(), more.begin(), more.end());
+  });
+}
+
+void addNoteRows(Plan& plan, const GlobalNotes& notes, double scale, bool ownTokensOnly,
+                 const NoteLabels& labels) {
+  const Index n = plan.shape.nK;
+  const PatternPtr tokens =
+      makePattern(notes.count, n, [n, bounds = notes.bounds, ownTokensOnly](Index a, RunList& runs) {
+        const Index begin = ownTokensOnly ? bounds[static_cast<std::size_t>(a)] : 0;
+        const Index end = ownTokensOnly ? bounds[static_cast<std::size_t>(a) + 1] : n;
+        if (begin < end) runs.push_back({begin, end, 1, 0, 1});
+      });
+  const auto step = [&](const std::string& title, const std::string& name, const PatternPtr& pattern) {
+    AttendStep attend;
+    attend.title = title;
+    attend.q = notes.q;
+    attend.scale = scale;
+    attend.out = plan.addBuffer("out_" + name, notes.count, plan.shape.dV);
+    attend.lse = plan.addBuffer("lse_" + name, notes.count, 1);
+    attend.heads = sameForAllHeads(plan.shape.heads, {nullptr, nullptr, pattern});
+    return attend;
+  };
+  AttendStep toNotes = step("notes read the notes", "g2g", densePattern(notes.count, notes.count, false));
+  toNotes.k = notes.k;
+  toNotes.v = notes.v;
+  toNotes.axis = KeyAxis::Slots;
+  AttendStep toTokens = step("notes read the tokens", "g2l", tokens);
+  if (labels.scores != kNoBuffer) {
+    toNotes.terms.emplace_back(
+        LabelTerm{labels.scores, LabelTerm::Rule::Relative, labels.clip, nullptr, nullptr, scale});
+    toTokens.terms.emplace_back(
+        LabelTerm{labels.scores, LabelTerm::Rule::Linked, labels.clip, nullptr, notes.noteOf, scale});
+  }
+  MergeStep merge;
+  merge.title = "rows of the notes";
+  merge.outs = {toNotes.out, toTokens.out};
+  merge.lses = {toNotes.lse, toTokens.lse};
+  merge.out = plan.addBuffer("out_global", notes.count, plan.shape.dV, "out_global");
+  merge.lse = plan.addBuffer("lse_global", notes.count, 1, "lse_global");
+  plan.steps.emplace_back(std::move(toNotes));
+  plan.steps.emplace_back(std::move(toTokens));
+  plan.steps.emplace_back(std::move(merge));
+  const PatternPtr all =
+      makePattern(notes.count, n + notes.count, [tokens, n, count = notes.count](Index a, RunList& runs) {
+        tokens->row(a, runs);
+        runs.push_back({n, n + count, 1, 0, 1});
+      });
+  plan.slotReads.assign(static_cast<std::size_t>(plan.shape.heads), all);
+}
+
 }  // namespace attnscope

@@ -25,4 +25,20 @@ struct GlobalNotes {
 // plan's slots with their composition. Errors: tensors of another shape.
 [[nodiscard]] Result<GlobalNotes> addGlobalNotes(const LoweringRequest& request, Plan& plan);
 
+// The notes that each token reads (all, or its own), in columns from `offset` on.
+[[nodiscard]] PatternPtr notePattern(const GlobalNotes& notes, bool ownOnly, Index offset,
+                                     std::uint8_t ownLabel, std::uint8_t otherLabel);
+// A row of tokens in sight, then its notes (whose pattern has the tokens' columns in front).
+[[nodiscard]] PatternPtr besideTokens(const PatternPtr& tokens, const PatternPtr& notes);
+
+// Scores of relative labels for the notes' queries; kNoBuffer: none.
+struct NoteLabels {
+  BufferId scores = kNoBuffer;
+  Index clip = 0;
+};
+// What the notes themselves read: all notes, and all tokens or those of their segment. Not part of the output
+// of the long side (buffer out_global), but of the mechanism, its cost and what reaches whom over layers.
+void addNoteRows(Plan& plan, const GlobalNotes& notes, double scale, bool ownTokensOnly,
+                 const NoteLabels& labels);
+
 }  // namespace attnscope

@@ -164,92 +164,12 @@ class Etc final : public Mechanism {
   Etc() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
-
- private:
-  static Status addNoteRows(const LoweringRequest& request, Plan& plan, const GlobalNotes& notes);
 };
 
 PatternPtr bandOf(Index n, Index radius) {
   return makePattern(n, n, [n, radius](Index i, RunList& runs) {
     runs.push_back({std::max<Index>(0, i - radius), std::min(n, i + radius + 1), 1, kLocal, 1});
   });
-}
-
-// The notes that a token reads, on the notes' axis moved by `offset`.
-PatternPtr notesOf(Index n, const GlobalNotes& notes, bool own, Index offset) {
-  return makePattern(n, notes.count + offset,
-                     [noteOf = notes.noteOf, count = notes.count, own, offset](Index i, RunList& runs) {
-                       const Index a = (*noteOf)[static_cast<std::size_t>(i)];
-                       if (!own && a > 0) runs.push_back({offset, offset + a, 1, kOtherNote, 1});
-                       runs.push_back({offset + a, offset + a + 1, 1, kOwnNote, 1});
-                       if (!own && a + 1 < count)
-                         runs.push_back({offset + a + 1, offset + count, 1, kOtherNote, 1});
-                     });
-}
-
-// The tokens that a note reads.
-PatternPtr tokensOf(Index n, const GlobalNotes& notes, bool own) {
-  return makePattern(notes.count, n, [n, bounds = notes.bounds, own](Index a, RunList& runs) {
-    const Index begin = own ? bounds[static_cast<std::size_t>(a)] : 0;
-    const Index end = own ? bounds[static_cast<std::size_t>(a) + 1] : n;
-    if (begin < end) runs.push_back({begin, end, 1, kLocal, 1});
-  });
-}
-
-// Both runs of one row: the tokens in sight, then the notes.
-PatternPtr joinPatterns(const PatternPtr& tokens, const PatternPtr& notes) {
-  return makePattern(tokens->rows(), notes->cols(), [tokens, notes](Index i, RunList& runs) {
-    tokens->row(i, runs);
-    RunList more;
-    notes->row(i, more);
-    runs.insert(runs.end(), more.begin(), more.end());
-  });
-}
-
-// What the notes themselves read: not part of the output of the long side, but of the mechanism and its cost.
-Status Etc::addNoteRows(const LoweringRequest& request, Plan& plan, const GlobalNotes& notes) {
-  const Index n = plan.shape.nK;
-  const Index clip = request.params.integer("clip");
-  const double scale = request.defaultScale();
-  ATTN_ASSIGN(labels, labelsOf(request, plan, "_global"));
-  const BufferId scores = scoreLabels(plan, labels, notes.q, "label_scores_global");
-  const auto step = [&](const std::string& title, const std::string& name, const PatternPtr& pattern) {
-    AttendStep attend;
-    attend.title = title;
-    attend.q = notes.q;
-    attend.scale = scale;
-    attend.out = plan.addBuffer("out_" + name, notes.count, plan.shape.dV);
-    attend.lse = plan.addBuffer("lse_" + name, notes.count, 1);
-    attend.heads = sameForAllHeads(plan.shape.heads, {nullptr, nullptr, pattern});
-    return attend;
-  };
-  AttendStep toNotes = step("notes read the notes", "g2g", densePattern(notes.count, notes.count, false));
-  toNotes.k = notes.k;
-  toNotes.v = notes.v;
-  toNotes.axis = KeyAxis::Slots;
-  const PatternPtr tokens = tokensOf(n, notes, request.params.flag("hard_g2l"));
-  AttendStep toTokens = step("notes read the tokens", "g2l", tokens);
-  if (scores != kNoBuffer) {
-    toNotes.terms.emplace_back(LabelTerm{scores, LabelTerm::Rule::Relative, clip, nullptr, nullptr, scale});
-    toTokens.terms.emplace_back(
-        LabelTerm{scores, LabelTerm::Rule::Linked, clip, nullptr, notes.noteOf, scale});
-  }
-  MergeStep merge;
-  merge.title = "rows of the notes";
-  merge.outs = {toNotes.out, toTokens.out};
-  merge.lses = {toNotes.lse, toTokens.lse};
-  merge.out = plan.addBuffer("out_global", notes.count, plan.shape.dV, "out_global");
-  merge.lse = plan.addBuffer("lse_global", notes.count, 1, "lse_global");
-  plan.steps.emplace_back(std::move(toNotes));
-  plan.steps.emplace_back(std::move(toTokens));
-  plan.steps.emplace_back(std::move(merge));
-  const PatternPtr all =
-      makePattern(notes.count, n + notes.count, [tokens, n, count = notes.count](Index a, RunList& runs) {
-        tokens->row(a, runs);
-        runs.push_back({n, n + count, 1, kOtherNote, 1});
-      });
-  plan.slotReads.assign(static_cast<std::size_t>(plan.shape.heads), all);
-  return {};
 }
 
 Result<Plan> Etc::lower(const LoweringRequest& request) const {
@@ -271,15 +191,18 @@ Result<Plan> Etc::lower(const LoweringRequest& request) const {
              sameForAllHeads(shape.heads, {nullptr, nullptr, bandOf(n, radius)}));
   if (scores != kNoBuffer)
     joined.addTerm(LabelTerm{scores, LabelTerm::Rule::Relative, clip, nullptr, nullptr, scale});
-  joined.addSlots("tokens read the notes", "l2g",
-                  sameForAllHeads(shape.heads, {nullptr, nullptr, notesOf(n, notes, own, 0)}), notes.k,
-                  notes.v);
+  joined.addSlots(
+      "tokens read the notes", "l2g",
+      sameForAllHeads(shape.heads, {nullptr, nullptr, notePattern(notes, own, 0, kOwnNote, kOtherNote)}),
+      notes.k, notes.v);
   if (scores != kNoBuffer)
     joined.addTerm(LabelTerm{scores, LabelTerm::Rule::Linked, clip, notes.noteOf, nullptr, scale});
   joined.finish("one softmax over neighbours and notes");
-  ATTN_TRY(addNoteRows(request, plan, notes));
+  ATTN_ASSIGN(noteLabels, labelsOf(request, plan, "_global"));
+  const BufferId noteScores = scoreLabels(plan, noteLabels, notes.q, "label_scores_global");
+  addNoteRows(plan, notes, scale, request.params.flag("hard_g2l"), {noteScores, clip});
   plan.support.assign(static_cast<std::size_t>(shape.heads),
-                      joinPatterns(bandOf(n, radius), notesOf(n, notes, own, n)));
+                      besideTokens(bandOf(n, radius), notePattern(notes, own, n, kOwnNote, kOtherNote)));
   return plan;
 }
 
