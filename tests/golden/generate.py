@@ -33,6 +33,8 @@ MAIN = [
     "bigbird",
     "image",
     "memory_compressed",
+    "compressive",
+    "labml",
 ]
 
 
