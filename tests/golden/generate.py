@@ -35,6 +35,8 @@ MAIN = [
     "memory_compressed",
     "compressive",
     "labml",
+    "axial",
+    "routing",
 ]
 
 
