@@ -37,6 +37,7 @@ MAIN = [
     "labml",
     "axial",
     "routing",
+    "sinkhorn",
 ]
 
 
