@@ -38,6 +38,8 @@ MAIN = [
     "axial",
     "routing",
     "sinkhorn",
+    "performer",
+    "dalle",
 ]
 
 

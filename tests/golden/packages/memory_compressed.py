@@ -89,3 +89,39 @@ def memory_compressed_cases():
     case("compressed_causal", 92, 33, 3, True, causal_differs)
     case("compressed_ragged", 93, 30, 4, True, causal_differs)
     case("compressed_mean", 94, 32, 4, True, [*causal_differs, ("stride=4", "stride=3")], taps="mean")
+
+
+def local_block_cases():
+    from local_attention import LocalAttention
+
+    def case(name, seed, n, block, previous, causal, differs, heads=2, d=8):
+        module = LocalAttention(
+            block,
+            causal=causal,
+            look_backward=int(previous),
+            look_forward=0,
+            autopad=True,
+            use_rotary_pos_emb=False,
+        ).eval()
+        q, k, v = draw(seed, *[(heads, n, d)] * 3)
+        everything = torch.ones(1, n, dtype=torch.bool)
+        spec = f"memory-compressed:kind=local,block={block}"
+        spec += (",previous=on" if previous else "") + (",causal=on" if causal else "")
+        add(
+            name,
+            spec,
+            "local-attention",
+            seed,
+            q,
+            k,
+            v,
+            lambda values: module(q[None], k[None], values[None], mask=everything)[0],
+            logit=largest_logit(q, k, d**-0.5),
+            weights=True,
+            switched_off=["rotary position embedding, dropout"],
+            deviations=[f"n = {n} is padded to a multiple of the block (autopad); padding is masked and cut off."],
+            differs=[spec.replace(*one) for one in differs],
+        )
+
+    case("compressed_local", 95, 37, 8, False, False, [("block=8", "block=7"), ("block=8", "block=8,previous=on")])
+    case("compressed_previous", 96, 37, 8, True, True, [(",previous=on", ""), (",causal=on", "")])

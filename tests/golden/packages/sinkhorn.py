@@ -105,3 +105,64 @@ def sinkhorn_cases():
     case("sinkhorn_noise", 171, 36, 6, 7, 0.75, [("iterations=7", "iterations=1"), ("noise=on", "noise=off"), ("temperature=0.75", "temperature=1")], noise=True)
     case("sinkhorn_sim", 172, 40, 8, 5, 0.25, [("iterations=5", "iterations=1"), ("block=8", "block=10")])
     case("sinkhorn_sortcut", 173, 36, 6, 7, 0.75, [("sortcut=2", "sortcut=3"), ("sortcut_own=on", "sortcut_own=off"), ("iterations=7", "iterations=1")], sortcut=2)
+
+
+def causal_cases():
+    from sinkhorn_transformer.sinkhorn_transformer import SinkhornCausalAttention
+
+    def sources(scores):
+        """Of each block but the first, the earlier block with the largest score, and how far ahead it is."""
+        best, ahead = [], math.inf
+        for u in range(1, scores.shape[0]):
+            ordered, blocks = scores[u, :u].sort(descending=True)
+            best.append(int(blocks[0]))
+            ahead = min([ahead, float(ordered[0]), *(float(ordered[0] - x) for x in ordered[1:2])])
+        return best, ahead
+
+    def case(name, seed, n, block, differs, d=8, temperature=0.01):
+        blocks = n // block
+        while True:
+            themes = draw(seed + 500, *[(1, blocks, d)] * 2)
+            q, k, v = draw(seed, *[(1, n, d)] * 3)
+            q, k = (0.7 * x + 0.8 * theme.repeat_interleave(block, dim=1) for x, theme in zip((q, k), themes))
+            q[..., 0], k[..., 0] = 1.0, 0.0  # a channel for the null key alone
+            means = (q[0].cumsum(dim=0) / torch.arange(1, n + 1)[:, None])[::block]
+            earlier = k[0].cumsum(dim=0) / torch.arange(1, n + 1)[:, None]
+            ours = sources(means @ k[0].reshape(blocks, block, d).mean(dim=1).T / math.sqrt(d))
+            its = sources(means @ earlier.reshape(blocks, block, d).sum(dim=1).T / math.sqrt(d))
+            if ours[0] == its[0] and ours[0] != list(range(blocks - 1)) and min(ours[1], its[1]) > 0.2:
+                break
+            seed += 1000
+        module = SinkhornCausalAttention(
+            block, 2 * d, d, 2, n, n_top_buckets=1, temperature=temperature
+        ).eval()
+        module.null_keys.data.zero_()
+        module.null_keys.data[..., 0] = -1e5
+
+        def operator(values):
+            return module(*[x.repeat(2, 1, 1)[None] for x in (q, k, values)])[0][:1]
+
+        spec = f"sinkhorn:block={block},hard=argmax,causal=on"
+        add(
+            name,
+            spec,
+            "sinkhorn-transformer",
+            seed,
+            q,
+            k,
+            v,
+            operator,
+            logit=largest_logit(q, k, 1 / math.sqrt(d)),
+            weights=True,
+            switched_off=["dropout 0; its second half of the heads, which are rotated, is not looked at"],
+            deviations=[
+                "It takes the likeliest block times its probability: at a temperature of 0.01 that is 1, which is our "
+                "hard=argmax.",
+                "It compares with sums of running means of keys, we with means of the block's: a seed for which both choose the "
+                "same blocks.",
+                "The first block reads a null key: it is put so far away that its weight is 0.",
+            ],
+            differs=[spec.replace(*one) for one in differs],
+        )
+
+    case("sinkhorn_causal", 174, 40, 8, [("hard=argmax", "hard=none"), (",causal=on", ""), ("block=8", "block=10")])
