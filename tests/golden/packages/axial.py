@@ -48,15 +48,15 @@ def axial_cases():
         q, k, v = draw(seed, *[(heads, n, d)] * 3)
 
         def operator(values):
-            hidden = torch.cat(
-                [x.transpose(0, 1).reshape(1, *grid, width) for x in (q, k, values)], dim=-1
-            )
+            hidden = torch.cat([x.transpose(0, 1).reshape(1, *grid, width) for x in (q, k, values)], dim=-1)
             out = apply(hidden)[..., 2 * width :]
             return out.reshape(n, heads, d).transpose(0, 1)
 
         spec = f"axial:grid={'x'.join(map(str, grid))},mode={mode}"
         stages = (
-            ["Of its modules, one for each axis, only that for this axis is run."] if mode in ("row", "col") else []
+            ["Of its modules, one for each axis, only that for this axis is run."]
+            if mode in ("row", "col")
+            else []
         )
         add(
             name,
@@ -83,5 +83,11 @@ def axial_cases():
     case("axial_col", 142, (5, 7), "col", [("mode=col", "mode=row"), ("mode=col", "mode=col,causal=on")])
     case("axial_sum", 143, (6, 6), "sum", [("mode=sum", "mode=row_col"), ("6x6", "4x9")])
     case("axial_col_row", 144, (5, 8), "col_row", [("mode=col_row", "mode=row_col"), ("5x8", "8x5")])
-    case("axial_three", 145, (3, 4, 3), "col_row", [("mode=col_row", "mode=row_col"), ("mode=col_row", "mode=sum")])
+    case(
+        "axial_three",
+        145,
+        (3, 4, 3),
+        "col_row",
+        [("mode=col_row", "mode=row_col"), ("mode=col_row", "mode=sum")],
+    )
     case("axial_three_sum", 146, (3, 2, 5), "sum", [("mode=sum", "mode=col_row"), ("3x2x5", "2x3x5")])

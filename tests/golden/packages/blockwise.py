@@ -22,7 +22,9 @@ def blockwise_cases():
         def shifted(x):  # block b of head h is what was block b + shift
             return torch.stack([rows.roll(-t * size, dims=0) for rows, t in zip(x, shifts)])
 
-        spec = f"blockwise:blocks={blocks},split={'+'.join(map(str, split))}" + (",causal=on" if causal else "")
+        spec = f"blockwise:blocks={blocks},split={'+'.join(map(str, split))}" + (
+            ",causal=on" if causal else ""
+        )
         add(
             name,
             spec,
@@ -36,12 +38,23 @@ def blockwise_cases():
             weights=True,
             switched_off=["rotary position embedding, dropout, the blocks before and after"],
             deviations=(
-                ["It has no permutation of the blocks: those of keys and values are shifted before they go in."]
+                [
+                    "It has no permutation of the blocks: those of keys and values are shifted before they go in."
+                ]
                 if any(shifts)
                 else []
             ),
             differs=[spec.replace(*one) for one in differs],
         )
 
-    case("blockwise_shifts", 111, 40, 5, [1, 0, 1, 1], [("split=1+0+1+1", "split=1+1+0+1"), ("blocks=5", "blocks=4")])
-    case("blockwise_own", 112, 36, 4, [2], [("causal=on", "causal=off"), ("blocks=4", "blocks=3")], causal=True)
+    case(
+        "blockwise_shifts",
+        111,
+        40,
+        5,
+        [1, 0, 1, 1],
+        [("split=1+0+1+1", "split=1+1+0+1"), ("blocks=5", "blocks=4")],
+    )
+    case(
+        "blockwise_own", 112, 36, 4, [2], [("causal=on", "causal=off"), ("blocks=4", "blocks=3")], causal=True
+    )

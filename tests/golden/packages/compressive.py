@@ -17,7 +17,12 @@ def compressive_cases():
         q, k, v = draw(seed, *[(heads, n, d)] * 3, size=0.8)
         (rel_proj,) = draw(seed + 500, (heads, d, d), size=d**-0.5)
         conv_k, conv_v, bias_k, bias_v = draw(
-            seed + 600, (heads, rate, d, d), (heads, rate, d, d), (heads, d), (heads, d), size=(rate * d) ** -0.5
+            seed + 600,
+            (heads, rate, d, d),
+            (heads, rate, d, d),
+            (heads, d),
+            (heads, d),
+            size=(rate * d) ** -0.5,
         )
         tensors = {"rel_proj": rel_proj}
         if function == "conv":
@@ -48,9 +53,7 @@ def compressive_cases():
                 outs.append(out.reshape(-1, heads, d).transpose(0, 1))
             return torch.cat(outs, dim=1)
 
-        spec = (
-            f"compressive:rate={rate},segment={segment},memory={memory},compressed={slots},function={function}"
-        )
+        spec = f"compressive:rate={rate},segment={segment},memory={memory},compressed={slots},function={function}"
         zeros = torch.zeros(heads, d)
         conv = ["conv_k, conv_v and their biases, drawn by us: blocks of its one convolution"]
         add(
@@ -81,5 +84,29 @@ def compressive_cases():
             differs=[spec.replace(*one) for one in differs],
         )
 
-    case("compressive_mean", 133, 46, 6, 6, 4, 3, "mean", [("compressed=4", "compressed=3"), ("function=mean", "function=max"), ("rate=3", "rate=2")])
-    case("compressive_conv", 134, 46, 8, 8, 6, 2, "conv", [("function=conv", "function=mean"), ("memory=8", "memory=10"), ("compressed=6", "compressed=6,distance=centre")])
+    case(
+        "compressive_mean",
+        133,
+        46,
+        6,
+        6,
+        4,
+        3,
+        "mean",
+        [("compressed=4", "compressed=3"), ("function=mean", "function=max"), ("rate=3", "rate=2")],
+    )
+    case(
+        "compressive_conv",
+        134,
+        46,
+        8,
+        8,
+        6,
+        2,
+        "conv",
+        [
+            ("function=conv", "function=mean"),
+            ("memory=8", "memory=10"),
+            ("compressed=6", "compressed=6,distance=centre"),
+        ],
+    )

@@ -52,13 +52,31 @@ def dalle_cases():
             operator,
             logit=largest_logit(q, k, 1 / math.sqrt(d)),
             weights=True,
-            switched_off=["to_qkv returns our rows, to_out is the identity, dropout 0; a text of no tokens, no rotary embedding"],
+            switched_off=[
+                "to_qkv returns our rows, to_out is the identity, dropout 0; a text of no tokens, no rotary embedding"
+            ],
             deviations=note,
             differs=differs,
         )
 
-    case("axial_causal_row", 147, 6, [0], "axial:grid=6x6,mode=row,causal=on", ["axial:grid=6x6,mode=row", "axial:grid=4x9,mode=row,causal=on"], [])
-    case("axial_causal_col", 148, 6, [1], "axial:grid=6x6,mode=col,causal=on", ["axial:grid=6x6,mode=col", "axial:grid=6x6,mode=row,causal=on"], [])
+    case(
+        "axial_causal_row",
+        147,
+        6,
+        [0],
+        "axial:grid=6x6,mode=row,causal=on",
+        ["axial:grid=6x6,mode=row", "axial:grid=4x9,mode=row,causal=on"],
+        [],
+    )
+    case(
+        "axial_causal_col",
+        148,
+        6,
+        [1],
+        "axial:grid=6x6,mode=col,causal=on",
+        ["axial:grid=6x6,mode=col", "axial:grid=6x6,mode=row,causal=on"],
+        [],
+    )
     case(
         "axial_causal_both",
         149,
@@ -75,5 +93,7 @@ def dalle_cases():
         [1],
         "sparse:mode=interleaved,stride=6,layer=1",
         ["sparse:mode=interleaved,stride=5,layer=1", "sparse:mode=merged,stride=6"],
-        ["The second of the two strided sets alone, which is layer 1 of the interleaved mode: columns of a picture as wide as the stride."],
+        [
+            "The second of the two strided sets alone, which is layer 1 of the interleaved mode: columns of a picture as wide as the stride."
+        ],
     )

@@ -38,9 +38,9 @@ def attention_with(q, rel_proj, content_bias, position_bias, n):
     table = relative_rows(rel_proj, n)
     last = attention.P  # distance x stands at P - x
     attention.key_pos_embeddings.data[last - n + 1 : last + 1] = table.flip(1).transpose(0, 1)
-    attention.key_pos_bias.data[last - n + 1 : last + 1] = (
-        torch.einsum("hxd,hd->xh", table, position_bias).flip(0)
-    )
+    attention.key_pos_bias.data[last - n + 1 : last + 1] = torch.einsum(
+        "hxd,hd->xh", table, position_bias
+    ).flip(0)
     attention.query_pos_bias.data.copy_(content_bias)
     attention.key, attention.value = Part(0, heads, d), Part(heads * d, heads, d)
     attention.output = nn.Identity()
@@ -101,7 +101,9 @@ def transformer_xl_cases():
             weights=True,
             tensors={"rel_proj": rel_proj, "content_bias": content_bias, "position_bias": position_bias},
             injected=["rel_proj, content_bias and position_bias, drawn by us"],
-            switched_off=["query, key and value return our rows, the output layer is the identity, dropout 0"],
+            switched_off=[
+                "query, key and value return our rows, the output layer is the identity, dropout 0"
+            ],
             deviations=[TABLES],
             differs=[spec.replace(f"memory={memory}", f"memory={memory - 1}"), spec + ",term_c=off"],
         )
@@ -118,7 +120,12 @@ def compressive_cases():
         rel_proj, content_bias, position_bias = drawn(seed, heads, d)
         attention = attention_with(q, rel_proj, content_bias, position_bias, n)
         conv_k, conv_v, bias_k, bias_v = draw(
-            seed + 600, (heads, rate, d, d), (heads, rate, d, d), (heads, d), (heads, d), size=(rate * d) ** -0.5
+            seed + 600,
+            (heads, rate, d, d),
+            (heads, rate, d, d),
+            (heads, d),
+            (heads, d),
+            size=(rate * d) ** -0.5,
         )
         compress = Conv1dCompression(rate, 2 * heads * d)
         weight = torch.zeros_like(compress.conv.weight)
@@ -143,9 +150,7 @@ def compressive_cases():
 
             return run(attention, q, k, values, segment, remember)
 
-        spec = (
-            f"compressive:rate={rate},segment={segment},memory={memory},compressed={slots},function=conv"
-        )
+        spec = f"compressive:rate={rate},segment={segment},memory={memory},compressed={slots},function=conv"
         add(
             name,
             spec,
@@ -169,7 +174,9 @@ def compressive_cases():
                 "rel_proj, content_bias, position_bias, drawn by us",
                 "conv_k, conv_v and their biases, drawn by us: blocks of its one convolution over [keys | values] of all heads",
             ],
-            switched_off=["query, key and value return our rows, the output layer is the identity, dropout 0"],
+            switched_off=[
+                "query, key and value return our rows, the output layer is the identity, dropout 0"
+            ],
             deviations=[
                 TABLES,
                 "It compresses the layer's input and projects afterwards; with keys and values in the place of the input "
@@ -193,4 +200,13 @@ def compressive_cases():
             ("rate=3", "rate=3,distance=centre"),
         ],
     )
-    case("compressive_labml_short", 132, 40, 5, 5, 9, 2, [("compressed=9", "compressed=8"), ("memory=5", "memory=6")])
+    case(
+        "compressive_labml_short",
+        132,
+        40,
+        5,
+        5,
+        9,
+        2,
+        [("compressed=9", "compressed=8"), ("memory=5", "memory=6")],
+    )

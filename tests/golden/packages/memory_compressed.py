@@ -119,9 +119,19 @@ def local_block_cases():
             logit=largest_logit(q, k, d**-0.5),
             weights=True,
             switched_off=["rotary position embedding, dropout"],
-            deviations=[f"n = {n} is padded to a multiple of the block (autopad); padding is masked and cut off."],
+            deviations=[
+                f"n = {n} is padded to a multiple of the block (autopad); padding is masked and cut off."
+            ],
             differs=[spec.replace(*one) for one in differs],
         )
 
-    case("compressed_local", 95, 37, 8, False, False, [("block=8", "block=7"), ("block=8", "block=8,previous=on")])
+    case(
+        "compressed_local",
+        95,
+        37,
+        8,
+        False,
+        False,
+        [("block=8", "block=7"), ("block=8", "block=8,previous=on")],
+    )
     case("compressed_previous", 96, 37, 8, True, True, [(",previous=on", ""), (",causal=on", "")])

@@ -48,16 +48,43 @@ def performer_cases():
                 *(["the 1e-6 that it adds to sums of keys"] if causal else []),
             ],
             deviations=(
-                ["It subtracts the largest exponent of all keys, ours the largest up to each: without 1e-4 it cancels."]
+                [
+                    "It subtracts the largest exponent of all keys, ours the largest up to each: without 1e-4 it cancels."
+                ]
                 if kind == "positive"
                 else ["Its 1e-3 beside a ReLU is our eps, with the same default."]
             ),
             differs=[spec.replace(*one) for one in differs],
         )
 
-    case("performer_positive", 191, 30, 37, 24, "positive", [("kind=positive", "kind=hyperbolic"), ("features=24", "features=24,scale=0.5")])
-    case("performer_causal", 192, 33, 33, 16, "positive", [(",causal=on", ""), ("kind=positive", "kind=hyperbolic")], causal=True)
-    case("performer_relu", 193, 30, 30, 20, "relu", [("kind=relu", "kind=relu,eps=0.1"), ("kind=relu", "kind=positive")])
+    case(
+        "performer_positive",
+        191,
+        30,
+        37,
+        24,
+        "positive",
+        [("kind=positive", "kind=hyperbolic"), ("features=24", "features=24,scale=0.5")],
+    )
+    case(
+        "performer_causal",
+        192,
+        33,
+        33,
+        16,
+        "positive",
+        [(",causal=on", ""), ("kind=positive", "kind=hyperbolic")],
+        causal=True,
+    )
+    case(
+        "performer_relu",
+        193,
+        30,
+        30,
+        20,
+        "relu",
+        [("kind=relu", "kind=relu,eps=0.1"), ("kind=relu", "kind=positive")],
+    )
     case("performer_relu_causal", 194, 32, 32, 20, "relu", [(",causal=on", "")], causal=True)
 
 
@@ -113,5 +140,13 @@ def favor_cases():
         )
 
     case("favor_hyperbolic", 195, 34, 16, "hyperbolic", [("kind=hyperbolic", "kind=positive")])
-    case("favor_causal", 196, 34, 16, "hyperbolic", [("kind=hyperbolic", "kind=positive"), (",causal=on", "")], causal=True)
+    case(
+        "favor_causal",
+        196,
+        34,
+        16,
+        "hyperbolic",
+        [("kind=hyperbolic", "kind=positive"), (",causal=on", "")],
+        causal=True,
+    )
     case("favor_trig", 197, 34, 24, "trig", [("kind=trig", "kind=hyperbolic")], size=0.5)

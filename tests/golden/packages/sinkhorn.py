@@ -96,15 +96,35 @@ def sinkhorn_cases():
                         "It reads the own block beside the cut ones: our sortcut_own.",
                     ]
                     if net
-                    else ["It takes the sorted keys for the sorted values: values equal to keys, for which that is the same."]
+                    else [
+                        "It takes the sorted keys for the sorted values: values equal to keys, for which that is the same."
+                    ]
                 ),
             ],
             differs=[spec.replace(*one) for one in differs],
         )
 
-    case("sinkhorn_noise", 171, 36, 6, 7, 0.75, [("iterations=7", "iterations=1"), ("noise=on", "noise=off"), ("temperature=0.75", "temperature=1")], noise=True)
+    case(
+        "sinkhorn_noise",
+        171,
+        36,
+        6,
+        7,
+        0.75,
+        [("iterations=7", "iterations=1"), ("noise=on", "noise=off"), ("temperature=0.75", "temperature=1")],
+        noise=True,
+    )
     case("sinkhorn_sim", 172, 40, 8, 5, 0.25, [("iterations=5", "iterations=1"), ("block=8", "block=10")])
-    case("sinkhorn_sortcut", 173, 36, 6, 7, 0.75, [("sortcut=2", "sortcut=3"), ("sortcut_own=on", "sortcut_own=off"), ("iterations=7", "iterations=1")], sortcut=2)
+    case(
+        "sinkhorn_sortcut",
+        173,
+        36,
+        6,
+        7,
+        0.75,
+        [("sortcut=2", "sortcut=3"), ("sortcut_own=on", "sortcut_own=off"), ("iterations=7", "iterations=1")],
+        sortcut=2,
+    )
 
 
 def causal_cases():
@@ -165,4 +185,10 @@ def causal_cases():
             differs=[spec.replace(*one) for one in differs],
         )
 
-    case("sinkhorn_causal", 174, 40, 8, [("hard=argmax", "hard=none"), (",causal=on", ""), ("block=8", "block=10")])
+    case(
+        "sinkhorn_causal",
+        174,
+        40,
+        8,
+        [("hard=argmax", "hard=none"), (",causal=on", ""), ("block=8", "block=10")],
+    )

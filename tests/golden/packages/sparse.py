@@ -43,7 +43,9 @@ def sparse_cases():
                 "its GPU kernels: the layout, in blocks of one token, is the package's, the softmax under it is torch's"
             ],
             deviations=(
-                ["Inside a group of summary columns it reads the columns after the query too: the future is cut off here."]
+                [
+                    "Inside a group of summary columns it reads the columns after the query too: the future is cut off here."
+                ]
                 if causal and c > 1
                 else []
             ),
@@ -78,7 +80,37 @@ def sparse_cases():
             differs=[spec.replace(f"stride={l}", f"stride={l + 1}"), spec + ",layer=1"],
         )
 
-    fixed("sparse_fixed_causal", 101, 32, 6, 1, 2, 2, True, [("sub_blocks=2", "sub_blocks=1"), ("stride=6", "stride=7")])
-    fixed("sparse_fixed_columns", 102, 37, 8, 2, 3, 3, True, [("summary=2", "summary=1"), ("sub_blocks=3", "sub_blocks=2")])
-    fixed("sparse_fixed_two_way", 103, 32, 8, 2, 2, 2, False, [("causal=off", "causal=on"), ("summary=2", "summary=1")])
+    fixed(
+        "sparse_fixed_causal",
+        101,
+        32,
+        6,
+        1,
+        2,
+        2,
+        True,
+        [("sub_blocks=2", "sub_blocks=1"), ("stride=6", "stride=7")],
+    )
+    fixed(
+        "sparse_fixed_columns",
+        102,
+        37,
+        8,
+        2,
+        3,
+        3,
+        True,
+        [("summary=2", "summary=1"), ("sub_blocks=3", "sub_blocks=2")],
+    )
+    fixed(
+        "sparse_fixed_two_way",
+        103,
+        32,
+        8,
+        2,
+        2,
+        2,
+        False,
+        [("causal=off", "causal=on"), ("summary=2", "summary=1")],
+    )
     window("sparse_window", 104, 37, 7)

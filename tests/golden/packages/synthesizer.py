@@ -62,7 +62,9 @@ def run(mode, q, k, v, variables, causal=False, rank=16):
 
 
 def synthesizer_cases():
-    def case(name, seed, n, mode, spec, make, differs, deviations=(), causal=False, size=1.0, d_v=8, heads=2, d=8):
+    def case(
+        name, seed, n, mode, spec, make, differs, deviations=(), causal=False, size=1.0, d_v=8, heads=2, d=8
+    ):
         q, k, v = draw(seed, (heads, n, d), (heads, n, d), (heads, n, d_v))
         q = size * q
         variables, tensors, logit, injected = make(seed + 500, q, k)
@@ -93,7 +95,12 @@ def synthesizer_cases():
         n = q.shape[1]
         used = logits[:, :n, :n]
         variables = {"R": logits.transpose(0, 1)}
-        return variables, {"logits": used}, float(used.abs().max()), ["logits, drawn by us: its variable R, cut to n"]
+        return (
+            variables,
+            {"logits": used},
+            float(used.abs().max()),
+            ["logits, drawn by us: its variable R, cut to n"],
+        )
 
     def mixed(seed, q, k):
         variables, tensors, logit, injected = table(seed, q, k)
@@ -113,9 +120,28 @@ def synthesizer_cases():
         return {"pi/kernel": pi}, tensors, logit, ["w2, drawn by us: its kernel, cut to n, one for all heads"]
 
     one_layer = ["Its first layer is the projection of the queries: our w1 is the identity, biases are 0."]
-    case("synthesizer_random", 181, 29, "random", "mode=random", table, [("=random", "=random,alpha=0.5")], d_v=5)
+    case(
+        "synthesizer_random",
+        181,
+        29,
+        "random",
+        "mode=random",
+        table,
+        [("=random", "=random,alpha=0.5")],
+        d_v=5,
+    )
     case("synthesizer_causal", 182, 29, "random", "mode=random", table, [(",causal=on", "")], causal=True)
-    case("synthesizer_dense", 183, 30, "dense_minus", "mode=dense", network, [("=dense", "=dense,alpha=0.5")], one_layer, size=0.7)
+    case(
+        "synthesizer_dense",
+        183,
+        30,
+        "dense_minus",
+        "mode=dense",
+        network,
+        [("=dense", "=dense,alpha=0.5")],
+        one_layer,
+        size=0.7,
+    )
     case(
         "synthesizer_mixed",
         184,

@@ -78,7 +78,9 @@ def transformer_xl_cases():
                 "Its model starts with a memory of zeros that are attended to; the layer is given a memory of the tokens "
                 "that there are.",
                 *(
-                    ["Its model's same_length mask leaves a query M keys with itself, ours M and itself: the mask is given."]
+                    [
+                        "Its model's same_length mask leaves a query M keys with itself, ours M and itself: the mask is given."
+                    ]
                     if same_length
                     else []
                 ),
@@ -86,7 +88,29 @@ def transformer_xl_cases():
             differs=[spec.replace(*one) for one in differs],
         )
 
-    case("transformer_xl_memory", 121, 37, 8, 12, [("memory=12", "memory=11"), ("segment=8", "segment=7"), ("memory=12", "memory=12,term_d=off")])
+    case(
+        "transformer_xl_memory",
+        121,
+        37,
+        8,
+        12,
+        [("memory=12", "memory=11"), ("segment=8", "segment=7"), ("memory=12", "memory=12,term_d=off")],
+    )
     case("transformer_xl_clamp", 122, 32, 8, 16, [("clamp=6", "clamp=7"), ("clamp=6", "clamp=0")], clamp=6)
-    case("transformer_xl_same_length", 123, 37, 10, 10, [("memory=10", "memory=9"), ("same_length=on", "same_length=off")], same_length=True)
-    case("transformer_xl_chunks", 124, 30, 8, 0, [("memory=0", "memory=1"), ("memory=0", "memory=0,term_b=off")])
+    case(
+        "transformer_xl_same_length",
+        123,
+        37,
+        10,
+        10,
+        [("memory=10", "memory=9"), ("same_length=on", "same_length=off")],
+        same_length=True,
+    )
+    case(
+        "transformer_xl_chunks",
+        124,
+        30,
+        8,
+        0,
+        [("memory=0", "memory=1"), ("memory=0", "memory=0,term_b=off")],
+    )
