@@ -40,6 +40,7 @@ MAIN = [
     "sinkhorn",
     "performer",
     "dalle",
+    "set",
 ]
 
 
