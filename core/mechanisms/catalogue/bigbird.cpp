@@ -125,7 +125,10 @@ Tensor drawBlocks(const LoweringRequest& request, const Setting& s, Index random
   std::fill(values.begin(), values.end(), -1);
   for (Index row = 0; row < s.blocks; ++row) {
     if (s.readsAll(row)) continue;
-    const std::vector<std::int32_t> pool = poolOf(s, row, first, last);
+    std::vector<std::int32_t> pool = poolOf(s, row, first, last);
+    // Published planners also keep the second row and the last one that is drawn from apart.
+    if (official && !trained && row == 1) std::erase(pool, static_cast<std::int32_t>(last));
+    if (official && !trained && row == last) std::erase(pool, 1);
     for (Index h = 0; h < heads; ++h) {
       std::vector<std::int32_t> left = pool;
       const auto count = static_cast<Index>(left.size());
