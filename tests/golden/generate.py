@@ -41,6 +41,7 @@ MAIN = [
     "performer",
     "dalle",
     "set",
+    "etc",
 ]
 
 
