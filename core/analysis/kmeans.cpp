@@ -3,8 +3,8 @@
 
 #include <tbb/parallel_for.h>
 
+#include <Eigen/Dense>
 #include <algorithm>
-#include <limits>
 
 namespace attnscope {
 
@@ -42,6 +42,25 @@ std::vector<double> farthestPoints(std::span<const float> rows, Index n, Index d
   return points;
 }
 
+using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// The nearest point of every row, ties to the smaller index: the largest of x.p - |p|^2 / 2.
+void assignRows(std::span<const float> rows, Index n, Index d, const std::vector<double>& points,
+                std::vector<Index>& nearest) {
+  const Index k = static_cast<Index>(points.size()) / d;
+  const Eigen::Map<const RowMatrix> centres(points.data(), k, d);
+  const Eigen::RowVectorXd halfSquares = 0.5 * centres.rowwise().squaredNorm().transpose();
+  constexpr Index kRows = 256;
+  tbb::parallel_for(Index{0}, (n + kRows - 1) / kRows, [&](Index task) {
+    const Index begin = task * kRows;
+    const Index count = std::min(kRows, n - begin);
+    const Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>> part(
+        rows.data() + begin * d, count, d);
+    const RowMatrix scores = (part.cast<double>() * centres.transpose()).rowwise() - halfSquares;
+    for (Index i = 0; i < count; ++i) scores.row(i).maxCoeff(&nearest[static_cast<std::size_t>(begin + i)]);
+  });
+}
+
 }  // namespace
 
 Result<std::vector<double>> kMeans(std::span<const float> rows, Index n, Index d, Index k, Index steps,
@@ -51,16 +70,7 @@ Result<std::vector<double>> kMeans(std::span<const float> rows, Index n, Index d
   for (Index step = 0; step < steps; ++step) {
     if (job.isCancelled()) return cancelled();
     std::vector<Index> before = nearest;
-    tbb::parallel_for(Index{0}, n, [&](Index i) {
-      double best = std::numeric_limits<double>::infinity();
-      for (Index a = 0; a < k; ++a) {
-        const double found = squaredDistance(rows.data() + i * d, points.data() + a * d, d);
-        if (found < best) {
-          best = found;
-          nearest[static_cast<std::size_t>(i)] = a;
-        }
-      }
-    });
+    assignRows(rows, n, d, points, nearest);
     if (nearest == before) break;
     std::vector<double> sums(points.size(), 0.0);
     std::vector<double> counts(static_cast<std::size_t>(k), 0.0);

@@ -16,6 +16,7 @@ namespace attnscope {
 namespace {
 
 constexpr double kLayerNormEpsilon = 1e-6;
+constexpr Index kMixedColumns = 512;  // of a product of blocks, at once
 
 // exp(lse_p - lse) of each partial result, and lse itself.
 float mergeWeights(const std::vector<const float*>& lses, Index row, std::vector<double>& weights) {
@@ -169,6 +170,25 @@ Status mixBlocksOnCpu(const ProjectStep& step, BufferTable& buffers, const JobCo
   const Index cols = buffers.cols(step.in);
   const Index mixed = blocks.mix.dim(1);
   const Index count = blocks.mix.dim(2);
+  const Index width = blocks.block * cols;
+  if (buffers.rows(step.in) == count * blocks.block && width % 16 == 0) {
+    // Every block has every row: one product of the mix with the blocks as rows.
+    constexpr Index kBlocks = 32;
+    const Index groups = (mixed + kBlocks - 1) / kBlocks;
+    const Index pieces = (width + kMixedColumns - 1) / kMixedColumns;
+    tbb::parallel_for(Index{0}, groups * pieces * buffers.plan().shape.heads, [&](Index task) {
+      if (job.isCancelled()) return;
+      const Index h = task / (groups * pieces);
+      const Index u = task / pieces % groups * kBlocks;
+      const Index column = task % pieces * kMixedColumns;
+      tile_math::gemm(blocks.mix.slice<float>(blocks.mix.dim(0) == 1 ? 0 : h).data() + u * count, count,
+                      buffers.head(step.in, h) + column, width,
+                      out.mutableSlice<float>(h).data() + u * width + column, width,
+                      std::min(kBlocks, mixed - u), std::min(kMixedColumns, width - column), count, false);
+    });
+    if (job.isCancelled()) return cancelled();
+    return {};
+  }
   tbb::parallel_for(Index{0}, mixed * buffers.plan().shape.heads, [&](Index task) {
     if (job.isCancelled()) return;
     const Index h = task / mixed;
