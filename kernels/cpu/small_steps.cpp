@@ -10,6 +10,7 @@
 #include "core/analysis/channel_mixing.h"
 #include "kernels/cpu/for_rows.h"
 #include "kernels/cpu/tile_math.h"
+#include "kernels/shared/initial_buffers.h"
 
 namespace attnscope {
 
@@ -207,7 +208,7 @@ Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobCo
   const Index n = buffers.rows(step.in);
   const Index stride = step.weight.dim(1);
   const Index slotCount = (n + stride - 1) / stride;
-  const bool identity = buffers.options().identity.has_value() && step.in == kValue;
+  const bool identity = buffers.options().identity.has_value() && movesTokenValues(buffers.plan(), step.in);
   return forRows(buffers, buffers.rows(step.out), job, [&](Index h, Index begin, Index end) {
     const float* in = buffers.head(step.in, h);
     const float* taps = step.weight.slice<float>(h).data();
