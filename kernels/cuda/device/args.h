@@ -153,6 +153,7 @@ struct NormaliseArgs {
   Rows in;
   float* out;
   std::int64_t rows;
+  double inverseCols;
   std::int32_t standard;
 };
 

@@ -95,6 +95,10 @@ inline double __longlong_as_double(long long bits) {
   return std::bit_cast<double>(bits);
 }
 
+inline double rsqrt(double x) {
+  return 1.0 / std::sqrt(x);
+}
+
 // Exact reduction to half turns before the angle is rounded, as CUDA's functions do.
 inline double sinpi(double x) {
   return std::sin(3.14159265358979323846 * std::remainder(x, 2.0));

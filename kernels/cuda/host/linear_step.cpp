@@ -11,11 +11,11 @@ namespace {
 constexpr Index kMostStateFloats = Index{1} << 24;  // of one head
 constexpr double kPairTilesPerLaunch = 16384.0;     // as in attend_step.cpp
 
-// Keys of one block: a multiple of 64, as few as the memory for the states allows. Inside a block every query
-// reads the keys one by one.
-Index blockLength(Index nK, Index r, Index dV) {
+// Keys of one block: a multiple of 64, at least a chunk, and as many as the memory for the states demands.
+// Inside a block every query reads the keys one by one.
+Index blockLength(Index nK, Index r, Index dV, Index chunk) {
   const Index most = std::max<Index>(1, kMostStateFloats / (r * (dV + 3)) - 1);
-  const Index length = (nK + most - 1) / most;
+  const Index length = std::max(chunk, (nK + most - 1) / most);
   return std::max<Index>(1, (length + kSide - 1) / kSide) * kSide;
 }
 
@@ -44,7 +44,7 @@ class LinearLaunches {
     m_args.nK = m_run.rowCount(m_step.phiK);
     m_args.r = m_run.colCount(m_step.phiQ);
     m_args.dV = m_run.colCount(m_step.out);
-    m_args.block = blockLength(m_args.nK, m_args.r, m_args.dV);
+    m_args.block = blockLength(m_args.nK, m_args.r, m_args.dV, m_step.chunk);
     m_args.blocks = (m_args.nK + m_args.block - 1) / m_args.block;
     m_args.eps = m_step.eps;
     m_args.causal = m_step.causal ? 1 : 0;
@@ -124,7 +124,7 @@ double linearScratchBytes(const Plan& plan, const LinearAttendStep& step) {
   const auto r = plan.buffers[static_cast<std::size_t>(step.phiK)].cols;
   const auto nK = plan.buffers[static_cast<std::size_t>(step.phiK)].rows;
   const auto dV = plan.buffers[static_cast<std::size_t>(step.out)].cols;
-  const Index block = blockLength(nK, r, dV);
+  const Index block = blockLength(nK, r, dV, step.chunk);
   const auto blocks = static_cast<double>((nK + block - 1) / block + 1);
   return 4.0 * static_cast<double>(plan.shape.heads) *
          (blocks * static_cast<double>(r * (dV + 3)) + static_cast<double>(plan.shape.nQ));

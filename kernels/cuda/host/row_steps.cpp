@@ -93,8 +93,10 @@ Status runStep(const NormaliseRowsStep& step, std::size_t, DeviceRun& run) {
   ATTN_ASSIGN(out, run.create(step.out));
   const Index rows = run.rowCount(step.out);
   const bool standard = step.kind == NormaliseRowsStep::Kind::Standard;
-  return run.device().launch(NormaliseArgs{run.rows(step.in), out, rows, standard ? 1 : 0},
-                             rowBlocks(rows, run.heads()));
+  return run.device().launch(
+      NormaliseArgs{run.rows(step.in), out, rows, 1.0 / static_cast<double>(run.colCount(step.in)),
+                    standard ? 1 : 0},
+      rowBlocks(rows, run.heads()));
 }
 
 Status runStep(const FeatureMapStep& step, std::size_t, DeviceRun& run) {

@@ -46,33 +46,41 @@ __device__ inline int multiplicity(const HeadTiles& tiles, int mask, int row, in
   return more + 1;
 }
 
-// Products of the thread's cells become logits by key in shared memory.
+// The logit of one cell, -inf where the pair is not read.
+__device__ inline float cellLogit(const AttendArgs& args, const HeadTiles& tiles, int head, int mask,
+                                  Cell cell, float product, const AttendShared& shared) {
+  const std::int32_t query = shared.queryRow[cell.row];
+  const std::int32_t key = shared.keyRow[cell.col];
+  if (query < 0 || key < 0) return kNegativeInfinity;
+  if (mask >= 0 && (tiles.masks[static_cast<std::int64_t>(mask) * kSide + cell.row] >> cell.col & 1U) == 0)
+    return kNegativeInfinity;
+  float logit = 0.0F;
+  if (args.zeroLogits == 0) {
+    logit = product;
+    for (int t = 0; t < args.termCount; ++t) logit += termValue(args.terms[t], head, query, key);
+    if (query == key) logit -= args.selfPenalty;
+  }
+  if (mask >= 0 && tiles.planes[2 * mask + 1] > 0)
+    logit -= log2f(static_cast<float>(multiplicity(tiles, mask, cell.row, cell.col)));
+  return logit;
+}
+
+// Products of the thread's cells become logits by key in shared memory. A loop over what the thread itself
+// has just written there: unrolled over registers, the terms of 16 cells do not fit.
 __device__ inline void writeLogits(const AttendArgs& args, const HeadTiles& tiles, int head, int mask,
-                                   const Sums& sums, AttendShared& shared) {
-  const Cell cell = firstCell();
+                                   const Sums& products, AttendShared& shared) {
+  const Cell first = firstCell();
   ATTN_UNROLL
   for (int i = 0; i < 4; ++i) {
-    const int row = cell.row + i;
-    const std::int32_t query = shared.queryRow[row];
-    const std::uint64_t bits =
-        mask < 0 ? ~std::uint64_t{0} : tiles.masks[static_cast<std::int64_t>(mask) * kSide + row];
     ATTN_UNROLL
-    for (int j = 0; j < 4; ++j) {
-      const int col = cell.col + j;
-      const std::int32_t key = shared.keyRow[col];
-      float logit = kNegativeInfinity;
-      if (query >= 0 && key >= 0 && (bits >> col & 1U) != 0) {
-        logit = 0.0F;
-        if (args.zeroLogits == 0) {
-          logit = sums[i][j];
-          for (int t = 0; t < args.termCount; ++t) logit += termValue(args.terms[t], head, query, key);
-          if (query == key) logit -= args.selfPenalty;
-        }
-        if (mask >= 0 && tiles.planes[2 * mask + 1] > 0)
-          logit -= log2f(static_cast<float>(multiplicity(tiles, mask, row, col)));
-      }
-      shared.logits[col * kPitch + row] = logit;
-    }
+    for (int j = 0; j < 4; ++j)
+      shared.logits[(first.col + j) * kPitch + first.row + i] = products[i][j] * args.scale;
+  }
+  ATTN_NO_UNROLL
+  for (int c = 0; c < 16; ++c) {
+    const Cell cell = {first.row + c % 4, first.col + c / 4};
+    float& place = shared.logits[cell.col * kPitch + cell.row];
+    place = cellLogit(args, tiles, head, mask, cell, place, shared);
   }
 }
 
@@ -118,11 +126,6 @@ __device__ inline void multiplyTile(const AttendArgs& args, const float* queries
     __syncthreads();
     multiplyAdd<kDepth>(left, right, products);
     __syncthreads();
-  }
-  ATTN_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    ATTN_UNROLL
-    for (int j = 0; j < 4; ++j) products[i][j] *= args.scale;
   }
 }
 

@@ -8,12 +8,14 @@
 #define ATTN_SHARED(type, name) __shared__ type name
 #define ATTN_UNROLL _Pragma("unroll")
 #define ATTN_UNROLL_BY_4 _Pragma("unroll 4")
+#define ATTN_NO_UNROLL _Pragma("unroll 1")
 #define ATTN_KERNEL __global__ void __launch_bounds__(::attnscope::cuda::kThreads)
 #else
 #include "kernels/cuda/emulation/cuda_emulation.h"
 #define ATTN_SHARED(type, name) type& name = ::attnscope::cuda::emulation::sharedObject<type>()
 #define ATTN_UNROLL
 #define ATTN_UNROLL_BY_4
+#define ATTN_NO_UNROLL
 #define ATTN_KERNEL inline void
 #endif
 

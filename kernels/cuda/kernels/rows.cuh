@@ -47,12 +47,13 @@ ATTN_KERNEL runMerge(MergeArgs args) {
   double sum = 0.0;
   for (int p = 0; p < args.parts && !none; ++p)
     sum += static_cast<double>(expf(headOf(args.lses[p], head)[row] - largest));
+  const double inverse = none ? 0.0 : 1.0 / sum;
   for (std::int64_t c = lane(); c < args.cols; c += 32) {
     double value = 0.0;
     for (int p = 0; p < args.parts && !none; ++p)
       value += static_cast<double>(expf(headOf(args.lses[p], head)[row] - largest)) *
                static_cast<double>(headOf(args.outs[p], head)[row * args.cols + c]);
-    args.out[(head * args.rows + row) * args.cols + c] = none ? 0.0F : static_cast<float>(value / sum);
+    args.out[(head * args.rows + row) * args.cols + c] = static_cast<float>(value * inverse);
   }
   if (lane() == 0)
     args.lse[head * args.rows + row] =
@@ -102,19 +103,18 @@ ATTN_KERNEL runMix(MixArgs args) {
   const std::int64_t t = row % args.block;
   const float* shares = headOf(args.mix, head) + row / args.block * blocks;
   const float* in = headOf(args.in, head);
+  double rho = 0.0;
+  double present = 0.0;
+  for (std::int64_t v = 0; v < blocks; ++v) {
+    rho += static_cast<double>(shares[v]);
+    if (v * args.block + t < args.n) present += static_cast<double>(shares[v]);
+  }
+  const double factor = present > 0.0 ? rho / present : 0.0;
   for (std::int64_t c = lane(); c < cols; c += 32) {
-    double rho = 0.0;
-    double present = 0.0;
     double sum = 0.0;
-    for (std::int64_t v = 0; v < blocks; ++v) {
-      const double share = static_cast<double>(shares[v]);
-      rho += share;
-      if (v * args.block + t >= args.n) continue;
-      present += share;
-      sum += share * static_cast<double>(in[(v * args.block + t) * cols + c]);
-    }
-    args.out[(head * args.mixed * args.block + row) * cols + c] =
-        present > 0.0 ? static_cast<float>(rho / present * sum) : 0.0F;
+    for (std::int64_t v = 0; v < blocks && v * args.block + t < args.n; ++v)
+      sum += static_cast<double>(shares[v]) * static_cast<double>(in[(v * args.block + t) * cols + c]);
+    args.out[(head * args.mixed * args.block + row) * cols + c] = static_cast<float>(factor * sum);
   }
 }
 
@@ -151,7 +151,7 @@ ATTN_KERNEL runNormalise(NormaliseArgs args) {
   double mean = 0.0;
   if (args.standard != 0) {
     for (std::int64_t c = lane(); c < d; c += 32) mean += static_cast<double>(in[c]);
-    mean = warpSum(mean) / static_cast<double>(d);
+    mean = warpSum(mean) * args.inverseCols;
   }
   double squares = 0.0;
   for (std::int64_t c = lane(); c < d; c += 32) {
@@ -159,8 +159,8 @@ ATTN_KERNEL runNormalise(NormaliseArgs args) {
     squares += less * less;
   }
   squares = warpSum(squares);
-  if (args.standard != 0) squares = squares / static_cast<double>(d) + 1e-6;
-  const double factor = squares > 0.0 ? 1.0 / sqrt(squares) : 0.0;
+  if (args.standard != 0) squares = squares * args.inverseCols + 1e-6;
+  const double factor = squares > 0.0 ? rsqrt(squares) : 0.0;
   for (std::int64_t c = lane(); c < d; c += 32)
     args.out[(head * args.rows + row) * d + c] =
         static_cast<float>((static_cast<double>(in[c]) - mean) * factor);
