@@ -10,7 +10,7 @@ nvcc=${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
 [ -x "$nvcc" ] || { echo "No nvcc: nothing was checked." >&2; exit 77; }
 architectures=("$@")
 [ $# -gt 0 ] || architectures=(75 80 86 89 90 100 120)
-most_registers=168  # one block of 256 threads on every multiprocessor, and its registers for one and a half
+most_registers=128  # two blocks of 256 threads on a multiprocessor
 most_shared=49152   # what a block gets everywhere without asking
 
 work=$(mktemp -d)

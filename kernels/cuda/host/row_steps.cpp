@@ -246,7 +246,7 @@ Status runStep(const RotateStep& step, std::size_t, DeviceRun& run) {
   ATTN_ASSIGN(positions, run.upload(step.positions));
   ATTN_ASSIGN(uploaded, run.upload(frequencies));
   return run.device().launch(RotateArgs{run.rows(step.in), positions, uploaded, out, rows},
-                             cellBlocks(rows * (cols / 2), run.heads()));
+                             rowBlocks(rows, run.heads()));
 }
 
 namespace {

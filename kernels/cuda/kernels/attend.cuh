@@ -20,7 +20,9 @@ __device__ inline float termValue(const Term& term, int head, std::int64_t i, st
       return term.weight * a[j];
     case Term::Outer: {
       const float* b = headOf(term.b, head) + i * term.b.cols;
-      return term.weight * a[j / term.b.cols] * b[j % term.b.cols];
+      const auto key = static_cast<unsigned>(j);
+      const auto cols = static_cast<unsigned>(term.b.cols);
+      return term.weight * a[key / cols] * b[key % cols];
     }
     case Term::Relative: {
       const std::int64_t x = j - i;
@@ -162,7 +164,7 @@ __device__ inline void writeRows(const AttendArgs& args, const ValueColumns& val
   if (share.col == 0) {
     shared.factor[share.row] = state.sum > 0.0F ? 1.0F / state.sum : 0.0F;
     if (blockIdx.y == 0 && shared.queryRow[share.row] >= 0) {
-      const double log2Sum = static_cast<double>(state.maximum) + log2(static_cast<double>(state.sum));
+      const double log2Sum = static_cast<double>(state.maximum) + static_cast<double>(log2f(state.sum));
       args.lse[head * args.outRows + outRow(share.row)] =
           state.sum > 0.0F ? static_cast<float>(log2Sum * 0.69314718055994530942) : kNegativeInfinity;
     }

@@ -9,7 +9,8 @@
 #define ATTN_UNROLL _Pragma("unroll")
 #define ATTN_UNROLL_BY_4 _Pragma("unroll 4")
 #define ATTN_NO_UNROLL _Pragma("unroll 1")
-#define ATTN_KERNEL __global__ void __launch_bounds__(::attnscope::cuda::kThreads)
+// At least two blocks on a multiprocessor: 128 registers a thread.
+#define ATTN_KERNEL __global__ void __launch_bounds__(::attnscope::cuda::kThreads, 2)
 #else
 #include "kernels/cuda/emulation/cuda_emulation.h"
 #define ATTN_SHARED(type, name) type& name = ::attnscope::cuda::emulation::sharedObject<type>()
@@ -30,7 +31,10 @@ inline constexpr float kNegativeInfinity = -__builtin_huge_valf();
 inline constexpr unsigned kAllLanes = 0xffffffffU;
 
 __device__ inline const float* headOf(const Rows& rows, int head) {
-  return rows.data + static_cast<std::int64_t>(head) * rows.held / rows.heads * rows.headSize;
+  // 32 bits: a division of 64 is a call on a GPU, and a call saves registers to memory.
+  const unsigned held =
+      static_cast<unsigned>(head) * static_cast<unsigned>(rows.held) / static_cast<unsigned>(rows.heads);
+  return rows.data + held * rows.headSize;
 }
 
 // 16 bytes that are read at once.

@@ -255,20 +255,20 @@ ATTN_KERNEL runConcat(ConcatArgs args) {
 }
 
 ATTN_KERNEL runRotate(RotateArgs args) {
-  const std::int64_t i = cellIndex();
+  const std::int64_t row = warpRow();
   const int head = headIndex();
+  if (row >= args.rows) return;
   const std::int64_t cols = args.in.cols;
   const std::int64_t half = cols / 2;
-  if (i >= args.rows * half) return;
-  const std::int64_t row = i / half;
-  const std::int64_t c = i % half;
-  const SineCosine turned = sineCosine(args.positions[row] * args.frequencies[c]);
   const float* in = headOf(args.in, head) + row * cols;
   float* out = args.out + (head * args.rows + row) * cols;
-  const double a = static_cast<double>(in[c]);
-  const double b = static_cast<double>(in[half + c]);
-  out[c] = static_cast<float>(b * turned.sine - a * turned.cosine);
-  out[half + c] = static_cast<float>(a * turned.sine + b * turned.cosine);
+  for (std::int64_t c = lane(); c < half; c += 32) {
+    const SineCosine turned = sineCosine(args.positions[row] * args.frequencies[c]);
+    const double a = static_cast<double>(in[c]);
+    const double b = static_cast<double>(in[half + c]);
+    out[c] = static_cast<float>(b * turned.sine - a * turned.cosine);
+    out[half + c] = static_cast<float>(a * turned.sine + b * turned.cosine);
+  }
 }
 
 }  // namespace attnscope::cuda
