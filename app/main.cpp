@@ -7,6 +7,7 @@
 #include "app/cli/build_info.h"
 #include "app/cli/command_line.h"
 #include "core/base/error.h"
+#include "core/base/memory.h"
 #include "ui/main_window.h"
 
 namespace {
@@ -40,6 +41,7 @@ int showWindow(int argc, char** argv, const attnscope::WindowRequest& request) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  attnscope::keepFreedMemory();
   const attnscope::CommandLineOutcome outcome = attnscope::runCommandLine(argc, argv);
   return outcome.window ? showWindow(argc, argv, *outcome.window) : outcome.exitStatus;
 }

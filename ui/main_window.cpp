@@ -19,6 +19,7 @@
 #include "ui/export/figure_writer.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/fidelity_service.h"
+#include "ui/jobs/reach_service.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/activity_bar.h"
@@ -64,6 +65,7 @@ MainWindow::MainWindow(const QStringList& files)
     : m_document(new Document(this)),
       m_service(new ComputeService(m_document, this)),
       m_fidelity(new FidelityService(m_document, m_service, this)),
+      m_reach(new ReachService(m_document, m_service, this)),
       m_runner(new ScalingRunner(this)),
       m_link(new ViewLink(this)),
       m_figures(new FigureWriter(this)) {
@@ -99,6 +101,7 @@ MainWindow::MainWindow(const QStringList& files)
 MainWindow::~MainWindow() {
   // Children ask each other while they go: the workers are stopped first.
   m_fidelity->shutDown();
+  m_reach->shutDown();
   m_service->shutDown();
   m_runner->cancel();
 }
@@ -107,7 +110,7 @@ void MainWindow::buildCentre() {
   m_tools = new ToolStrip(m_document, m_service, this);
   addToolBar(Qt::TopToolBarArea, m_tools);
   m_messages = new MessageBar(this);
-  m_wall = new Wall(m_document, m_service, m_link, this);
+  m_wall = new Wall(m_document, m_service, m_reach, m_link, this);
   auto* scroll = new QScrollArea(this);
   scroll->setWidget(m_wall);
   scroll->setWidgetResizable(true);
@@ -141,7 +144,7 @@ void MainWindow::buildDocks() {
   addDockWidget(Qt::LeftDockWidgetArea, m_parameterDock);
   splitDockWidget(m_leftDock, m_parameterDock, Qt::Vertical);
 
-  m_inspector = new Inspector(m_document, m_service, m_link, this);
+  m_inspector = new Inspector(m_document, m_service, m_reach, m_link, this);
   m_rightDock = makeDock(this, QStringLiteral("rightDock"), tr("Inspector"), m_inspector);
   addDockWidget(Qt::RightDockWidgetArea, m_rightDock);
 
@@ -151,7 +154,8 @@ void MainWindow::buildDocks() {
   splitter->setHandleWidth(1);
   splitter->setChildrenCollapsible(false);
   splitter->addWidget(m_scaling);
-  splitter->addWidget(new CostTable(m_costs, this));
+  m_costTable = new CostTable(m_costs, this);
+  splitter->addWidget(m_costTable);
   splitter->setStretchFactor(0, 1);
   splitter->setStretchFactor(1, 1);
   splitter->setSizes({360, 510});
@@ -176,6 +180,7 @@ void MainWindow::connectParts() {
   connect(m_service, &ComputeService::activityChanged, this, &MainWindow::checkSettled);
   connect(m_service, &ComputeService::insidesUpdated, this, &MainWindow::checkSettled);
   connect(m_wall, &Wall::settled, this, &MainWindow::checkSettled);
+  connect(m_reach, &ReachService::updated, this, &MainWindow::checkSettled);
   connect(m_inspector, &Inspector::updated, this, &MainWindow::checkSettled);
   connect(m_wall, &Wall::panelMenuAsked, this, &MainWindow::showPanelMenu);
   connect(m_wall, &Wall::headerMenuAsked, this, &MainWindow::showHeaderMenu);
@@ -210,7 +215,7 @@ void MainWindow::inputOpened() {
 }
 
 bool MainWindow::isSettled() const {
-  return m_service->isIdle() && m_inspector->isIdle() && m_wall->isSettled();
+  return m_service->isIdle() && m_reach->isIdle() && m_inspector->isIdle() && m_wall->isSettled();
 }
 
 void MainWindow::checkSettled() {
@@ -222,6 +227,7 @@ void MainWindow::checkSettled() {
 void MainWindow::applyPlotTheme() {
   PlotTheme theme = PlotTheme::forPalette(palette());
   m_scaling->setTheme(theme);
+  m_costTable->setTheme(theme);
   theme.background = Chrome::of(palette()).wall;
   m_wall->setTheme(theme);
 }
@@ -244,6 +250,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   saveSettings();
   m_runner->cancel();
   m_fidelity->shutDown();
+  m_reach->shutDown();
   m_service->shutDown();
   QMainWindow::closeEvent(event);
 }

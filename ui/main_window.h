@@ -18,8 +18,10 @@ namespace attnscope {
 class ActivityBar;
 class ComputeService;
 class CostModel;
+class CostTable;
 class Document;
 class FidelityService;
+class ReachService;
 class FigureWriter;
 class Gallery;
 class InputPanel;
@@ -48,6 +50,7 @@ class MainWindow final : public QMainWindow {
   [[nodiscard]] Document* document() const { return m_document; }
   [[nodiscard]] ComputeService* service() const { return m_service; }
   [[nodiscard]] FidelityService* fidelity() const { return m_fidelity; }
+  [[nodiscard]] ReachService* reach() const { return m_reach; }
   [[nodiscard]] ViewLink* link() const { return m_link; }
   [[nodiscard]] Wall* wall() const { return m_wall; }
   [[nodiscard]] Gallery* gallery() const { return m_gallery; }
@@ -77,6 +80,7 @@ class MainWindow final : public QMainWindow {
   void buildMenus();
   void buildFileMenu();
   void buildViewMenu();
+  void buildReachMenu(QMenu* view);
   void buildMechanismMenu();
   void connectParts();
   QAction* addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
@@ -103,6 +107,7 @@ class MainWindow final : public QMainWindow {
   Document* m_document;
   ComputeService* m_service;
   FidelityService* m_fidelity;
+  ReachService* m_reach;
   ScalingRunner* m_runner;
   ViewLink* m_link;
   FigureWriter* m_figures;
@@ -115,6 +120,7 @@ class MainWindow final : public QMainWindow {
   Inspector* m_inspector = nullptr;
   ScalingPanel* m_scaling = nullptr;
   CostModel* m_costs = nullptr;
+  CostTable* m_costTable = nullptr;
   ActivityBar* m_activity = nullptr;
   QTabWidget* m_leftTabs = nullptr;
   QDockWidget* m_leftDock = nullptr;

@@ -6,10 +6,12 @@
 #include "core/mechanisms/registry.h"
 #include "ui/export/figure_writer.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/reach_service.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/main_window.h"
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/message_bar.h"
+#include "ui/panels/scaling_panel.h"
 #include "ui/state/command_text.h"
 #include "ui/state/document.h"
 #include "ui/state/text.h"
@@ -33,15 +35,15 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
   const DocumentState& state = m_document->state();
   FigureSpec spec;
   spec.rows.clear();
-  if (state.rows.pattern) spec.rows.push_back(PanelKind::Pattern);
-  if (state.rows.map) spec.rows.push_back(PanelKind::Map);
-  if (state.rows.insides) spec.rows.push_back(PanelKind::Insides);
+  for (const auto& [kind, id] : kRowOrder)
+    if (state.rows.shows(kind)) spec.rows.push_back(kind);
   for (const int i : columns) {
     const ColumnResult& result = m_service->column(i);
     if (!result.exploration) continue;
     FigureColumn column;
     column.title = columnTitle(state.columns[static_cast<std::size_t>(i)]);
     column.exploration = result.exploration;
+    column.reach = m_reach->of(i).reach;
     // The wall shows one of the pictures at a time; so does the figure of a wall. A column alone shows all.
     if (result.insides && !result.insides->empty())
       column.insides.assign(result.insides->begin(),
@@ -80,6 +82,8 @@ void MainWindow::exportScaling() {
   FigureSpec spec = figureOf({});
   spec.rows.clear();
   spec.sweep = m_runner->points();
+  spec.overlay = m_scaling->overlay();
+  spec.theory = m_scaling->theory();
   for (const MechanismSpec& measured : m_runner->request().specs) {
     FigureColumn column;
     column.title = columnTitle(measured);

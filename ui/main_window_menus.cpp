@@ -140,9 +140,10 @@ void MainWindow::buildFileMenu() {
 
 void MainWindow::buildViewMenu() {
   QMenu* view = menuBar()->addMenu(tr("&View"));
-  const std::array<std::pair<PanelKind, QString>, 3> rows{{{PanelKind::Pattern, tr("Pattern")},
+  const std::array<std::pair<PanelKind, QString>, 4> rows{{{PanelKind::Pattern, tr("Pattern")},
                                                            {PanelKind::Map, tr("Map")},
-                                                           {PanelKind::Insides, tr("Insides")}}};
+                                                           {PanelKind::Insides, tr("Insides")},
+                                                           {PanelKind::Reach, tr("Reach over layers")}}};
   int number = 1;
   for (const auto& [kind, text] : rows) {
     QAction* action = view->addAction(text);
@@ -152,14 +153,12 @@ void MainWindow::buildViewMenu() {
     connect(action, &QAction::triggered, this,
             [this, kind = kind](bool on) { m_document->setRowVisible(kind, on); });
     const auto show = [this, action, kind = kind] {
-      const RowChoice& shown = m_document->state().rows;
-      action->setChecked(kind == PanelKind::Pattern ? shown.pattern
-                         : kind == PanelKind::Map   ? shown.map
-                                                    : shown.insides);
+      action->setChecked(m_document->state().rows.shows(kind));
     };
     connect(m_document, &Document::rowsChanged, action, show);
     show();
   }
+  buildReachMenu(view);
   view->addSeparator();
   addCommand(view, QStringLiteral("zoomReset"), tr("Show everything"), Qt::CTRL | Qt::Key_0,
              [this] { m_link->resetViewport(); });
@@ -183,6 +182,24 @@ void MainWindow::buildViewMenu() {
   for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock})
     view->addAction(dock->toggleViewAction());
   addCommand(view, QStringLiteral("resetLayout"), tr("Reset the layout"), {}, [this] { resetLayout(); });
+}
+
+void MainWindow::buildReachMenu(QMenu* view) {
+  QMenu* layers = view->addMenu(tr("Layers of the reach"));
+  auto* group = new QActionGroup(this);
+  for (const int count : {1, 2, 3, 4, 6, 8, 12}) {
+    QAction* action = layers->addAction(QString::number(count));
+    action->setObjectName(QStringLiteral("layers%1").arg(count));
+    action->setCheckable(true);
+    group->addAction(action);
+    connect(action, &QAction::triggered, this, [this, count] {
+      m_document->setReachLayers(count);
+      m_document->setRowVisible(PanelKind::Reach, true);
+    });
+    const auto show = [this, action, count] { action->setChecked(m_document->state().reachLayers == count); };
+    connect(m_document, &Document::reachChanged, action, show);
+    show();
+  }
 }
 
 void MainWindow::buildMechanismMenu() {

@@ -61,7 +61,7 @@ QString styleSheetOf(const Chrome& c) {
     QPushButton, QToolButton[framed="true"] { background: %field; border: 1px solid %border; border-radius: 5px;
                   padding: 4px 11px; color: %text; }
     QPushButton:hover, QToolButton[framed="true"]:hover { background: %hover; }
-    QPushButton:pressed, QToolButton[framed="true"]:pressed { background: %soft; }
+    QPushButton:pressed, QToolButton[framed="true"]:pressed, QToolButton[framed="true"]:checked { background: %soft; }
     QPushButton:focus, QToolButton[framed="true"]:focus { border-color: %accent; }
     QPushButton:disabled { color: %faint; }
     QPushButton:default { background: %accent; border-color: %accent; color: %onAccent; }

@@ -11,6 +11,7 @@
 #include "app/cli/terminal_job.h"
 #include "core/base/units.h"
 #include "kernels/backend_registry.h"
+#include "kernels/bench/sweep_file.h"
 
 namespace attnscope {
 
@@ -34,7 +35,14 @@ class BenchCommand final : public Command {
         ->check(CLI::Range(0, 4096));
     app.add_option("--json", m_json, "File for the points and fitted exponents ('-': standard output)");
     app.add_option("--csv", m_csv, "File for the points ('-': standard output)");
+    app.add_option("--resume", m_resume,
+                   "File of an earlier --json: takes its points over and measures only what is missing");
     app.add_option("--figure", m_figurePath, "File for the curves: .png, .svg or .pdf");
+    app.add_option("--overlay", m_overlay, "File of another --json, laid under the curves of the figure");
+    app.add_option("--theory", m_theory,
+                   "Drawn beside, scaled to each curve's end: none, pairs, flops or bytes")
+        ->check(CLI::IsMember({"none", "pairs", "flops", "bytes"}))
+        ->capture_default_str();
     m_figure.declare(app);
   }
 
@@ -44,12 +52,18 @@ class BenchCommand final : public Command {
     const std::string device = backend->info().name;
     if (tableShown()) printHead(device);
     std::fflush(stdout);
+    if (!m_resume.empty()) {
+      ATTN_ASSIGN(earlier, readSweep(m_resume));
+      ATTN_ASSIGN(known, knownPoints(earlier, m_request, device));
+      m_request.known = std::move(known);
+    }
     ATTN_ASSIGN(points, runSweep(
                             m_request, [this](const SweepPoint& point) { show(point); }, job));
     if (tableShown()) fmt::print("\n{}", sweepExponents(m_request, points));
     // What was measured before an interruption is worth keeping.
-    if (!m_json.empty()) ATTN_TRY(writeText(m_json, sweepJson(m_request, points, device)));
-    if (!m_csv.empty()) ATTN_TRY(writeText(m_csv, sweepCsv(m_request, points)));
+    const SweepRun finished{m_request, points, device, "attnscope " + std::string(buildInfo().version)};
+    if (!m_json.empty()) ATTN_TRY(writeText(m_json, sweepJson(finished)));
+    if (!m_csv.empty()) ATTN_TRY(writeText(m_csv, sweepCsv(finished)));
     if (job.isCancelled()) return cancelled();
     return m_figurePath.empty() ? Status{} : draw(points, device, job);
   }
@@ -73,8 +87,8 @@ class BenchCommand final : public Command {
   void printHead(const std::string& device) const {
     fmt::print("{}, {} head{}, d = {}, input {}\n", device, m_request.heads, m_request.heads == 1 ? "" : "s",
                m_request.d, m_request.recipe);
-    fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9}\n", "N", "MECHANISM", "MEDIAN", "QUARTILES", "PLAN",
-               "PAIRS");
+    fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9} {:>7} {:>7} {:>8} {:>10}\n", "N", "MECHANISM",
+               "MEDIAN", "QUARTILES", "PLAN", "PAIRS", "CELLS", "TILES", "CEILING", "MEMORY");
   }
 
   void show(const SweepPoint& point) const {
@@ -84,9 +98,11 @@ class BenchCommand final : public Command {
     if (!point.skipped.empty()) {
       fmt::print("{:>10}  {:<28} not measured: {}\n", countText(point.n), spec, point.skipped);
     } else {
-      fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9}\n", countText(point.n), spec,
-                 durationText(point.median), durationText(point.low) + " .. " + durationText(point.high),
-                 durationText(point.planSeconds), compactText(point.pairs));
+      fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9} {:>7} {:>7} {:>8} {:>10}\n", countText(point.n),
+                 spec, durationText(point.median),
+                 durationText(point.low) + " .. " + durationText(point.high), durationText(point.planSeconds),
+                 compactText(point.pairs), percentText(point.cellDensity), percentText(point.tileDensity),
+                 percentText(ceilingShare(point)), bytesText(point.peakBytes));
     }
     std::fflush(stdout);
   }
@@ -94,9 +110,15 @@ class BenchCommand final : public Command {
   Status draw(const std::vector<SweepPoint>& points, const std::string& device, const JobContext& job) const {
     ATTN_ASSIGN(figure, m_figure.makeSpec());
     figure.sweep = points;
+    figure.theory = m_theory;
+    if (!m_overlay.empty()) {
+      ATTN_ASSIGN(under, readSweep(m_overlay));
+      ATTN_ASSIGN(matched, overlayPoints(under, m_request.specs));
+      figure.overlay = std::move(matched);
+    }
     for (const MechanismSpec& spec : m_request.specs) {
       ATTN_ASSIGN(title, mechanismTitle(spec));
-      figure.columns.push_back({QString::fromStdString(title), nullptr, {}});
+      figure.columns.push_back({QString::fromStdString(title), nullptr, {}, nullptr});
     }
     figure.provenance = QString::fromStdString(fmt::format("attnscope {}: bench of {}, recipe {}, device {}",
                                                            buildInfo().version, fmt::join(m_specs, " "),
@@ -111,6 +133,9 @@ class BenchCommand final : public Command {
   std::string m_json;
   std::string m_csv;
   std::string m_figurePath;
+  std::string m_resume;
+  std::string m_overlay;
+  std::string m_theory = "none";
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace attnscope {
 
 namespace {
 
-struct SparseRows {
+struct CompressedRows {
   Tensor indptr;
   Tensor indices;
   Tensor labels;
@@ -39,8 +39,8 @@ Status requirePairs(Index pairs) {
 }
 
 // Runs with a stride interleave, so a row is put in order once its cells are known.
-Result<SparseRows> sparseRows(const Pattern& pattern, const JobContext& job) {
-  SparseRows rows;
+Result<CompressedRows> sparseRows(const Pattern& pattern, const JobContext& job) {
+  CompressedRows rows;
   rows.indptr = rowOffsets(pattern);
   const auto offsets = rows.indptr.values<std::int64_t>();
   ATTN_TRY(requirePairs(offsets.back()));
@@ -68,15 +68,15 @@ Result<SparseRows> sparseRows(const Pattern& pattern, const JobContext& job) {
   return rows;
 }
 
-void appendRows(const SparseRows& rows, Index head, ArrayList& arrays) {
+void appendRows(const CompressedRows& rows, Index head, ArrayList& arrays) {
   const std::string prefix = fmt::format("pattern/{}/", head);
   arrays.push_back({prefix + "indptr", rows.indptr});
   arrays.push_back({prefix + "indices", rows.indices});
   arrays.push_back({prefix + "labels", rows.labels});
 }
 
-SparseRows sparseFromDense(const std::vector<std::uint8_t>& support, Index rows, Index cols) {
-  SparseRows sparse;
+CompressedRows sparseFromDense(const std::vector<std::uint8_t>& support, Index rows, Index cols) {
+  CompressedRows sparse;
   sparse.indptr = Tensor::zeros(DType::I64, {rows + 1});
   auto offsets = sparse.indptr.mutableValues<std::int64_t>();
   std::vector<std::int32_t> indices;
@@ -100,7 +100,7 @@ void addParams(const FrozenPlan& plan, ArrayList& arrays) {
 }
 
 Status addPattern(const FrozenPlan& plan, ArrayList& arrays, const JobContext& job) {
-  SparseRows rows;
+  CompressedRows rows;
   for (Index head = 0; head < plan.plan().shape.heads; ++head) {
     if (head == 0 || !plan.sameSupport(head - 1, head)) {
       ATTN_ASSIGN(made, sparseRows(*plan.support(head), job));

@@ -17,7 +17,7 @@ namespace {
 
 // Rows of the figure from "map+pattern"; empty for "scaling", which is a figure of its own.
 Result<std::vector<PanelKind>> parseViews(const std::string& text) {
-  static const std::vector<std::string> names{"pattern", "map", "insides", "scaling"};
+  static const std::vector<std::string> names{"pattern", "map", "insides", "reach", "scaling"};
   std::vector<PanelKind> rows;
   std::size_t begin = 0;
   while (begin <= text.size()) {
@@ -40,12 +40,13 @@ Result<std::vector<PanelKind>> parseViews(const std::string& text) {
   return rows;
 }
 static_assert(static_cast<int>(PanelKind::Pattern) == 0 && static_cast<int>(PanelKind::Map) == 1 &&
-              static_cast<int>(PanelKind::Insides) == 2);
+              static_cast<int>(PanelKind::Insides) == 2 && static_cast<int>(PanelKind::Reach) == 3);
 
 class FigureCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
-    app.add_option("view", m_view, "pattern, map, insides (joined by '+' for several rows), or scaling")
+    app.add_option("view", m_view,
+                   "pattern, map, insides, reach (joined by '+' for several rows), or scaling")
         ->required();
     app.add_option("specs", m_specs, "Mechanisms, a column each: full longformer:window=32")->required();
     app.add_option("-o,--output", m_output, "File to write: .png, .svg or .pdf")->required();
@@ -53,6 +54,8 @@ class FigureCommand final : public Command {
     app.add_option("--head", m_head, "Head that is drawn, among the chosen ones")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--lengths", m_lengths, "Lengths of scaling curves")->capture_default_str();
+    app.add_option("--layers", m_layers, "Layers of the view of reach (all heads of a layer together)")
+        ->capture_default_str();
     m_figure.declare(app);
   }
 
@@ -100,6 +103,10 @@ class FigureCommand final : public Command {
       ATTN_ASSIGN(insides, column.exploration->insides(m_head, job));
       column.insides = std::move(insides);
     }
+    if (std::find(figure.rows.begin(), figure.rows.end(), PanelKind::Reach) != figure.rows.end()) {
+      ATTN_ASSIGN(reach, reachOverLayers(*column.exploration->call.plan, m_layers, std::nullopt, job));
+      column.reach = std::move(reach);
+    }
     return column;
   }
 
@@ -117,7 +124,7 @@ class FigureCommand final : public Command {
     figure.sweep = std::move(points);
     for (const MechanismSpec& spec : specs) {
       ATTN_ASSIGN(title, mechanismTitle(spec));
-      figure.columns.push_back({QString::fromStdString(title), nullptr, {}});
+      figure.columns.push_back({QString::fromStdString(title), nullptr, {}, nullptr});
     }
     figure.provenance = provenance(request.recipe, request.device);
     return {};
@@ -136,6 +143,7 @@ class FigureCommand final : public Command {
   std::string m_output;
   std::string m_lengths = "256..8192";
   Index m_head = 0;
+  Index m_layers = 4;
 };
 
 }  // namespace

@@ -20,11 +20,7 @@ namespace attnscope {
 // "Longformer (w = 32)": how a column or a curve is headed.
 [[nodiscard]] Result<std::string> mechanismTitle(const MechanismSpec& spec);
 
-// Where a sweep's points go, beside the screen.
-[[nodiscard]] std::string sweepCsv(const SweepRequest& request, const std::vector<SweepPoint>& points);
-[[nodiscard]] std::string sweepJson(const SweepRequest& request, const std::vector<SweepPoint>& points,
-                                    const std::string& device);
-// "longformer  n^1.02 +- 0.03 (4,096 to 65,536)", a line a mechanism.
+// "longformer  n^1.02 +- 0.03 (4,096 to 65,536)", a line a mechanism; then where curves cross.
 [[nodiscard]] std::string sweepExponents(const SweepRequest& request, const std::vector<SweepPoint>& points);
 
 // Writes the text to a file, or to standard output for "-". Error (Output) names the file.

@@ -68,4 +68,26 @@ std::optional<ScalingFit> fitScaling(std::span<const double> n, std::span<const 
   return fit;
 }
 
+std::vector<Crossing> crossings(std::span<const double> n1, std::span<const double> seconds1,
+                                std::span<const double> n2, std::span<const double> seconds2) {
+  std::vector<Crossing> found;
+  double lastN = 0.0;
+  double lastGap = 0.0;  // log of the first time over the second
+  for (std::size_t i = 0; i < n1.size(); ++i) {
+    const auto same = std::find(n2.begin(), n2.end(), n1[i]);
+    if (same == n2.end()) continue;
+    const double gap = std::log(seconds1[i] / seconds2[static_cast<std::size_t>(same - n2.begin())]);
+    if (lastN > 0.0 && lastGap * gap < 0.0) {
+      const double share = lastGap / (lastGap - gap);
+      found.push_back(
+          {std::exp(std::log(lastN) + share * (std::log(n1[i]) - std::log(lastN))), lastGap < 0.0});
+    }
+    if (gap != 0.0) {
+      lastN = n1[i];
+      lastGap = gap;
+    }
+  }
+  return found;
+}
+
 }  // namespace attnscope

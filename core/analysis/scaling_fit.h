@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace attnscope {
 
@@ -19,5 +20,15 @@ struct ScalingFit {
 // Empty if there are fewer than 3 points. Both spans have the same length; all values above 0.
 [[nodiscard]] std::optional<ScalingFit> fitScaling(std::span<const double> n,
                                                    std::span<const double> seconds);
+
+// Where two measured curves meet: between neighbouring common lengths, on straight lines through the
+// logarithms.
+struct Crossing {
+  double n = 0.0;
+  bool firstWasFaster = false;  // below n the first curve has the smaller times
+};
+// Lengths rising; only those that both curves have are compared.
+[[nodiscard]] std::vector<Crossing> crossings(std::span<const double> n1, std::span<const double> seconds1,
+                                              std::span<const double> n2, std::span<const double> seconds2);
 
 }  // namespace attnscope

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/base/memory.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -32,6 +33,18 @@ std::uint64_t systemAvailable() {
   return std::numeric_limits<std::uint64_t>::max();
 }
 
+// A line of /proc/self/status, which counts in KiB; 0 if there is none.
+std::uint64_t statusBytes(const std::string& wanted) {
+  std::ifstream file("/proc/self/status");
+  std::string key;
+  while (file >> key) {
+    std::uint64_t kib = 0;
+    if (key == wanted && file >> kib) return kib * 1024;
+    std::getline(file, key);
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::uint64_t availableMemory() {
@@ -43,9 +56,23 @@ std::uint64_t availableMemory() {
 }
 
 std::uint64_t peakResidentMemory() {
+  if (const std::uint64_t peak = statusBytes("VmHWM:")) return peak;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+void keepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
+std::uint64_t restartPeakMemory() {
+  malloc_trim(0);
+  std::ofstream file("/proc/self/clear_refs");  // 5: the peak starts again (proc(5))
+  file << 5;
+  file.close();
+  return file ? statusBytes("VmRSS:") : 0;
 }
 
 Status requireMemory(double bytes, const std::string& what) {

@@ -122,6 +122,14 @@ void JoinedAttention::add(const std::string& title, const std::string& name, std
   m_names.push_back(name);
 }
 
+void JoinedAttention::addSlots(const std::string& title, const std::string& name,
+                               std::vector<HeadAttend> heads, BufferId keys, BufferId values) {
+  add(title, name, std::move(heads));
+  m_steps.back().axis = KeyAxis::Slots;
+  m_steps.back().k = keys;
+  m_steps.back().v = values;
+}
+
 void JoinedAttention::finish(const std::string& mergeTitle) {
   MergeStep merge;
   merge.title = mergeTitle;

@@ -47,6 +47,9 @@ class JoinedAttention {
  public:
   JoinedAttention(Plan& plan, double scale) : m_plan(plan), m_scale(scale) {}
   void add(const std::string& title, const std::string& name, std::vector<HeadAttend> heads);
+  // The same over slots, with their own keys and values.
+  void addSlots(const std::string& title, const std::string& name, std::vector<HeadAttend> heads,
+                BufferId keys, BufferId values);
   void finish(const std::string& mergeTitle);  // sets the plan's out and lse
 
  private:

@@ -88,6 +88,11 @@ LshRound sortByBucket(std::vector<std::int32_t> bucket) {
 LshCandidates::LshCandidates(std::vector<LshRound> rounds, const LshRules& rules)
     : m_rounds(std::move(rounds)), m_rules(rules), m_n(static_cast<Index>(m_rounds.front().order.size())) {
   m_chunks = (m_n + m_rules.chunk - 1) / m_rules.chunk;
+  for (const LshRound& round : m_rounds) {
+    std::vector<Place>& places = m_places.emplace_back(static_cast<std::size_t>(m_n));
+    for (std::size_t i = 0; i < places.size(); ++i)
+      places[i] = {round.bucket[i], static_cast<std::int32_t>(round.position[i] / m_rules.chunk)};
+  }
   m_alone.assign(static_cast<std::size_t>(m_n), 1);
   tbb::parallel_for(Index{0}, m_n, [&](Index i) {
     std::vector<Span> spans;
@@ -160,27 +165,50 @@ void LshCandidates::addChunk(std::size_t round, Index chunk, std::size_t ownRoun
 
 bool LshCandidates::contains(std::size_t round, std::int32_t i, std::int32_t j) const {
   if (m_rules.causal && j > i) return false;
-  const LshRound& own = m_rounds[round];
-  if (m_rules.restrictToBucket &&
-      own.bucket[static_cast<std::size_t>(i)] != own.bucket[static_cast<std::size_t>(j)])
-    return false;
-  const Index from = own.position[static_cast<std::size_t>(i)] / m_rules.chunk;
-  if (readsChunk(from, own.position[static_cast<std::size_t>(j)] / m_rules.chunk)) return true;
-  if (!m_rules.wrap || m_rules.restrictToBucket) return false;
+  const std::vector<Place>& places = m_places[round];
+  const Place query = places[static_cast<std::size_t>(i)];
+  const Place key = places[static_cast<std::size_t>(j)];
+  if (m_rules.restrictToBucket && query.bucket != key.bucket) return false;
+  if (readsChunk(query.chunk, key.chunk)) return true;
+  return m_rules.wrap && !m_rules.restrictToBucket && readsAround(round, query.chunk, j);
+}
+
+// Does the window of chunks around `from` reach key j over the end of its round?
+bool LshCandidates::readsAround(std::size_t round, Index from, std::int32_t j) const {
   const Index all = m_chunks * static_cast<Index>(m_rounds.size());
   for (Index chunk = from - m_rules.lookBack; chunk <= from + m_rules.lookAhead; ++chunk) {
     if (chunk >= 0 && chunk < m_chunks) continue;
     const Index ring = ((static_cast<Index>(round) * m_chunks + chunk) % all + all) % all;
-    const LshRound& other = m_rounds[static_cast<std::size_t>(ring / m_chunks)];
-    if (other.position[static_cast<std::size_t>(j)] / m_rules.chunk == ring % m_chunks) return true;
+    if (m_places[static_cast<std::size_t>(ring / m_chunks)][static_cast<std::size_t>(j)].chunk ==
+        ring % m_chunks)
+      return true;
   }
   return false;
 }
 
-int LshCandidates::multiplicity(std::int32_t i, std::int32_t j) const {
-  int count = 0;
-  for (std::size_t r = 0; r < m_rounds.size(); ++r) count += contains(r, i, j) ? 1 : 0;
-  return count;
+void LshCandidates::countRounds(std::size_t round, std::int32_t i, std::span<const std::int32_t> keys,
+                                std::span<std::uint8_t> counts) const {
+  std::fill_n(counts.begin(), keys.size(), std::uint8_t{1});
+  for (std::size_t r = 0; r < m_rounds.size(); ++r) {
+    if (r == round) continue;
+    if (m_rules.wrap && !m_rules.restrictToBucket) {
+      for (std::size_t t = 0; t < keys.size(); ++t)
+        counts[t] = static_cast<std::uint8_t>(counts[t] + (contains(r, i, keys[t]) ? 1 : 0));
+      continue;
+    }
+    // The same question as contains(), without branches: the mask is the same in every round.
+    const Place* places = m_places[r].data();
+    const Place query = places[i];
+    const auto first = static_cast<std::int32_t>(query.chunk - m_rules.lookBack);
+    const auto width = static_cast<std::uint32_t>(m_rules.lookBack + m_rules.lookAhead);
+    const bool anyBucket = !m_rules.restrictToBucket;
+    for (std::size_t t = 0; t < keys.size(); ++t) {
+      const Place key = places[keys[t]];
+      const bool near = static_cast<std::uint32_t>(key.chunk - first) <= width;
+      const bool alike = anyBucket | (key.bucket == query.bucket);
+      counts[t] = static_cast<std::uint8_t>(counts[t] + static_cast<std::uint8_t>(near & alike));
+    }
+  }
 }
 
 }  // namespace attnscope

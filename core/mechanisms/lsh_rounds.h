@@ -56,8 +56,9 @@ class LshCandidates {
 
   // Is key j among the candidates of query i in this round?
   [[nodiscard]] bool contains(std::size_t round, std::int32_t i, std::int32_t j) const;
-  // In how many rounds.
-  [[nodiscard]] int multiplicity(std::int32_t i, std::int32_t j) const;
+  // In how many rounds each of `keys` is among the candidates of query i. All of them are in `round`.
+  void countRounds(std::size_t round, std::int32_t i, std::span<const std::int32_t> keys,
+                   std::span<std::uint8_t> counts) const;
   // True if query i has no candidate but itself in any round.
   [[nodiscard]] bool isAlone(std::int32_t i) const { return m_alone[static_cast<std::size_t>(i)] != 0; }
 
@@ -65,11 +66,18 @@ class LshCandidates {
   void addChunk(std::size_t round, Index chunk, std::size_t ownRound, Index p,
                 std::vector<Span>& spans) const;
   [[nodiscard]] bool readsChunk(Index from, Index to) const;
+  [[nodiscard]] bool readsAround(std::size_t round, Index from, std::int32_t j) const;
 
+  // Bucket and chunk of a token side by side: counting rounds asks for both, for every pair.
+  struct Place {
+    std::int32_t bucket = 0;
+    std::int32_t chunk = 0;
+  };
   std::vector<LshRound> m_rounds;
   LshRules m_rules;
   Index m_n = 0;
-  Index m_chunks = 0;  // in one round
+  Index m_chunks = 0;                        // in one round
+  std::vector<std::vector<Place>> m_places;  // by round and token
   std::vector<std::uint8_t> m_alone;
 };
 

@@ -35,8 +35,15 @@ Result<bool> settleCausal(const MechanismCard& card, const CallOptions& options)
   return options.causal;
 }
 
-Status checkLengths(const MechanismCard& card, const Shape& shape) {
-  if (card.anyLengths || shape.nQ == shape.nK) return {};
+Status checkLengths(const MechanismCard& card, const Shape& shape, bool causal) {
+  if (shape.nQ == shape.nK) return {};
+  if (causal && !card.causalAnyLengths)
+    return fail(
+        ErrorKind::Usage,
+        fmt::format("{} needs as many queries as keys when causal, but the input has {} queries and {} "
+                    "keys. Leave out causal, or use a self-attention input.",
+                    card.name, shape.nQ, shape.nK));
+  if (card.anyLengths) return {};
   return fail(ErrorKind::Usage,
               fmt::format("{} needs as many queries as keys, but the input has {} queries and {} keys. "
                           "Use a self-attention input, or a mechanism that allows cross-attention.",
@@ -76,11 +83,11 @@ Result<PlannedCall> planCall(const MechanismSpec& spec, const AttentionInput& in
   ATTN_ASSIGN(mechanism, findMechanism(spec.id));
   call.mechanism = mechanism;
   const MechanismCard& card = mechanism->card();
-  ATTN_TRY(checkLengths(card, input.shape()));
+  ATTN_ASSIGN(causal, settleCausal(card, spec.options));
+  ATTN_TRY(checkLengths(card, input.shape(), causal));
   ATTN_ASSIGN(params, ParamValues::resolve(mechanism->params(), spec.params, input.shape(), card.id));
   call.params = std::move(params);
   call.options = spec.options;
-  ATTN_ASSIGN(causal, settleCausal(card, spec.options));
   call.options.causal = causal;
   ATTN_ASSIGN(plan, mechanism->lower({input, call.params, call.options, weights, job}));
   ATTN_ASSIGN(frozen, FrozenPlan::freeze(std::move(plan), job));

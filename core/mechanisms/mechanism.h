@@ -33,12 +33,13 @@ struct MechanismCard {
   std::string surveyComplexity;   // as the survey's table has it
   std::string countedComplexity;  // as our cost model counts it
   CausalSupport causal = CausalSupport::Both;
-  bool decodable = true;   // can generate token by token
-  bool readsKeys = true;   // false: K is ignored (shared QK)
-  bool anyLengths = true;  // n_q != n_k allowed
-  std::string summary;     // two sentences, as a teacher would say it
-  std::string formula;     // plain text with Unicode
-  std::string ours;        // what is this program's and not the paper's; empty if nothing
+  bool decodable = true;         // can generate token by token
+  bool readsKeys = true;         // false: K is ignored (shared QK)
+  bool anyLengths = true;        // n_q != n_k allowed
+  bool causalAnyLengths = true;  // ... when causal, too
+  std::string summary;           // two sentences, as a teacher would say it
+  std::string formula;           // plain text with Unicode
+  std::string ours;              // what is this program's and not the paper's; empty if nothing
 };
 
 // Tensors given by the user instead of drawn ones: name -> tensor, with or without the leading axis of heads.

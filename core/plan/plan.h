@@ -286,6 +286,10 @@ struct Plan {
   BufferId slotValues = kNoBuffer;          // buffer of the slots' values, replaced by the identity in probes
   std::function<Tensor()> slotComposition;  // (H or 1, slots, n_k): what each slot's value is made of
 
+  // Slots that live on from layer to layer (notes): what each reads in a layer, on the axis [tokens | slots],
+  // by head. Empty: slots are made anew from the tokens of each layer.
+  std::vector<PatternPtr> slotReads;
+
   // Effective support by head, where it is not the union of what the attend steps read (products of stages,
   // steps whose rows are not queries). Empty: that union.
   std::vector<PatternPtr> support;

@@ -13,6 +13,7 @@
 #include "core/inputs/input_document.h"
 #include "core/mechanisms/mechanism.h"
 #include "kernels/backend_registry.h"
+#include "kernels/cpu/peak.h"
 
 namespace attnscope {
 
@@ -52,18 +53,24 @@ class Sweep {
       if (m_job.isCancelled()) return false;
       candidates.push_back(prepare(s, input));
     }
+    m_peaks.clear();
     // Rounds over all curves, so that a slow minute of the machine hits all alike. The first round warms up.
     bool open = true;
     for (int round = 0; open; ++round) {
       open = false;
+      if (m_request.device != "cuda" && m_peaks.size() < 5)
+        m_peaks.push_back(multiplyAddPeak(m_request.threads));
       for (Candidate& candidate : candidates) {
         if (candidate.done) continue;
         if (!measureOnce(candidate, input, round)) return false;
         open = open || !candidate.done;
       }
     }
+    std::sort(m_peaks.begin(), m_peaks.end());
     for (Candidate& candidate : candidates) {
       summarise(candidate);
+      if (candidate.point.skipped.empty() && candidate.point.peakFlops == 0.0 && !m_peaks.empty())
+        candidate.point.peakFlops = quantile(m_peaks, 0.5);
       points.push_back(candidate.point);
       onPoint(candidate.point);
     }
@@ -76,6 +83,14 @@ class Sweep {
     candidate.point.spec = s;
     candidate.point.n = input.shape().nK;
     candidate.done = true;
+    const auto known =
+        std::find_if(m_request.known.begin(), m_request.known.end(), [&](const SweepPoint& point) {
+          return point.spec == s && point.n == candidate.point.n && point.median > 0.0;
+        });
+    if (known != m_request.known.end()) {
+      candidate.point = *known;
+      return candidate;
+    }
     if (!m_ended[s].empty()) {
       candidate.point.skipped = m_ended[s];
       return candidate;
@@ -93,6 +108,8 @@ class Sweep {
     candidate.point.pairs = cost.pairs;
     candidate.point.flops = cost.flops;
     candidate.point.bytes = cost.peakBytes;
+    candidate.point.cellDensity = cost.cellDensity;
+    candidate.point.tileDensity = cost.tileDensity;
     if (auto fits = requireMemory(m_backend.memoryNeeded(*call->plan, {}), spec.text()); !fits) {
       candidate.point.skipped = "out of memory foretold: " + fits.error().message;
       m_ended[s] = candidate.point.skipped;
@@ -107,7 +124,9 @@ class Sweep {
     RunOptions options;
     options.threads = m_request.threads;
     options.keepBuffers = false;
+    const std::uint64_t before = round == 0 ? restartPeakMemory() : 0;
     auto run = m_backend.run(*candidate.call.plan, input, options, m_job.quiet());
+    if (before > 0) candidate.point.peakBytes = static_cast<double>(peakResidentMemory() - before);
     if (m_job.isCancelled()) return false;
     if (!run) {
       candidate.point.skipped = run.error().message;
@@ -119,12 +138,18 @@ class Sweep {
     if (round > 0 || slow) candidate.seconds.push_back(run->seconds);
     const auto repeats = static_cast<int>(candidate.seconds.size());
     candidate.done = slow || repeats >= m_request.maxRepeats ||
-                     (repeats >= m_request.minRepeats && candidate.spent > m_request.secondsPerPoint);
+                     (repeats >= m_request.minRepeats &&
+                      (candidate.spent > m_request.secondsPerPoint || isTight(candidate.seconds)));
     if (slow)
       m_ended[candidate.point.spec] =
           fmt::format("not measured: {} at n = {} was over the limit of {} a point",
                       durationText(run->seconds), candidate.point.n, durationText(m_request.secondsPerPoint));
     return true;
+  }
+
+  [[nodiscard]] bool isTight(std::vector<double> seconds) const {
+    std::sort(seconds.begin(), seconds.end());
+    return quantile(seconds, 0.75) - quantile(seconds, 0.25) < m_request.tight * quantile(seconds, 0.5);
   }
 
   static void summarise(Candidate& candidate) {
@@ -140,9 +165,14 @@ class Sweep {
   const Backend& m_backend;
   const JobContext& m_job;
   std::vector<std::string> m_ended;
+  std::vector<double> m_peaks;  // of the length at hand
 };
 
 }  // namespace
+
+double ceilingShare(const SweepPoint& point) {
+  return point.median > 0.0 && point.peakFlops > 0.0 ? point.flops / point.median / point.peakFlops : 0.0;
+}
 
 Result<std::vector<SweepPoint>> runSweep(const SweepRequest& request,
                                          const std::function<void(const SweepPoint&)>& onPoint,

@@ -24,6 +24,8 @@ struct SweepRequest {
       2.0;  // stop repeating after this; a longer point is measured once, then the curve ends
   int minRepeats = 3;
   int maxRepeats = 15;
+  double tight = 0.02;  // stop repeating when the quartiles are this close, relative to the median
+  std::vector<struct SweepPoint> known;  // measured before, with the same settings: taken over, not repeated
 };
 
 struct SweepPoint {
@@ -36,13 +38,20 @@ struct SweepPoint {
   int repeats = 0;
   double pairs = 0.0;  // score cells, all heads
   double flops = 0.0;
-  double bytes = 0.0;   // memory needed, foretold
-  std::string skipped;  // why this point was not measured; empty if it was
+  double bytes = 0.0;        // memory needed, foretold
+  double peakBytes = 0.0;    // memory that one pass added to the process at most; 0: not known
+  double cellDensity = 0.0;  // pairs that reach the output, of all
+  double tileDensity = 0.0;  // tiles executed, of all tiles of the square: what a kernel can gain
+  double peakFlops = 0.0;    // multiply-add ceiling of the device at that moment, operations a second
+  std::string skipped;       // why this point was not measured; empty if it was
 };
 
+// Share of the ceiling that a measured point reached; 0 where one of the two is not known.
+[[nodiscard]] double ceilingShare(const SweepPoint& point);
+
 // Median and quartiles of measured passes, mechanisms interleaved at each length so that drift hits all
-// alike. `onPoint` is called after every point from the calling thread. Cancelling returns what was measured
-// so far.
+// alike, the ceiling measured between them. `onPoint` is called after every point from the calling thread.
+// Cancelling returns what was measured so far.
 [[nodiscard]] Result<std::vector<SweepPoint>> runSweep(const SweepRequest& request,
                                                        const std::function<void(const SweepPoint&)>& onPoint,
                                                        const JobContext& job);

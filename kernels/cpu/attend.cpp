@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cpu/attend.h"
 
-#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
-#include <tbb/parallel_reduce.h>
 
 #include <algorithm>
 #include <array>
@@ -285,22 +283,10 @@ class AttendRunner {
   }
 
  private:
-  [[nodiscard]] Status checkRange() const {
+  [[nodiscard]] Status checkRange() {
     if (m_step.q == kNoBuffer) return {};
-    return checkProductRange(m_step, m_d, largestSize(m_buffers.tensor(m_step.q)),
-                             largestSize(m_buffers.tensor(m_step.k)), m_plan.plan().mechanism);
-  }
-
-  static double largestSize(const Tensor& tensor) {
-    const auto values = tensor.values<float>();
-    return tbb::parallel_reduce(
-        tbb::blocked_range<std::size_t>(0, values.size(), std::size_t{1} << 16), 0.0F,
-        [&](const tbb::blocked_range<std::size_t>& range, float largest) {
-          for (std::size_t i = range.begin(); i < range.end(); ++i)
-            largest = std::max(largest, std::abs(values[i]));
-          return largest;
-        },
-        [](float a, float b) { return std::max(a, b); });
+    return checkProductRange(m_step, m_d, m_buffers.largestSize(m_step.q), m_buffers.largestSize(m_step.k),
+                             m_plan.plan().mechanism);
   }
 
   // Rows that no position of the step stands for read nothing.

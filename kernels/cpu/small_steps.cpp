@@ -27,7 +27,8 @@ float mergeWeights(const std::vector<const float*>& lses, Index row, std::vector
     return static_cast<float>(largest);
   }
   double sum = 0.0;
-  for (std::size_t p = 0; p < lses.size(); ++p) sum += weights[p] = std::exp(lses[p][row] - largest);
+  for (std::size_t p = 0; p < lses.size(); ++p)
+    sum += weights[p] = lses[p][row] == largest ? 1.0 : std::exp(lses[p][row] - largest);
   for (double& weight : weights) weight /= sum;
   return static_cast<float>(largest + std::log(sum));
 }
@@ -144,11 +145,19 @@ Status mergeOnCpu(const MergeStep& step, BufferTable& buffers, const JobContext&
     float* targetLse = lse.mutableSlice<float>(h).data();
     for (Index i = begin; i < end; ++i) {
       targetLse[i] = mergeWeights(lses, i, weights);
-      for (Index c = 0; c < cols; ++c) {
-        double sum = 0.0;
-        for (std::size_t p = 0; p < outs.size(); ++p) sum += weights[p] * outs[p][i * cols + c];
-        target[i * cols + c] = static_cast<float>(sum);
+      float* row = target + i * cols;
+      bool first = true;
+      for (std::size_t p = 0; p < outs.size(); ++p) {
+        const auto weight = static_cast<float>(weights[p]);
+        if (weight == 0.0F) continue;  // nothing read there
+        const float* part = outs[p] + i * cols;
+        if (first)
+          for (Index c = 0; c < cols; ++c) row[c] = weight * part[c];
+        else
+          for (Index c = 0; c < cols; ++c) row[c] += weight * part[c];
+        first = false;
       }
+      if (first) std::fill_n(row, cols, 0.0F);
     }
   });
 }

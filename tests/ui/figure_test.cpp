@@ -24,7 +24,7 @@ FigureColumn column(const std::string& spec) {
   if (!input || !parsed || !backend) qFatal("the fixture is broken");
   const auto result = explore(*parsed, *input, **backend);
   if (!result) qFatal("%s", result.error().message.c_str());
-  return {QString::fromStdString(spec), *result, {}};
+  return {QString::fromStdString(spec), *result, {}, nullptr};
 }
 
 QByteArray bytesOf(const QString& path) {

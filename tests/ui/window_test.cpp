@@ -17,6 +17,7 @@
 
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/fidelity_service.h"
+#include "ui/jobs/reach_service.h"
 #include "ui/main_window.h"
 #include "ui/models/cost_model.h"
 #include "ui/models/mechanism_model.h"
@@ -29,6 +30,7 @@
 #include "ui/panels/param_row.h"
 #include "ui/panels/parameter_form.h"
 #include "ui/panels/wall.h"
+#include "ui/plots/pareto_plot.h"
 #include "ui/state/document.h"
 #include "ui/state/view_link.h"
 
@@ -73,6 +75,39 @@ class WindowTest final : public QObject {
       QVERIFY(!table->view()->isColumnHidden(column));
       QVERIFY(!model->headerData(column, Qt::Horizontal, Qt::ToolTipRole).toString().isEmpty());
     }
+  }
+
+  void followsPatternsOverLayers() {
+    QTest::keyClick(m_window.get(), Qt::Key_4, Qt::ControlModifier);
+    QVERIFY(document()->state().rows.reach);
+    for (int i = 0; i < 4; ++i) QTRY_VERIFY(m_window->reach()->of(i).reach);
+    Panel* shown = m_window->wall()->panel(1, PanelKind::Reach);
+    QVERIFY(shown->isVisible());
+    QTRY_VERIFY(shown->isSettled());
+    m_window->findChild<QAction*>(QStringLiteral("layers2"))->trigger();
+    QTRY_VERIFY(m_window->reach()->of(1).reach);
+    QCOMPARE(m_window->reach()->of(1).reach->layers, Index{2});
+    m_window->link()->setSelected(60, 2);
+    QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("Layers needed: A 1")));
+    QTest::keyClick(m_window.get(), Qt::Key_4, Qt::ControlModifier);
+    QVERIFY(!shown->isVisible());
+  }
+
+  void chartsErrorAgainstCost() {
+    auto* table = m_window->findChild<CostTable*>();
+    for (int row = 0; row < 4; ++row)
+      QTRY_VERIFY(table->view()->model()->index(row, CostModel::Error).data().toString() !=
+                  QStringLiteral("–"));
+    QTest::mouseClick(m_window->findChild<QToolButton*>(QStringLiteral("asChart")), Qt::LeftButton);
+    QVERIFY(table->chart()->isVisible() && !table->view()->isVisible());
+    QCOMPARE(table->chart()->trades().size(), std::size_t{4});
+    QCOMPARE(table->chart()->trades()[0].error, 0.0);
+  }
+
+  void onlyUnbeatenTradesAreOnTheFront() {
+    const std::vector<Trade> trades{
+        {0, {}, 8.0, 0.0}, {1, {}, 4.0, 0.5}, {2, {}, 5.0, 0.6}, {3, {}, 2.0, 0.5}};
+    QCOMPARE(paretoFront(trades), (std::vector<std::size_t>{3, 0}));
   }
 
   void addsAMechanismFromTheGallery() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/analysis/reach.h"
 #include "core/base/error.h"
 #include "kernels/bench/sweep.h"
 #include "kernels/explore.h"
@@ -19,7 +20,8 @@ namespace attnscope {
 struct FigureColumn {
   QString title;  // "Longformer (w = 32)"
   std::shared_ptr<const Exploration> exploration;
-  std::vector<InsidePanel> insides;  // only read where the figure has a row of insides
+  std::vector<InsidePanel> insides;    // only read where the figure has a row of insides
+  std::shared_ptr<const Reach> reach;  // only read where it has a row of reach
 };
 
 // A figure for print: rows of views by columns of mechanisms, on one set of axes and one colour scale, or the
@@ -27,7 +29,9 @@ struct FigureColumn {
 struct FigureSpec {
   std::vector<PanelKind> rows{PanelKind::Map};
   std::vector<FigureColumn> columns;
-  std::vector<SweepPoint> sweep;  // a scaling figure if not empty; then rows and explorations are not read
+  std::vector<SweepPoint> sweep;    // a scaling figure if not empty; then rows and explorations are not read
+  std::vector<SweepPoint> overlay;  // another run, laid under the curves
+  std::string theory = "none";      // drawn beside the curves: "pairs", "flops" or "bytes"
   Index head = 0;
   QRectF viewport;          // cells; empty: everything
   QSizeF millimetres;       // width and height; a height of 0 takes what the panels need

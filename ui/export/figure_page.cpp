@@ -55,6 +55,12 @@ QRectF FigurePage::viewportOf(const Exploration& exploration) const {
   return part.isEmpty() ? all : part;
 }
 
+std::vector<LegendEntry> FigurePage::legendOf(PanelKind kind, const FigureColumn& column) const {
+  if (kind == PanelKind::Pattern) return patternLegend(column.exploration->call.plan->plan());
+  if (kind == PanelKind::Reach && column.reach) return reachLegend(*column.reach);
+  return {};
+}
+
 double FigurePage::slotShareOf(const Exploration& exploration) const {
   const FrozenPlan& plan = *exploration.call.plan;
   const Index tokens = plan.plan().shape.nK;
@@ -108,7 +114,7 @@ int FigurePage::rowHeight(std::size_t row, int side) const {
   }
   // The key axis' title stands below the last row of squares.
   const int below = m_metrics.bottom + (isLastSquareRow(row) ? m_metrics.em : 0) + 2 * m_metrics.gap;
-  return m_metrics.top + side + below + (kind == PanelKind::Pattern ? m_legendHeight : 0);
+  return m_metrics.top + side + below + (kind == PanelKind::Map ? 0 : m_legendHeight);
 }
 
 int FigurePage::sideThatFits(int width, int height) const {
@@ -149,9 +155,8 @@ Status FigurePage::layOutWall() {
   m_side = sideThatFits(width - bar, 0);
   m_legendHeight = 0;
   for (const FigureColumn& column : m_spec.columns)
-    m_legendHeight =
-        std::max(m_legendHeight,
-                 legendHeight(patternLegend(column.exploration->call.plan->plan()), m_side, m_metrics));
+    for (const PanelKind kind : m_spec.rows)
+      m_legendHeight = std::max(m_legendHeight, legendHeight(legendOf(kind, column), m_side, m_metrics));
   if (height > 0) m_side = sideThatFits(width - bar, height);
   if (m_side < 4 * m_metrics.em)
     return fail(
@@ -182,7 +187,7 @@ void FigurePage::placeRow(std::size_t row, int inside, int& y) {
       cell.size = QSize(width, height);
       cell.metrics = m_metrics;
       cell.metrics.left = left;
-      cell.metrics.legend = kind == PanelKind::Pattern ? m_legendHeight : 0;
+      cell.metrics.legend = isSquare(kind) && kind != PanelKind::Map ? m_legendHeight : 0;
       if (isLastSquareRow(row)) cell.metrics.bottom = m_metrics.bottom + m_metrics.em;
       if (m_spec.letters) cell.letter = panelLetter(static_cast<int>(m_cells.size()));
       // The name of the mechanism stands over the first of its squares, whatever is above.
@@ -213,6 +218,7 @@ NumberRequest FigurePage::requestFor(const Cell& cell) const {
   NumberRequest request;
   request.reduce = m_spec.style.reduce;
   request.source = cell.kind == PanelKind::Pattern ? supportSource(*column.exploration, m_spec.head)
+                   : cell.kind == PanelKind::Reach ? reachSource(column.reach)
                                                    : weightSource(column.exploration, m_spec.head);
   if (!layout.tokens.isEmpty())
     request.tokens = cellWindow(view, plan.shape.nQ, plan.shape.nK, pixels(layout.tokens.height()),
@@ -229,6 +235,10 @@ NumberRequest FigurePage::requestFor(const Cell& cell) const {
 Status FigurePage::computeNumbers(const JobContext& job) {
   for (Cell& cell : m_cells) {
     if (!isSquare(cell.kind)) continue;
+    if (cell.kind == PanelKind::Reach && !m_spec.columns[cell.column].reach)
+      return fail(ErrorKind::Usage,
+                  "A column has no reach: it needs self-attention of at most 4,096 tokens, and in the window "
+                  "its picture must be there first.");
     if (cell.kind == PanelKind::Map && !m_spec.columns[cell.column].exploration->matrix)
       return fail(ErrorKind::Usage, "A column has no map yet. Wait until it is shown, then export again.");
     cell.numbers = attnscope::computeNumbers(requestFor(cell), job);

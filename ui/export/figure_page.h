@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ui/export/figure.h"
+#include "ui/plots/legend.h"
 #include "ui/plots/plot_metrics.h"
 #include "ui/plots/view_numbers.h"
 
@@ -21,7 +22,7 @@ struct PageDevice {
   bool vector = false;
 };
 
-// Patterns and maps are squares on the axes of the tokens; insides have axes of their own.
+// Patterns, maps and reach are squares on the axes of the tokens; insides have axes of their own.
 inline bool isSquare(PanelKind kind) {
   return kind != PanelKind::Insides;
 }
@@ -65,6 +66,7 @@ class FigurePage {
   void placeRow(std::size_t row, int inside, int& y);
   [[nodiscard]] NumberRequest requestFor(const Cell& cell) const;
   [[nodiscard]] QRectF viewportOf(const Exploration& exploration) const;
+  [[nodiscard]] std::vector<LegendEntry> legendOf(PanelKind kind, const FigureColumn& column) const;
   [[nodiscard]] double slotShareOf(const Exploration& exploration) const;
   void paintSquare(QPainter& painter, const Cell& cell) const;
   void paintInside(QPainter& painter, const Cell& cell) const;
@@ -75,7 +77,7 @@ class FigurePage {
   PageDevice m_device;
   PlotMetrics m_metrics;   // of the first column
   int m_otherLeft = 0;     // left margin of the other columns
-  int m_legendHeight = 0;  // of a row of patterns: the tallest of them
+  int m_legendHeight = 0;  // of a row of patterns or reach: the tallest of them
   int m_side = 0;
   QSize m_size;
   std::vector<Cell> m_cells;

@@ -53,9 +53,13 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
     if (cell.kind == PanelKind::Pattern) {
       content.slotCount = exploration.call.plan->slotCount();
       content.slotShare = slotShareOf(exploration);
-      content.legend = patternLegend(plan);
+      content.legend = legendOf(cell.kind, column);
       content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground);
       content.slotImage = coverageImage(cell.numbers->slotCoverage, m_spec.theme.plotBackground);
+    } else if (cell.kind == PanelKind::Reach) {
+      content.legend = legendOf(cell.kind, column);
+      content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground,
+                                         layerColors(column.reach->layers));
     } else {
       content.tokenImage = weightImage(cell.numbers->weights, m_spec.style, m_spec.theme.plotBackground);
     }
@@ -89,6 +93,8 @@ void FigurePage::paintBars(QPainter& painter) const {
 void FigurePage::paintScaling(QPainter& painter) const {
   ScalingContent content;
   content.points = m_spec.sweep;
+  content.overlay = m_spec.overlay;
+  content.theory = theoryOf(m_spec.theory);
   std::size_t curves = 0;
   for (const SweepPoint& point : m_spec.sweep) curves = std::max(curves, point.spec + 1);
   for (std::size_t i = 0; i < curves; ++i) {

@@ -20,6 +20,7 @@ ScalingRunner::~ScalingRunner() {
 void ScalingRunner::start(const SweepRequest& request) {
   m_request = request;
   m_points.clear();
+  m_stopped = false;
   m_clock.start();
   const int run = ++m_run;
   m_job.start(
@@ -52,6 +53,7 @@ void ScalingRunner::addPoint(const SweepPoint& point, int run) {
 void ScalingRunner::cancel() {
   if (!m_job.isRunning()) return;
   m_job.cancel();
+  m_stopped = true;
   Q_EMIT finished({});
 }
 

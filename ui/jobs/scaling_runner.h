@@ -27,6 +27,8 @@ class ScalingRunner final : public QObject {
   [[nodiscard]] double seconds() const { return static_cast<double>(m_clock.elapsed()) / 1000.0; }
   [[nodiscard]] const SweepRequest& request() const { return m_request; }
   [[nodiscard]] const std::vector<SweepPoint>& points() const { return m_points; }
+  // True if the last run was stopped before its end: start() with its request and points goes on.
+  [[nodiscard]] bool isUnfinished() const { return !isRunning() && m_stopped; }
   [[nodiscard]] QString currentWork() const;  // "B at n = 8,192", guessed from the last point
 
  Q_SIGNALS:
@@ -43,6 +45,7 @@ class ScalingRunner final : public QObject {
   std::vector<SweepPoint> m_points;
   QElapsedTimer m_clock;
   int m_run = 0;
+  bool m_stopped = false;
 };
 
 }  // namespace attnscope

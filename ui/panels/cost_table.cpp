@@ -6,7 +6,9 @@
 #include <QHeaderView>
 #include <QPainter>
 #include <QShortcut>
+#include <QStackedWidget>
 #include <QStyledItemDelegate>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <array>
@@ -14,6 +16,7 @@
 #include "ui/icons.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/heading.h"
+#include "ui/plots/pareto_plot.h"
 #include "ui/theme.h"
 
 namespace attnscope {
@@ -70,7 +73,8 @@ QString longValue(int column) {
 
 }  // namespace
 
-CostTable::CostTable(CostModel* model, QWidget* parent) : QWidget(parent), m_view(new QTableView(this)) {
+CostTable::CostTable(CostModel* model, QWidget* parent)
+    : QWidget(parent), m_model(model), m_view(new QTableView(this)), m_chart(new ParetoPlot(this)) {
   m_view->setModel(model);
   m_view->setItemDelegate(new CostDelegate(m_view));
   m_view->setShowGrid(false);
@@ -89,12 +93,48 @@ CostTable::CostTable(CostModel* model, QWidget* parent) : QWidget(parent), m_vie
   layout->setSpacing(6);
   auto* heading = makeHeading(tr("Fidelity and cost"), this);
   heading->setContentsMargins(12, 2, 0, 0);
-  layout->addWidget(heading);
-  layout->addWidget(m_view, 1);
+  auto* asChart = new QToolButton(this);
+  asChart->setObjectName(QStringLiteral("asChart"));
+  asChart->setText(tr("Chart"));
+  asChart->setToolTip(tr("Output error against cost: which columns are worth their price"));
+  asChart->setCheckable(true);
+  asChart->setProperty("framed", true);
+  auto* bar = new QHBoxLayout;
+  bar->setContentsMargins(0, 0, 10, 0);
+  bar->addWidget(heading);
+  bar->addStretch(1);
+  bar->addWidget(asChart);
+  layout->addLayout(bar);
+  auto* pages = new QStackedWidget(this);
+  pages->addWidget(m_view);
+  pages->addWidget(m_chart);
+  layout->addWidget(pages, 1);
+  connect(asChart, &QToolButton::toggled, pages, [pages](bool on) { pages->setCurrentIndex(on ? 1 : 0); });
+  connect(model, &QAbstractItemModel::dataChanged, this, &CostTable::updateChart);
+  connect(model, &QAbstractItemModel::modelReset, this, &CostTable::updateChart);
+  updateChart();
   auto* copy = new QShortcut(QKeySequence::Copy, this);
   copy->setContext(Qt::WidgetWithChildrenShortcut);
   connect(copy, &QShortcut::activated, this,
           [model] { QGuiApplication::clipboard()->setText(model->text()); });
+}
+
+void CostTable::setTheme(const PlotTheme& theme) {
+  m_chart->setTheme(theme);
+}
+
+void CostTable::updateChart() {
+  std::vector<Trade> trades;
+  for (int row = 0; row < m_model->rowCount(); ++row) {
+    const auto value = [&](int column) {
+      return m_model->data(m_model->index(row, column), CostModel::SortRole);
+    };
+    const QVariant error = value(CostModel::Error);
+    const QVariant flops = value(CostModel::Flops);
+    if (!error.isValid() || !(flops.toDouble() > 0.0)) continue;
+    trades.push_back({row, value(CostModel::Name).toString(), flops.toDouble(), error.toDouble()});
+  }
+  m_chart->setTrades(std::move(trades));
 }
 
 void CostTable::resizeEvent(QResizeEvent* event) {

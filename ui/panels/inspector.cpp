@@ -9,6 +9,7 @@
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/reach_service.h"
 #include "ui/jobs/row_reader.h"
 #include "ui/panels/heading.h"
 #include "ui/panels/input_shade.h"
@@ -35,15 +36,18 @@ QString distanceText(Index query, Index key) {
 
 }  // namespace
 
-Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link, QWidget* parent)
+Inspector::Inspector(Document* document, ComputeService* service, ReachService* reach, ViewLink* link,
+                     QWidget* parent)
     : QWidget(parent),
       m_document(document),
       m_service(service),
+      m_reach(reach),
       m_link(link),
       m_reader(new RowReader(this)),
       m_askSoon(new QTimer(this)),
       m_pair(new QLabel(this)),
       m_position(makeNote({}, this)),
+      m_hops(makeNote({}, this)),
       m_hint(makeNote(tr("Move over a picture to read a pair. Click to keep it; arrow keys move it."), this)),
       m_table(new PairTable(this)),
       m_rowHeading(makeHeading(tr("Row over all keys"), this)),
@@ -68,7 +72,7 @@ Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link
   m_formula->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_summary->setTextInteractionFlags(Qt::TextSelectableByMouse);
   layout->addWidget(makeHeading(tr("Under the cursor"), this));
-  for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hint, m_table})
+  for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hops, m_hint, m_table})
     layout->addWidget(part);
   layout->addSpacing(6);
   for (QWidget* part : std::initializer_list<QWidget*>{m_rowHeading, m_curve, m_shadeHeading, m_shade})
@@ -111,6 +115,8 @@ Inspector::Inspector(Document* document, ComputeService* service, ViewLink* link
   });
   connect(m_document, &Document::columnsChanged, this, &Inspector::showCard);
   connect(m_reader, &RowReader::readingChanged, this, &Inspector::showReading);
+  connect(m_reach, &ReachService::updated, this, &Inspector::showHops);
+  connect(m_document, &Document::rowsChanged, this, &Inspector::showHops);
   const auto hoverKey = [this](qint64 key) {
     if (m_reader->reading().query >= 0) m_link->setHovered(m_reader->reading().query, key);
   };
@@ -154,6 +160,7 @@ void Inspector::showReading() {
   m_curve->setReading(reading);
   m_rowHeading->setText(any ? tr("Row %1 over all keys").arg(reading.query) : tr("Row over all keys"));
   showPairTitle();
+  showHops();
   showShade();
   Q_EMIT updated();
 }
@@ -186,6 +193,24 @@ void Inspector::showPairTitle() {
                 .arg(reading.key % width);
   }
   m_position->setText(where);
+}
+
+void Inspector::showHops() {
+  const RowReading& reading = m_reader->reading();
+  QStringList parts;
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const ReachResult result = m_reach->of(i);
+    if (!result.reach || reading.query < 0 || reading.key < 0 || reading.query >= result.reach->n ||
+        reading.key >= result.reach->n)
+      continue;
+    const Index hops = result.reach->hopsOf(reading.query, reading.key);
+    const QString needed = reading.query == reading.key ? tr("itself")
+                           : hops > 0                   ? QString::number(hops)
+                                                        : tr("more than %1").arg(result.reach->layers);
+    parts << QStringLiteral("%1 %2").arg(columnLetter(i), needed);
+  }
+  m_hops->setVisible(m_document->state().rows.reach && !parts.isEmpty());
+  m_hops->setText(tr("Layers needed: %1").arg(parts.join(QStringLiteral(" · "))));
 }
 
 void Inspector::showShade() {
@@ -228,7 +253,10 @@ void Inspector::showCard() {
 
 QString Inspector::text() const {
   if (m_reader->reading().query < 0) return {};
-  return QStringLiteral("%1\n%2\n%3\n").arg(m_pair->text(), m_position->text(), m_table->text());
+  QStringList lines{m_pair->text(), m_position->text()};
+  if (!m_hops->isHidden()) lines << m_hops->text();
+  lines << m_table->text() << QString();
+  return lines.join(QLatin1Char('\n'));
 }
 
 }  // namespace attnscope

@@ -12,6 +12,7 @@ class ComputeService;
 class Document;
 class InputShade;
 class PairTable;
+class ReachService;
 class RowCurve;
 class RowReader;
 class ViewLink;
@@ -23,7 +24,8 @@ class Inspector final : public QWidget {
   Q_OBJECT
 
  public:
-  Inspector(Document* document, ComputeService* service, ViewLink* link, QWidget* parent = nullptr);
+  Inspector(Document* document, ComputeService* service, ReachService* reach, ViewLink* link,
+            QWidget* parent = nullptr);
 
   // Everything that is shown, as text.
   [[nodiscard]] QString text() const;
@@ -38,14 +40,17 @@ class Inspector final : public QWidget {
   void showShade();
   void showCard();
   void showPairTitle();
+  void showHops();
 
   Document* m_document;
   ComputeService* m_service;
+  ReachService* m_reach;
   ViewLink* m_link;
   RowReader* m_reader;
   QTimer* m_askSoon;
   QLabel* m_pair;
   QLabel* m_position;
+  QLabel* m_hops;  // layers until the pair is connected
   QLabel* m_hint;
   PairTable* m_table;
   QLabel* m_rowHeading;

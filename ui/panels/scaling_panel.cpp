@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/scaling_panel.h"
 
+#include <QClipboard>
 #include <QComboBox>
 #include <QContextMenuEvent>
+#include <QCoreApplication>
+#include <QFileDialog>
+#include <QGuiApplication>
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
+#include <QSaveFile>
 #include <QStackedLayout>
 #include <QVBoxLayout>
+#include <array>
 
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
+#include "kernels/backend_registry.h"
+#include "kernels/bench/sweep_file.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/panels/heading.h"
 #include "ui/plots/panel.h"
@@ -52,7 +60,7 @@ ScalingPanel::ScalingPanel(Document* document, ScalingRunner* runner, QWidget* p
   m_plot->setContextMenuPolicy(Qt::CustomContextMenu);
   connect(m_plot, &QWidget::customContextMenuRequested, this, [this](const QPoint& position) {
     QMenu menu(this);
-    menu.addAction(tr("Export the curves…"), this, &ScalingPanel::exportAsked);
+    fillMenu(menu);
     menu.exec(m_plot->mapToGlobal(position));
   });
   connect(m_measure, &QPushButton::clicked, this,
@@ -80,16 +88,87 @@ void ScalingPanel::measure() {
   for (Index n = 256; n <= longest; n *= 2) request.lengths.push_back(n);
   request.secondsPerPoint =
       0.5;  // a window answers sooner than a paper needs; `attnscope bench` measures longer
+  const SweepRequest& last = m_runner->request();
+  if (m_runner->isUnfinished() && last.specs == request.specs && last.lengths == request.lengths)
+    request.known = m_runner->points();
+  m_overlay.clear();
   m_plot->clear();
+  m_plot->setOverlay({});
   m_plot->setCurves(names, colors);
   m_runner->start(request);
+}
+
+void ScalingPanel::fillMenu(QMenu& menu) {
+  menu.addAction(tr("Export the curves…"), this, &ScalingPanel::exportAsked);
+  menu.addAction(tr("Copy as command line"), this, [this] {
+    QGuiApplication::clipboard()->setText(toQ(benchCommandLine(m_runner->request())));
+  });
+  menu.addSeparator();
+  menu.addAction(tr("Save the measurement…"), this, &ScalingPanel::save);
+  menu.addAction(tr("Lay another measurement under it…"), this, &ScalingPanel::chooseOverlay);
+  if (!m_overlay.empty())
+    menu.addAction(tr("Take the other measurement away"), this, [this] {
+      m_overlay.clear();
+      m_plot->setOverlay({});
+    });
+  QMenu* theory = menu.addMenu(tr("Draw beside the curves"));
+  const std::array<std::pair<const char*, QString>, 4> choices{{{"none", tr("Nothing")},
+                                                                {"pairs", tr("Pairs compared")},
+                                                                {"flops", tr("FLOPs counted")},
+                                                                {"bytes", tr("Memory counted")}}};
+  for (const auto& [name, text] : choices) {
+    QAction* action = theory->addAction(text, this, [this, chosen = name] {
+      m_theory = chosen;
+      m_plot->setTheory(chosen);
+    });
+    action->setCheckable(true);
+    action->setChecked(m_theory == name);
+  }
+}
+
+void ScalingPanel::save() {
+  const QString path = QFileDialog::getSaveFileName(
+      this, tr("Save the measurement"), QStringLiteral("scaling.json"), tr("Measurements (*.json)"));
+  if (path.isEmpty()) return;
+  const auto backend = findBackend(m_runner->request().device);
+  const SweepRun run{m_runner->request(), m_runner->points(),
+                     backend ? (*backend)->info().name : std::string(),
+                     "attnscope " + QCoreApplication::applicationVersion().toStdString()};
+  QSaveFile file(path);
+  const QByteArray text = QByteArray::fromStdString(sweepJson(run));
+  if (!file.open(QIODevice::WriteOnly) || file.write(text) != text.size() || !file.commit())
+    Q_EMIT failed(tr("%1 was not written: %2. Choose another folder or name.").arg(path, file.errorString()));
+}
+
+void ScalingPanel::chooseOverlay() {
+  const QString path =
+      QFileDialog::getOpenFileName(this, tr("Open a measurement"), {}, tr("Measurements (*.json)"));
+  if (!path.isEmpty()) layUnder(path);
+}
+
+void ScalingPanel::layUnder(const QString& path) {
+  const auto run = readSweep(path.toStdString());
+  if (!run) {
+    Q_EMIT failed(toQ(run.error().message));
+    return;
+  }
+  const auto points = overlayPoints(*run, m_runner->request().specs);
+  if (!points) {
+    Q_EMIT failed(toQ(points.error().message));
+    return;
+  }
+  m_overlay = *points;
+  m_plot->setOverlay(m_overlay);
 }
 
 void ScalingPanel::refresh() {
   const bool any = m_runner->isRunning() || !m_runner->points().empty();
   m_hint->setVisible(!any);
   m_plot->setVisible(any);
-  m_measure->setText(m_runner->isRunning() ? tr("Stop") : any ? tr("Measure again") : tr("Measure"));
+  m_measure->setText(m_runner->isRunning()      ? tr("Stop")
+                     : m_runner->isUnfinished() ? tr("Go on")
+                     : any                      ? tr("Measure again")
+                                                : tr("Measure"));
   if (any) m_plot->setPoints(m_runner->points());
 }
 

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <QWidget>
+#include <string>
+#include <vector>
 
+#include "kernels/bench/sweep.h"
 #include "ui/plots/view_style.h"
 
 class QComboBox;
 class QLabel;
+class QMenu;
 class QPushButton;
 
 namespace attnscope {
@@ -25,6 +29,10 @@ class ScalingPanel final : public QWidget {
   void measure();
   void setTheme(const PlotTheme& theme);
   [[nodiscard]] ScalingPlot* plot() const { return m_plot; }
+  // Lays a measurement from a file under the curves; failed() says why not.
+  void layUnder(const QString& path);
+  [[nodiscard]] const std::vector<SweepPoint>& overlay() const { return m_overlay; }
+  [[nodiscard]] const std::string& theory() const { return m_theory; }
 
  Q_SIGNALS:
   void failed(const QString& sentence);
@@ -32,6 +40,9 @@ class ScalingPanel final : public QWidget {
 
  private:
   void refresh();
+  void fillMenu(QMenu& menu);
+  void save();
+  void chooseOverlay();
 
   Document* m_document;
   ScalingRunner* m_runner;
@@ -39,6 +50,8 @@ class ScalingPanel final : public QWidget {
   QLabel* m_hint;
   QComboBox* m_longest;
   QPushButton* m_measure;
+  std::vector<SweepPoint> m_overlay;
+  std::string m_theory = "none";
 };
 
 }  // namespace attnscope

@@ -9,6 +9,7 @@
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/reach_service.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/column_header.h"
 #include "ui/panels/row_title.h"
@@ -22,7 +23,12 @@ namespace {
 
 constexpr int kLeastMap = 128;       // height of a row of maps below which the wall rather scrolls
 constexpr int kMoreForInsides = 36;  // their axes and captions need more
-constexpr std::array<PanelKind, 3> kKinds{PanelKind::Pattern, PanelKind::Map, PanelKind::Insides};
+
+std::size_t rowOf(PanelKind kind) {
+  std::size_t row = 0;
+  while (kRowOrder[row].kind != kind) ++row;
+  return row;
+}
 
 QString givenParameters(const MechanismSpec& spec) {
   QStringList parts;
@@ -47,10 +53,11 @@ class PanelCell final : public QWidget {
   Panel* m_panel;
 };
 
-Wall::Wall(Document* document, ComputeService* service, ViewLink* link, QWidget* parent)
+Wall::Wall(Document* document, ComputeService* service, ReachService* reach, ViewLink* link, QWidget* parent)
     : QWidget(parent),
       m_document(document),
       m_service(service),
+      m_reach(reach),
       m_link(link),
       m_grid(new QGridLayout(this)),
       m_bar(new ColorBar(this)) {
@@ -59,7 +66,7 @@ Wall::Wall(Document* document, ComputeService* service, ViewLink* link, QWidget*
   m_grid->setContentsMargins(4, 6, 6, 6);
   m_grid->setHorizontalSpacing(4);
   m_grid->setVerticalSpacing(4);
-  const std::array<QString, kRows> names{tr("Pattern"), tr("Map"), tr("Insides")};
+  const std::array<QString, kRows> names{tr("Pattern"), tr("Map"), tr("Reach"), tr("Insides")};
   for (int row = 0; row < kRows; ++row) {
     m_titles[static_cast<std::size_t>(row)] = new RowTitle(names[static_cast<std::size_t>(row)], this);
     m_grid->addWidget(m_titles[static_cast<std::size_t>(row)], row + 1, 0);
@@ -78,6 +85,7 @@ Wall::Wall(Document* document, ComputeService* service, ViewLink* link, QWidget*
   });
   connect(m_service, &ComputeService::columnUpdated, this, &Wall::updateColumn);
   connect(m_service, &ComputeService::insidesUpdated, this, &Wall::updateInsides);
+  connect(m_reach, &ReachService::updated, this, &Wall::updateReach);
   connect(m_service, &ComputeService::inputReady, this, [this] {
     const Shape shape = m_service->input()->shape();
     m_link->setBounds(shape.nK, shape.nQ);
@@ -96,7 +104,7 @@ void Wall::makeColumn(int column) {
   connect(made.header, &ColumnHeader::menuAsked, this,
           [this, column](const QPoint& position) { Q_EMIT headerMenuAsked(column, position); });
   for (int row = 0; row < kRows; ++row) {
-    const PanelKind kind = kKinds[static_cast<std::size_t>(row)];
+    const PanelKind kind = kRowOrder[static_cast<std::size_t>(row)].kind;
     auto* view = new Panel(kind, m_link, this);
     made.panels[static_cast<std::size_t>(row)] = view;
     auto* cell = new PanelCell(view, this);
@@ -112,12 +120,11 @@ void Wall::makeColumn(int column) {
 }
 
 Panel* Wall::panel(int column, PanelKind kind) const {
-  return m_columns[static_cast<std::size_t>(column)].panels[static_cast<std::size_t>(kind)];
+  return m_columns[static_cast<std::size_t>(column)].panels[rowOf(kind)];
 }
 
 bool Wall::rowVisible(int row) const {
-  const RowChoice& rows = m_document->state().rows;
-  return row == 0 ? rows.pattern : row == 1 ? rows.map : rows.insides;
+  return m_document->state().rows.shows(kRowOrder[static_cast<std::size_t>(row)].kind);
 }
 
 void Wall::updateStructure() {
@@ -125,7 +132,7 @@ void Wall::updateStructure() {
   for (int row = 0; row < kRows; ++row) {
     m_titles[static_cast<std::size_t>(row)]->setVisible(rowVisible(row));
   }
-  m_bar->setVisible(rowVisible(1));
+  m_bar->setVisible(m_document->state().rows.map);
   for (int i = 0; i < kMaxColumns; ++i) {
     Column& column = m_columns[static_cast<std::size_t>(i)];
     const bool used = i < count;
@@ -137,7 +144,8 @@ void Wall::updateStructure() {
       column.cells[static_cast<std::size_t>(row)]->setVisible(used && rowVisible(row));
     if (used) updateHeader(i);
   }
-  m_service->setInsidesWanted(rowVisible(2));
+  m_service->setInsidesWanted(m_document->state().rows.insides);
+  m_reach->setWanted(m_document->state().rows.reach);
   QTimer::singleShot(0, this, [this] {
     fitRows();
     placeColorBar();
@@ -160,7 +168,7 @@ void Wall::fitRows() {
   }
   if (shown == 0) return;
   const int spare = height() - first.header->height() - 12 - m_grid->verticalSpacing() * (shown + 1) - sum;
-  const int most = kLeastMap - first.panels[static_cast<std::size_t>(PanelKind::Map)]->heightForWidth(width);
+  const int most = kLeastMap - first.panels[rowOf(PanelKind::Map)]->heightForWidth(width);
   const int change = std::clamp(spare / shown, std::min(0, most), 0);
   for (int row = 0; row < kRows; ++row) {
     const auto at = static_cast<std::size_t>(row);
@@ -168,7 +176,7 @@ void Wall::fitRows() {
       m_grid->setRowStretch(row + 1, 0);
       continue;
     }
-    const int more = row == static_cast<int>(PanelKind::Insides) ? kMoreForInsides : 0;
+    const int more = at == rowOf(PanelKind::Insides) ? kMoreForInsides : 0;
     m_grid->setRowStretch(row + 1, std::max(1, full[at] + change));
     for (Column& column : m_columns) {
       column.cells[at]->setMinimumHeight(std::clamp(full[at] + most + more, 60, full[at]));
@@ -205,6 +213,26 @@ void Wall::updateColumn(int index) {
   column.shown = result.exploration;
   column.shownHead = m_service->head();
   updateInsides(index);
+  updateReach(index);
+}
+
+void Wall::updateReach(int index) {
+  if (index >= m_document->columnCount()) return;
+  Column& column = m_columns[static_cast<std::size_t>(index)];
+  Panel* shown = panel(index, PanelKind::Reach);
+  const ReachResult result = m_reach->of(index);
+  if (!result.why.isEmpty()) {
+    shown->setError(result.why);
+    column.reach = nullptr;
+  } else if (result.reach && column.reach != result.reach) {
+    column.reach = result.reach;
+    shown->setReach(result.exploration, result.reach);
+    fitRows();  // its margins follow from its labels
+  } else if (!m_service->column(index).exploration) {
+    shown->clear();
+    column.reach = nullptr;
+  }
+  shown->setBusy(result.busy);
 }
 
 void Wall::updateInsides(int index) {

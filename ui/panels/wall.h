@@ -15,6 +15,7 @@ class ColorBar;
 class ColumnHeader;
 class ComputeService;
 class PanelCell;
+class ReachService;
 class RowTitle;
 class ViewLink;
 
@@ -24,7 +25,8 @@ class Wall final : public QWidget {
   Q_OBJECT
 
  public:
-  Wall(Document* document, ComputeService* service, ViewLink* link, QWidget* parent = nullptr);
+  Wall(Document* document, ComputeService* service, ReachService* reach, ViewLink* link,
+       QWidget* parent = nullptr);
 
   [[nodiscard]] bool isSettled() const;  // every visible panel is drawn
   [[nodiscard]] Panel* panel(int column, PanelKind kind) const;
@@ -43,7 +45,7 @@ class Wall final : public QWidget {
   bool event(QEvent* event) override;
 
  private:
-  static constexpr int kRows = 3;
+  static constexpr int kRows = static_cast<int>(kRowOrder.size());
   struct Column {
     ColumnHeader* header = nullptr;
     std::array<Panel*, kRows> panels{};
@@ -51,12 +53,14 @@ class Wall final : public QWidget {
     Index shownHead = -1;
     std::shared_ptr<const Exploration> shown;
     std::shared_ptr<const std::vector<InsidePanel>> insides;
+    std::shared_ptr<const Reach> reach;
   };
 
   void makeColumn(int column);
   void updateStructure();
   void updateColumn(int column);
   void updateInsides(int column);
+  void updateReach(int column);
   void updateHeader(int column);
   void updateStyle();
   void fitRows();
@@ -65,6 +69,7 @@ class Wall final : public QWidget {
 
   Document* m_document;
   ComputeService* m_service;
+  ReachService* m_reach;
   ViewLink* m_link;
   QGridLayout* m_grid;
   std::array<Column, kMaxColumns> m_columns;

@@ -19,11 +19,11 @@ QRgb blend(QRgb under, Rgb over, double share) {
 
 // Opacity by share in 256 steps: a single global row among a thousand still has to be seen, so that it starts
 // at a quarter and grows with the square root.
-std::array<QRgb, 257> shades(std::size_t label, QRgb unread) {
+std::array<QRgb, 257> shades(Rgb color, QRgb unread) {
   std::array<QRgb, 257> table{};
   table[0] = unread;
   for (std::size_t i = 1; i < table.size(); ++i)
-    table[i] = blend(unread, categoryColor(label), 0.25 + 0.75 * std::sqrt(static_cast<double>(i) / 256.0));
+    table[i] = blend(unread, color, 0.25 + 0.75 * std::sqrt(static_cast<double>(i) / 256.0));
   return table;
 }
 
@@ -42,7 +42,13 @@ QColor categoryQColor(std::size_t index) {
   return {c.r, c.g, c.b};
 }
 
-QImage coverageImage(const Coverage& coverage, QColor unread) {
+QImage coverageImage(const Coverage& coverage, QColor unread, const std::vector<QColor>& labelColors) {
+  const auto colorOfLabel = [&](std::size_t label) {
+    if (label >= labelColors.size()) return categoryColor(label);
+    const auto part = [](int value) { return static_cast<std::uint8_t>(value); };
+    const QColor& c = labelColors[label];
+    return Rgb{part(c.red()), part(c.green()), part(c.blue())};
+  };
   if (coverage.share.empty()) return {};
   QImage image(static_cast<int>(coverage.cols), static_cast<int>(coverage.rows), QImage::Format_RGB32);
   std::array<std::array<QRgb, 257>, 256> tables{};
@@ -53,7 +59,7 @@ QImage coverageImage(const Coverage& coverage, QColor unread) {
       const auto at = static_cast<std::size_t>(r * coverage.cols + c);
       const std::uint8_t label = coverage.label[at];
       if (!made[label]) {
-        tables[label] = shades(label, unread.rgb());
+        tables[label] = shades(colorOfLabel(label), unread.rgb());
         made[label] = true;
       }
       const auto share = static_cast<double>(coverage.share[at]);

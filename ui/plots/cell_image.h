@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QImage>
+#include <vector>
 
 #include "core/raster/coverage.h"
 #include "ui/plots/view_style.h"
@@ -11,8 +12,10 @@ namespace attnscope {
 // The cheap second stage: numbers become colours. One image pixel a number; a number that is not finite gets
 // a colour of its own that no map contains.
 
-// Cells that are not read show `unread`; a pixel that is read in part is never invisible.
-[[nodiscard]] QImage coverageImage(const Coverage& coverage, QColor unread);
+// Cells that are not read show `unread`; a pixel that is read in part is never invisible. Labels have the
+// colours of categories, or those of `labelColors`.
+[[nodiscard]] QImage coverageImage(const Coverage& coverage, QColor unread,
+                                   const std::vector<QColor>& labelColors = {});
 
 // float32 (rows, cols). An exact 0 is a pair that takes no part and shows `unread`.
 [[nodiscard]] QImage weightImage(const Tensor& weights, const ViewStyle& style, QColor unread);

@@ -19,8 +19,7 @@ class Panel::Impl {
     if (kind == PanelKind::Insides)
       insides = new InsidesView(link, panel);
     else
-      square = new SquareView(kind == PanelKind::Pattern ? SquareView::Show::Pattern : SquareView::Show::Map,
-                              link, panel);
+      square = new SquareView(kind, link, panel);
     view()->hide();
   }
 
@@ -30,6 +29,13 @@ class Panel::Impl {
 
   [[nodiscard]] PlotMetrics metrics() const {
     return square ? square->metrics() : plotMetrics(theme, 0.0, 9999, 9999, false);
+  }
+
+  void nameAfter(const Exploration& exploration, const QString& what) const {
+    const QString name = what.arg(QString::fromStdString(
+        exploration.call.mechanism ? exploration.call.mechanism->card().name : std::string()));
+    owner->setAccessibleName(name);
+    square->setAccessibleName(name);
   }
 
   // Shows either the picture or the sentence that stands for it.
@@ -89,6 +95,7 @@ Panel::Panel(PanelKind kind, ViewLink* link, QWidget* parent)
     : QWidget(parent), m_impl(std::make_unique<Impl>(kind, link, this)) {
   const QString name = kind == PanelKind::Pattern ? tr("Pattern")
                        : kind == PanelKind::Map   ? tr("Map")
+                       : kind == PanelKind::Reach ? tr("Reach over layers")
                                                   : tr("Insides");
   setAccessibleName(name);
   m_impl->view()->setAccessibleName(name);
@@ -112,15 +119,20 @@ void Panel::setExploration(std::shared_ptr<const Exploration> exploration, Index
   if (!exploration) return clear();
   m_impl->error.clear();
   if (m_impl->square) {
-    const QString name = QString::fromStdString(
-        exploration->call.mechanism ? exploration->call.mechanism->card().name : std::string());
-    const QString what = m_impl->kind == PanelKind::Pattern ? tr("Pattern of %1") : tr("Map of %1");
-    setAccessibleName(what.arg(name));
-    m_impl->square->setAccessibleName(what.arg(name));
+    m_impl->nameAfter(*exploration,
+                      m_impl->kind == PanelKind::Pattern ? tr("Pattern of %1") : tr("Map of %1"));
     m_impl->square->setExploration(std::move(exploration), head);
     m_impl->showPicture(true);
     updateGeometry();
   }
+}
+
+void Panel::setReach(std::shared_ptr<const Exploration> exploration, std::shared_ptr<const Reach> reach) {
+  m_impl->error.clear();
+  m_impl->nameAfter(*exploration, tr("Reach over layers of %1"));
+  m_impl->square->setReach(std::move(exploration), std::move(reach));
+  m_impl->showPicture(true);
+  updateGeometry();
 }
 
 void Panel::setInsides(std::vector<InsidePanel> panels) {

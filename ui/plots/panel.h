@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/analysis/reach.h"
 #include "core/analysis/scaling_fit.h"
 #include "core/mechanisms/insides.h"
 #include "kernels/bench/sweep.h"
@@ -15,12 +16,12 @@ namespace attnscope {
 
 class ViewLink;
 
-enum class PanelKind { Pattern, Map, Insides };
+enum class PanelKind { Pattern, Map, Insides, Reach };
 
-// One cell of the wall: the pattern or the map of one mechanism (a square linked by cross-hair and zoom), or
-// its insides. Draws from a finished Exploration only; numbers of the visible rectangle are made on worker
-// threads, coarse first, and painting only blits. States: empty, busy (keeps the last picture, dimmed), error
-// (the sentence), ready.
+// One cell of the wall: the pattern, the map or the reach over layers of one mechanism (a square linked by
+// cross-hair and zoom), or its insides. Draws from a finished Exploration only; numbers of the visible
+// rectangle are made on worker threads, coarse first, and painting only blits. States: empty, busy (keeps the
+// last picture, dimmed), error (the sentence), ready.
 class Panel : public QWidget {
   Q_OBJECT
 
@@ -31,6 +32,7 @@ class Panel : public QWidget {
   [[nodiscard]] PanelKind kind() const;
   void setExploration(std::shared_ptr<const Exploration> exploration, Index head);
   void setInsides(std::vector<InsidePanel> panels);
+  void setReach(std::shared_ptr<const Exploration> exploration, std::shared_ptr<const Reach> reach);
   void setBusy(bool busy);
   void setError(const QString& sentence);
   void clear();
@@ -75,6 +77,10 @@ class ScalingPlot : public QWidget {
   // Names and colours of the curves to come, by index of SweepPoint::spec.
   void setCurves(const QStringList& names, const QList<QColor>& colors);
   void setPoints(const std::vector<SweepPoint>& points);
+  // Another run of the same curves, drawn hollow; empty: none.
+  void setOverlay(const std::vector<SweepPoint>& points);
+  // "none", "pairs", "flops" or "bytes", counted and drawn beside each curve.
+  void setTheory(const std::string& name);
 
  protected:
   void resizeEvent(QResizeEvent* event) override;

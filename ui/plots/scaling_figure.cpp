@@ -7,7 +7,7 @@
 #include <array>
 #include <cmath>
 
-#include "core/analysis/scaling_fit.h"
+#include "kernels/bench/sweep_file.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/qcp_support.h"
 
@@ -136,15 +136,84 @@ void addCurve(QCustomPlot& plot, QCPAxisRect& rect, const std::vector<SweepPoint
 
 }  // namespace
 
-QString scalingLabel(const QString& name, const std::vector<SweepPoint>& points, std::size_t spec) {
-  std::vector<double> n;
-  std::vector<double> seconds;
+namespace {
+
+double theoryValue(Theory theory, const SweepPoint& point) {
+  switch (theory) {
+    case Theory::Pairs:
+      return point.pairs;
+    case Theory::Flops:
+      return point.flops;
+    case Theory::Bytes:
+      return point.bytes;
+    case Theory::None:
+      break;
+  }
+  return 0.0;
+}
+
+// What is counted at each length, times the seconds that one unit took at the last measured one.
+void addTheory(QCustomPlot& plot, QCPAxisRect& rect, const ScalingContent& content, std::size_t spec,
+               const QColor& color, const PlotMetrics& metrics) {
+  const SweepPoint* last = nullptr;
+  for (const SweepPoint& point : content.points)
+    if (point.spec == spec && isMeasured(point) && theoryValue(content.theory, point) > 0.0) last = &point;
+  if (last == nullptr) return;
+  const double unit = last->median / theoryValue(content.theory, *last);
+  QVector<double> ns, seconds;
+  for (const SweepPoint& point : content.points) {
+    const double counted = theoryValue(content.theory, point);
+    if (point.spec != spec || !(counted > 0.0)) continue;
+    ns << static_cast<double>(point.n);
+    seconds << unit * counted;
+  }
+  QCPGraph* graph = plot.addGraph(rect.axis(QCPAxis::atBottom), rect.axis(QCPAxis::atLeft));
+  graph->setData(ns, seconds);
+  graph->setPen(QPen(color, metrics.line, Qt::DotLine));
+}
+
+void addOverlay(QCustomPlot& plot, QCPAxisRect& rect, const ScalingContent& content, std::size_t spec,
+                const QColor& color, const PlotMetrics& metrics, const QColor& background) {
+  QVector<double> ns, medians;
+  for (const SweepPoint& point : content.overlay) {
+    if (point.spec != spec || !isMeasured(point)) continue;
+    ns << static_cast<double>(point.n);
+    medians << point.median;
+  }
+  QCPGraph* graph = plot.addGraph(rect.axis(QCPAxis::atBottom), rect.axis(QCPAxis::atLeft));
+  graph->setData(ns, medians);
+  graph->setPen(QPen(color, metrics.line, Qt::DashLine));
+  graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(color, metrics.line),
+                                         QBrush(background), 0.42 * metrics.em));
+}
+
+// Seconds of a curve at a length between its points, on a straight line through the logarithms.
+double secondsAt(const std::vector<SweepPoint>& points, std::size_t spec, double n) {
+  const SweepPoint* below = nullptr;
   for (const SweepPoint& point : points) {
     if (point.spec != spec || !isMeasured(point)) continue;
-    n.push_back(static_cast<double>(point.n));
-    seconds.push_back(point.median);
+    const auto at = static_cast<double>(point.n);
+    if (at >= n && below != nullptr) {
+      const double from = std::log(static_cast<double>(below->n));
+      const double share = (std::log(n) - from) / (std::log(at) - from);
+      return std::exp((1.0 - share) * std::log(below->median) + share * std::log(point.median));
+    }
+    below = &point;
   }
-  const auto fit = fitScaling(n, seconds);
+  return NAN;
+}
+
+}  // namespace
+
+Theory theoryOf(const std::string& name) {
+  return name == "pairs"   ? Theory::Pairs
+         : name == "flops" ? Theory::Flops
+         : name == "bytes" ? Theory::Bytes
+                           : Theory::None;
+}
+
+QString scalingLabel(const QString& name, const std::vector<SweepPoint>& points, std::size_t spec) {
+  const auto fit = fitOfCurve(points, spec);
   if (!fit) return name;
   const QString exponent = QString::number(fit->exponent, 'f', 2);
   // Three points leave one degree of freedom: an interval wider than the exponent says nothing.
@@ -162,6 +231,7 @@ void buildScaling(QCustomPlot& plot, const ScalingContent& content, const PlotMe
   double widest = 0.0;
   for (const SweepPoint& point : content.points)
     if (isMeasured(point)) extent.include(point);
+  for (const SweepPoint& point : content.overlay) extent.include(point);
   for (qsizetype i = 0; i < content.names.size(); ++i) {
     const QString text = scalingLabel(content.names[i], content.points, static_cast<std::size_t>(i));
     ends.push_back({{text}, colorOf(content, static_cast<std::size_t>(i)), NAN, 0.0});
@@ -201,6 +271,10 @@ void buildScaling(QCustomPlot& plot, const ScalingContent& content, const PlotMe
   }
   for (std::size_t i = 0; i < ends.size(); ++i)
     addCurve(plot, *rect, content.points, i, ends[i].color, metrics);
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    addTheory(plot, *rect, content, i, ends[i].color, metrics);
+    addOverlay(plot, *rect, content, i, ends[i].color, metrics, theme.background);
+  }
 
   // Positions are known once the rect has its place, and the ranges are set: log axes by hand.
   const double lowY = std::log(y->range().lower);
@@ -224,6 +298,9 @@ void buildScaling(QCustomPlot& plot, const ScalingContent& content, const PlotMe
       crossColors.push_back(ends[point.spec].color);
     }
   }
+  std::vector<QPointF> meetings;
+  for (const CurveCrossing& crossing : crossingsOf(content.points, ends.size()))
+    meetings.emplace_back(toX(crossing.n), toY(secondsAt(content.points, crossing.before, crossing.n)));
   std::erase_if(ends, [](const CurveEnd& end) { return !std::isfinite(end.y); });
   spread(ends, (twoLines ? 2.1 : 1.05) * metrics.em, area.top() + 0.5 * metrics.em,
          area.bottom() - 0.5 * metrics.em);
@@ -250,6 +327,10 @@ void buildScaling(QCustomPlot& plot, const ScalingContent& content, const PlotMe
       painter.drawLine(crosses[i] - QPointF(arm, arm), crosses[i] + QPointF(arm, arm));
       painter.drawLine(crosses[i] - QPointF(arm, -arm), crosses[i] + QPointF(arm, -arm));
     }
+    painter.setPen(QPen(theme.text, metrics.line));
+    painter.setBrush(Qt::NoBrush);
+    for (const QPointF& meeting : meetings)
+      painter.drawEllipse(meeting, 0.45 * metrics.em, 0.45 * metrics.em);
     painter.setPen(theme.secondaryText);
     const QString title = any ? QStringLiteral("sequence length n") : QStringLiteral("Nothing measured yet");
     painter.drawText(QPointF(area.center().x() - 0.5 * text.horizontalAdvance(title),

@@ -61,6 +61,16 @@ void ScalingPlot::setPoints(const std::vector<SweepPoint>& points) {
   m_impl->rebuild();
 }
 
+void ScalingPlot::setOverlay(const std::vector<SweepPoint>& points) {
+  m_impl->content.overlay = points;
+  m_impl->rebuild();
+}
+
+void ScalingPlot::setTheory(const std::string& name) {
+  m_impl->content.theory = theoryOf(name);
+  m_impl->rebuild();
+}
+
 void ScalingPlot::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   m_impl->rebuild();

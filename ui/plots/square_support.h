@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/analysis/reach.h"
 #include "core/plan/plan.h"
 #include "ui/plots/legend.h"
 
@@ -14,5 +15,9 @@ namespace attnscope {
 
 // Names and colours of a plan's labels.
 [[nodiscard]] std::vector<LegendEntry> patternLegend(const Plan& plan);
+
+// Layers, early ones dark, with the share of pairs that is reached after each.
+[[nodiscard]] std::vector<QColor> layerColors(Index layers);
+[[nodiscard]] std::vector<LegendEntry> reachLegend(const Reach& reach);
 
 }  // namespace attnscope

@@ -20,9 +20,9 @@ constexpr int kWordsFromPixels = 300;
 
 }  // namespace
 
-SquareView::SquareView(Show show, ViewLink* link, QWidget* parent)
+SquareView::SquareView(PanelKind kind, ViewLink* link, QWidget* parent)
     : QWidget(parent),
-      m_show(show),
+      m_kind(kind),
       m_link(link),
       m_plot(makeBarePlot(this)),
       m_square(std::make_unique<SquarePlot>(*m_plot)),
@@ -51,23 +51,40 @@ SquareView::~SquareView() {
 }
 
 void SquareView::setExploration(std::shared_ptr<const Exploration> exploration, Index head) {
+  takeExploration(std::move(exploration));
+  if (m_kind == PanelKind::Map) {
+    show(weightSource(m_exploration, head));
+    return;
+  }
+  SquareContent& content = m_square->content;
+  const NumberSource source = supportSource(*m_exploration, head);
+  content.slotCount = m_exploration->call.plan->slotCount();
+  content.slotShare = slotShare(content.keys, content.slotCount,
+                                content.slotCount < 1 || readsTokens(*source.support, content.keys));
+  content.legend = patternLegend(m_exploration->call.plan->plan());
+  show(source);
+}
+
+void SquareView::setReach(std::shared_ptr<const Exploration> exploration,
+                          const std::shared_ptr<const Reach>& reach) {
+  takeExploration(std::move(exploration));
+  m_layers = reach->layers;
+  m_square->content.legend = reachLegend(*reach);
+  show(reachSource(reach));
+}
+
+void SquareView::takeExploration(std::shared_ptr<const Exploration> exploration) {
   m_exploration = std::move(exploration);
-  m_head = head;
   SquareContent& content = m_square->content;
   const Plan& plan = m_exploration->call.plan->plan();
   content.queries = plan.shape.nQ;
   content.keys = plan.shape.nK;
   content.queryTexts = m_exploration->input.tokensQ;
   content.keyTexts = m_exploration->input.tokensK;
-  if (m_show == Show::Pattern) {
-    m_source = supportSource(*m_exploration, head);
-    content.slotCount = m_exploration->call.plan->slotCount();
-    content.slotShare = slotShare(content.keys, content.slotCount,
-                                  content.slotCount < 1 || readsTokens(*m_source.support, content.keys));
-    content.legend = patternLegend(plan);
-  } else {
-    m_source = weightSource(m_exploration, head);
-  }
+}
+
+void SquareView::show(NumberSource source) {
+  m_source = std::move(source);
   m_request = {};
   m_numbers.reset();  // its picture stays until the new one is there
   updateLook();
@@ -85,7 +102,7 @@ void SquareView::setBusy(bool busy) {
 
 void SquareView::setStyleChoices(const ViewStyle& style) {
   m_style = style;
-  if (m_show == Show::Pattern) return;
+  if (m_kind != PanelKind::Map) return;
   recolor();
   if (m_request.reduce != style.reduce) requestNumbers();
 }
@@ -120,7 +137,7 @@ void SquareView::updateLook() {
       plotMetrics(m_theme, 0.0, content.queries, content.keys,
                   roomForWords && (!content.queryTexts.empty() || !content.keyTexts.empty()));
   // Two lines of names whatever the mechanism, so that the squares of a row are equally large.
-  if (m_show == Show::Pattern) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
+  if (m_kind != PanelKind::Map) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
   m_square->setLook(metrics, m_theme);
 }
 
@@ -185,9 +202,12 @@ void SquareView::take(const ViewNumbersPtr& numbers) {
 void SquareView::recolor() {
   if (m_numbers && m_exploration) {
     SquareContent& content = m_square->content;
-    if (m_show == Show::Pattern) {
+    if (m_kind == PanelKind::Pattern) {
       content.tokenImage = coverageImage(m_numbers->tokenCoverage, m_theme.plotBackground);
       content.slotImage = coverageImage(m_numbers->slotCoverage, m_theme.plotBackground);
+    } else if (m_kind == PanelKind::Reach) {
+      content.tokenImage =
+          coverageImage(m_numbers->tokenCoverage, m_theme.plotBackground, layerColors(m_layers));
     } else {
       ViewStyle style = m_style;
       style.scale.diverging = style.scale.diverging || m_exploration->matrix->isSigned();

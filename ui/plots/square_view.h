@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "kernels/explore.h"
+#include "ui/plots/panel.h"
 #include "ui/plots/square_plot.h"
 #include "ui/plots/view_numbers.h"
 #include "ui/plots/view_style.h"
@@ -16,19 +17,20 @@ namespace attnscope {
 
 class ViewLink;
 
-// The pattern or the map of one mechanism on screen: numbers from workers, colours, cross-hair and zoom
-// through the link. Wheel zooms at the cursor, dragging pans, Shift and dragging zooms into a rectangle, a
-// double click shows everything, a click selects; arrows move the selection, + and - zoom, Home shows
+// The pattern, the map or the reach of one mechanism on screen: numbers from workers, colours, cross-hair and
+// zoom through the link. Wheel zooms at the cursor, dragging pans, Shift and dragging zooms into a rectangle,
+// a double click shows everything, a click selects; arrows move the selection, + and - zoom, Home shows
 // everything, Escape deselects.
 class SquareView final : public QWidget {
   Q_OBJECT
 
  public:
-  enum class Show { Pattern, Map };
-  SquareView(Show show, ViewLink* link, QWidget* parent);
+  // Pattern, Map or Reach.
+  SquareView(PanelKind kind, ViewLink* link, QWidget* parent);
   ~SquareView() override;
 
   void setExploration(std::shared_ptr<const Exploration> exploration, Index head);
+  void setReach(std::shared_ptr<const Exploration> exploration, const std::shared_ptr<const Reach>& reach);
   void setBusy(bool busy);
   void setStyleChoices(const ViewStyle& style);
   void setTheme(const PlotTheme& theme);
@@ -55,6 +57,8 @@ class SquareView final : public QWidget {
   void leaveEvent(QEvent* event) override;
 
  private:
+  void takeExploration(std::shared_ptr<const Exploration> exploration);
+  void show(NumberSource source);
   void updateLook();
   void updateView();
   void requestNumbers();
@@ -68,7 +72,7 @@ class SquareView final : public QWidget {
 
   enum class Drag { None, Maybe, Pan, Band };
 
-  Show m_show;
+  PanelKind m_kind;
   ViewLink* m_link;
   class QCustomPlot* m_plot;
   std::unique_ptr<SquarePlot> m_square;
@@ -77,7 +81,7 @@ class SquareView final : public QWidget {
   NumberRequest m_request;
   ViewNumbersPtr m_numbers;
   std::shared_ptr<const Exploration> m_exploration;
-  Index m_head = 0;
+  Index m_layers = 0;  // of the reach
   ViewStyle m_style;
   PlotTheme m_theme;
   QTimer m_busyTimer;

@@ -106,6 +106,13 @@ NumberSource supportSource(const Exploration& exploration, Index head) {
   return source;
 }
 
+NumberSource reachSource(std::shared_ptr<const Reach> reach) {
+  NumberSource source;
+  source.tokens = reach->n;
+  source.support = reachPattern(std::move(reach));
+  return source;
+}
+
 NumberSource weightSource(std::shared_ptr<const Exploration> exploration, Index head) {
   NumberSource source;
   source.tokens = exploration->call.plan->plan().shape.nK;

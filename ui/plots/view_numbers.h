@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/analysis/reach.h"
 #include "core/base/job_context.h"
 #include "core/raster/coverage.h"
 #include "kernels/effective.h"
@@ -45,6 +46,7 @@ struct NumberSource {
   Weights weights;  // null: no weights wanted
 };
 [[nodiscard]] NumberSource supportSource(const Exploration& exploration, Index head);
+[[nodiscard]] NumberSource reachSource(std::shared_ptr<const Reach> reach);
 [[nodiscard]] NumberSource weightSource(std::shared_ptr<const Exploration> exploration, Index head);
 
 struct NumberRequest {

@@ -17,9 +17,8 @@ QString shellWord(const QString& text) {
 
 QString commandLineOf(const DocumentState& state, Index head) {
   QStringList rows;
-  if (state.rows.pattern) rows << QStringLiteral("pattern");
-  if (state.rows.map) rows << QStringLiteral("map");
-  if (state.rows.insides) rows << QStringLiteral("insides");
+  for (const auto& [kind, id] : kRowOrder)
+    if (state.rows.shows(kind)) rows << QString::fromLatin1(id);
   QStringList words{QStringLiteral("attnscope"), QStringLiteral("figure"), rows.join(QLatin1Char('+'))};
   for (int i = 0; i < static_cast<int>(state.columns.size()); ++i)
     words << shellWord(toQ(state.columns[static_cast<std::size_t>(i)].text()));
@@ -30,6 +29,7 @@ QString commandLineOf(const DocumentState& state, Index head) {
   if (state.causal == CausalChoice::Off) words << QStringLiteral("--no-causal");
   if (state.scale) words << QStringLiteral("--scale") << QString::number(*state.scale);
   if (state.seed != 0) words << QStringLiteral("--seed") << QString::number(state.seed);
+  if (state.rows.reach) words << QStringLiteral("--layers") << QString::number(state.reachLayers);
   words << QStringLiteral("--colormap") << state.style.colorMap;
   words << QStringLiteral("--output") << QStringLiteral("attention.pdf");
   return words.join(QLatin1Char(' '));

@@ -59,6 +59,7 @@ void Document::apply(const DocumentState& next) {
     Q_EMIT optionsChanged();
   if (!sameStyle(old.style, m_state.style)) Q_EMIT styleChanged();
   if (!(old.rows == m_state.rows)) Q_EMIT rowsChanged();
+  if (old.reachLayers != m_state.reachLayers) Q_EMIT reachChanged();
   Q_EMIT changed();
 }
 
@@ -192,16 +193,19 @@ void Document::setStyle(const ViewStyle& style, int gesture) {
 
 void Document::setRowVisible(PanelKind kind, bool visible) {
   DocumentState next = m_state;
-  bool& row = kind == PanelKind::Pattern ? next.rows.pattern
-              : kind == PanelKind::Map   ? next.rows.map
-                                         : next.rows.insides;
-  row = visible;
-  const bool none = !next.rows.pattern && !next.rows.map && !next.rows.insides;
-  if (none || next.rows == m_state.rows) {
+  next.rows.of(kind) = visible;
+  if (next.rows.none() || next.rows == m_state.rows) {
     Q_EMIT rowsChanged();  // puts a check box back that asked for an empty wall
     return;
   }
   push(visible ? tr("show a row") : tr("hide a row"), next);
+}
+
+void Document::setReachLayers(Index layers) {
+  if (layers == m_state.reachLayers || layers < 1) return;
+  DocumentState next = m_state;
+  next.reachLayers = layers;
+  push(tr("reach over %1 layers").arg(layers), next);
 }
 
 void Document::selectColumn(int column) {

@@ -48,6 +48,7 @@ class Document final : public QObject {
   void setSeed(std::uint64_t seed);
   void setStyle(const ViewStyle& style, int gesture = 0);
   void setRowVisible(PanelKind kind, bool visible);  // one row always stays
+  void setReachLayers(Index layers);
 
   // Which column the parameter form edits. Not a step: nothing is lost by it.
   void selectColumn(int column);
@@ -60,6 +61,7 @@ class Document final : public QObject {
   void optionsChanged();           // causal, scale, seed
   void styleChanged();
   void rowsChanged();
+  void reachChanged();  // number of layers
   void selectionChanged(int column);
   void changed();  // after any of the above but selectionChanged
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <QString>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "core/base/tensor.h"
 #include "core/params/mechanism_spec.h"
+#include "ui/plots/panel.h"
 #include "ui/plots/view_style.h"
 
 namespace attnscope {
@@ -15,10 +17,37 @@ namespace attnscope {
 // Whether a query may read later keys: what each paper does, or the same for all columns.
 enum class CausalChoice { AsPaper, On, Off };
 
+// Views in the order in which the wall and figures stack them, and what the command line calls them.
+struct RowName {
+  PanelKind kind;
+  const char* id;
+};
+inline constexpr std::array<RowName, 4> kRowOrder{{{PanelKind::Pattern, "pattern"},
+                                                   {PanelKind::Map, "map"},
+                                                   {PanelKind::Reach, "reach"},
+                                                   {PanelKind::Insides, "insides"}}};
+
 struct RowChoice {
   bool pattern = true;
   bool map = true;
   bool insides = true;
+  bool reach = false;
+
+  [[nodiscard]] bool& of(PanelKind kind) {
+    switch (kind) {
+      case PanelKind::Pattern:
+        return pattern;
+      case PanelKind::Map:
+        return map;
+      case PanelKind::Reach:
+        return reach;
+      case PanelKind::Insides:
+        break;
+    }
+    return insides;
+  }
+  [[nodiscard]] bool shows(PanelKind kind) const { return RowChoice(*this).of(kind); }
+  [[nodiscard]] bool none() const { return !pattern && !map && !insides && !reach; }
   friend bool operator==(const RowChoice&, const RowChoice&) = default;
 };
 
@@ -34,6 +63,7 @@ struct DocumentState {
   std::uint64_t seed = 0;
   ViewStyle style;
   RowChoice rows;
+  Index reachLayers = 4;  // of the view of reach: 1 to 12
 };
 
 inline constexpr int kMaxColumns = 4;

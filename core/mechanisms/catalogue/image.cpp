@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/mechanisms/catalogue_support.h"
+#include "core/mechanisms/local_blocks.h"
 #include "core/mechanisms/rule_panels.h"
 #include "core/params/sides_param.h"
 
@@ -86,26 +87,6 @@ std::vector<ParamSpec> makeParams() {
   };
   for (std::size_t p = 3; p < 6; ++p) showOnlyFor(params[p], "2d");
   return params;
-}
-
-Index floorDiv(Index a, Index b) {
-  return a >= 0 ? a / b : -((b - 1 - a) / b);
-}
-
-PatternPtr lines(const Shape& shape, Index block, Index memory, bool causal) {
-  return makePattern(shape.nQ, shape.nK, [shape, block, memory, causal](Index i, RunList& runs) {
-    const Index p = i + shape.nK - shape.nQ;
-    const Index limit = causal ? std::min(shape.nK, p + 1) : shape.nK;
-    const Index own = floorDiv(p, block) * block;
-    const auto add = [&](Index begin, Index end, std::uint8_t label) {
-      begin = std::max<Index>(0, begin);
-      end = std::min(limit, end);
-      if (begin < end) runs.push_back({begin, end, 1, label, 1});
-    };
-    add(own - memory, own, kMemory);
-    add(own, own + block, kBlock);
-    if (!causal) add(own + block, own + block + memory, kMemory);
-  });
 }
 
 // The picture cut into blocks. Position t numbers pixels by block in raster order, and by raster inside a
@@ -223,8 +204,10 @@ Result<Plan> ImageTransformer::lower(const LoweringRequest& request) const {
     const Index memory = request.params.integer("memory");
     plan.labels = {Label{"block", fmt::format("in the query's own block of {}", block)},
                    Label{"memory", fmt::format("at most {} tokens outside the block", memory)}};
-    joined.add("blocks and their memory", "blocks",
-               sameForAllHeads(shape.heads, {nullptr, nullptr, lines(shape, block, memory, causal)}));
+    joined.add(
+        "blocks and their memory", "blocks",
+        sameForAllHeads(shape.heads, {nullptr, nullptr,
+                                      localBlocksPattern(shape, {block, memory, causal, kBlock, kMemory})}));
   } else {
     ATTN_ASSIGN(blocks, blocksOf(request.input, request.params));
     plan.labels = {

@@ -10,6 +10,7 @@
 #include "core/base/memory.h"
 #include "core/base/rng.h"
 #include "core/mechanisms/catalogue_support.h"
+#include "core/mechanisms/convolved_slots.h"
 
 namespace attnscope {
 
@@ -43,20 +44,40 @@ MechanismCard makeCard() {
   return card;
 }
 
+// A convolution of width and stride ceil(n / k) makes ceil(n / width) summaries, which is k for some k only.
+bool isWholeConvolution(Index n, Index k) {
+  return ceilDiv(n, ceilDiv(n, k)) == k;
+}
+
+// The valid number of summaries closest to k; of two the smaller. 1 and n always are.
+Index nearestConvolution(Index n, Index k) {
+  for (Index away = 0; away < n; ++away) {
+    if (k - away >= 1 && isWholeConvolution(n, k - away)) return k - away;
+    if (k + away <= n && isWholeConvolution(n, k + away)) return k + away;
+  }
+  return 1;
+}
+
 std::vector<ParamSpec> makeParams() {
   std::vector<ParamSpec> params;
   params.push_back(intParam(
       "k", "k", "Number of summaries that every query reads.", 1,
       [](const Shape& s) { return static_cast<double>(s.nK); },
       [](const Shape& s) { return 2 * ceilSqrt(s.nK); }, "2 ceil(sqrt n)"));
+  params.back().derivedDefault = [](const Shape& s, const ParamValues& before) {
+    const Index k = std::min(2 * ceilSqrt(s.nK), s.nK);
+    const bool conv = before.isGiven("projection") && before.choice("projection") == "conv";
+    return ParamValue{conv ? nearestConvolution(s.nK, k) : k};
+  };
   params.back().unit = "summaries";
   params.back().paperValue = ParamValue{Index{256}};
   params.back().paperText = "128 at n = 512, 256 at n = 1024 and up to 4096";
   params.push_back(choiceParam(
       "projection", "How keys and values become summaries.",
-      {"mean", "gaussian", "xavier", "strided", "max", "fitted"},
+      {"mean", "gaussian", "xavier", "strided", "max", "conv", "fitted"},
       {"mean of each segment", "N(0, 1/k), the theorem's", "Xavier uniform, as initialised in code",
        "first token of each segment", "maximum of the keys, mean of the values of each segment",
+       "strided convolution conv_k, conv_v (a mean unless given)",
        "segment means for keys, the best F for this input"},
       "mean"));
   params.back().paperText = "learned";
@@ -220,20 +241,43 @@ Result<LengthWeight> ownProjection(const LoweringRequest& request, Plan& plan, c
   return weight;
 }
 
+Status addProjections(const LoweringRequest& request, Plan& plan, BufferId slotKeys) {
+  ATTN_ASSIGN(keys, ownProjection(request, plan, "proj_k", true));
+  ATTN_ASSIGN(values, ownProjection(request, plan, "proj_v", false));
+  plan.slotComposition = [values] { return weightMatrix(values); };
+  plan.steps.emplace_back(ProjectStep{"keys to summaries, E K", kKey, slotKeys, std::move(keys)});
+  plan.steps.emplace_back(
+      ProjectStep{"values to summaries, F V", kValue, plan.slotValues, std::move(values)});
+  return {};
+}
+
+Status addConvolutions(const LoweringRequest& request, Plan& plan, BufferId slotKeys) {
+  const Index n = plan.shape.nK;
+  const Index k = plan.slotCount;
+  const Index width = ceilDiv(n, k);
+  if (!isWholeConvolution(n, k))
+    return fail(
+        ErrorKind::Usage,
+        fmt::format("linformer: projection=conv has a kernel as wide as its stride, ceil(n/k) = {} for "
+                    "n = {} and k = {}, which makes {} summaries and not {}. The nearest k that fits is "
+                    "{}.",
+                    width, n, k, ceilDiv(n, width), k, nearestConvolution(n, k)));
+  ATTN_TRY(addConvolvedSlots(request, plan, kKey, slotKeys, "conv_k", width));
+  ATTN_ASSIGN(taps, addConvolvedSlots(request, plan, kValue, plan.slotValues, "conv_v", width));
+  plan.slotComposition = [taps, k, n] { return convolvedComposition(taps, k, n); };
+  return {};
+}
+
 Result<Plan> Linformer::lower(const LoweringRequest& request) const {
   const Shape shape = request.input.shape();
   const Index k = request.params.integer("k");
   Plan plan = Plan::begin(card().id, shape, false);
   plan.labels = {Label{"summary", "every query reads every summary"}};
   plan.slotCount = k;
-  ATTN_ASSIGN(keys, ownProjection(request, plan, "proj_k", true));
-  ATTN_ASSIGN(values, ownProjection(request, plan, "proj_v", false));
   const BufferId slotKeys = plan.addBuffer("slot_keys", k, shape.d, "slot_keys");
   plan.slotValues = plan.addBuffer("slot_values", k, shape.dV, "slot_values");
-  plan.slotComposition = [values] { return weightMatrix(values); };
-  plan.steps.emplace_back(ProjectStep{"keys to summaries, E K", kKey, slotKeys, std::move(keys)});
-  plan.steps.emplace_back(
-      ProjectStep{"values to summaries, F V", kValue, plan.slotValues, std::move(values)});
+  ATTN_TRY(request.params.choice("projection") == "conv" ? addConvolutions(request, plan, slotKeys)
+                                                         : addProjections(request, plan, slotKeys));
   plan.out = plan.addBuffer("out", shape.nQ, shape.dV);
   plan.lse = plan.addBuffer("lse", shape.nQ, 1);
   AttendStep step;
@@ -311,14 +355,19 @@ Result<std::vector<InsidePanel>> Linformer::insides(const InsidesRequest& reques
   std::vector<InsidePanel> panels;
   ATTN_ASSIGN(spectrum, spectrumPanel(request));
   panels.push_back(std::move(spectrum));
+  const double bytes = 8.0 * static_cast<double>(request.params.integer("k")) *
+                       static_cast<double>(request.input.shape().nK) *
+                       static_cast<double>(request.input.shape().heads);
+  const Index slots = request.params.integer("k");
   for (const ParamTensor& param : request.plan.plan().params) {
     if (!request.job.advance(0)) return cancelled();
-    const double bytes = 8.0 * static_cast<double>(request.params.integer("k")) *
-                         static_cast<double>(request.input.shape().nK) *
-                         static_cast<double>(request.input.shape().heads);
+    if (param.name.ends_with("_bias")) continue;
     ATTN_TRY(requireMemory(bytes, "linformer: the picture of " + param.name));
-    panels.push_back(projectionPanel((param.name == "proj_k" ? "E, " : "F, ") + param.origin, param.make(),
-                                     request.head, param.name == "proj_k"));
+    Tensor tensor = param.make();
+    // Taps are drawn as the projection that they amount to where channels are not told apart.
+    if (tensor.rank() == 4) tensor = convolvedComposition(tensor, slots, request.input.shape().nK);
+    const bool keys = param.name.ends_with("_k");
+    panels.push_back(projectionPanel((keys ? "E, " : "F, ") + param.origin, tensor, request.head, keys));
   }
   return panels;
 }

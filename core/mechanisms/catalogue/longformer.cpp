@@ -87,18 +87,42 @@ Residues residuesOf(Index n, Index dilation) {
   return {makeOrder(std::move(order)), std::move(begins), std::move(ends)};
 }
 
-// The band around each position, without rows and keys of global tokens: those have steps of their own.
-HeadAttend windowOf(Index n, Index half, Index dilation, bool causal, const std::vector<bool>& isGlobal) {
-  Residues residues = residuesOf(n, dilation);
+// Room for the global keys in front of all keys, in whole tiles, so that the band stays where its tiles are.
+Index globalRoom(Index globals) {
+  return (globals + kTile - 1) / kTile * kTile;
+}
+
+// Global keys first, then every token in the order of the residues: rows that are not global read both in one
+// pass. The places that are left of the room are never read.
+Order keysWithGlobals(Index n, const std::vector<std::int32_t>& globals, const Order& residues) {
+  if (globals.empty()) return residues;
+  std::vector<std::int32_t> order(static_cast<std::size_t>(globalRoom(static_cast<Index>(globals.size()))),
+                                  globals.front());
+  std::copy(globals.begin(), globals.end(), order.begin());
+  for (Index p = 0; p < n; ++p)
+    order.push_back(residues ? (*residues)[static_cast<std::size_t>(p)] : static_cast<std::int32_t>(p));
+  return makeOrder(std::move(order));
+}
+
+// What rows read that are not global: the global keys and the band around their position, without the global
+// tokens in it (a key that two rules reach counts once). Rows of global tokens have a step of their own.
+HeadAttend windowOf(Index n, Index half, Index dilation, bool causal,
+                    const std::vector<std::int32_t>& globals) {
+  const Residues residues = residuesOf(n, dilation);
+  const auto tokenAt = [order = residues.order](Index p) {
+    return order ? (*order)[static_cast<std::size_t>(p)] : static_cast<std::int32_t>(p);
+  };
   std::vector<std::int32_t> globalPositions;
   for (Index p = 0; p < n; ++p)
-    if (isGlobal[static_cast<std::size_t>(residues.order ? (*residues.order)[static_cast<std::size_t>(p)]
-                                                         : p)])
+    if (std::binary_search(globals.begin(), globals.end(), tokenAt(p)))
       globalPositions.push_back(static_cast<std::int32_t>(p));
-  const auto rule = [n, half, causal, globalPositions, begins = residues.classBegin,
-                     ends = residues.classEnd](Index p, RunList& runs) {
+  const Index room = globalRoom(static_cast<Index>(globals.size()));
+  const auto rule = [=, begins = residues.classBegin, ends = residues.classEnd](Index p, RunList& runs) {
     if (std::binary_search(globalPositions.begin(), globalPositions.end(), static_cast<std::int32_t>(p)))
       return;
+    const auto visible =
+        causal ? std::upper_bound(globals.begin(), globals.end(), tokenAt(p)) : globals.end();
+    if (visible != globals.begin()) runs.push_back({0, visible - globals.begin(), 1, kGlobalKey, 1});
     const Index classBegin = begins.empty() ? 0 : begins[static_cast<std::size_t>(p)];
     const Index classEnd = ends.empty() ? n : ends[static_cast<std::size_t>(p)];
     Index at = std::max(classBegin, p - half);
@@ -106,23 +130,12 @@ HeadAttend windowOf(Index n, Index half, Index dilation, bool causal, const std:
     auto global =
         std::lower_bound(globalPositions.begin(), globalPositions.end(), static_cast<std::int32_t>(at));
     for (; global != globalPositions.end() && *global < end; ++global) {
-      if (at < *global) runs.push_back({at, *global, 1, kLocal, 1});
+      if (at < *global) runs.push_back({room + at, room + *global, 1, kLocal, 1});
       at = *global + 1;
     }
-    if (at < end) runs.push_back({at, end, 1, kLocal, 1});
+    if (at < end) runs.push_back({room + at, room + end, 1, kLocal, 1});
   };
-  return {residues.order, residues.order, makePattern(n, n, rule)};
-}
-
-// Every row that is not global reads the global keys, gathered side by side.
-HeadAttend globalKeysOf(Index n, const std::vector<std::int32_t>& globals, bool causal) {
-  const auto rule = [globals, causal](Index i, RunList& runs) {
-    if (std::binary_search(globals.begin(), globals.end(), static_cast<std::int32_t>(i))) return;
-    const auto end = causal ? std::upper_bound(globals.begin(), globals.end(), static_cast<std::int32_t>(i))
-                            : globals.end();
-    if (end != globals.begin()) runs.push_back({0, end - globals.begin(), 1, kGlobalKey, 1});
-  };
-  return {nullptr, makeOrder(globals), makePattern(n, static_cast<Index>(globals.size()), rule)};
+  return {residues.order, keysWithGlobals(n, globals, residues.order), makePattern(n, room + n, rule)};
 }
 
 HeadAttend globalRowsOf(Index n, const std::vector<std::int32_t>& globals, bool causal) {
@@ -201,14 +214,13 @@ Result<Plan> Longformer::lower(const LoweringRequest& request) const {
   plan.labels = {Label{"local", fmt::format("at most w/2 = {} steps away", half)},
                  Label{"global key", "the key is a global token: every query reads it"},
                  Label{"global query", "the query is a global token: it reads every key"}};
-  std::vector<bool> isGlobal(static_cast<std::size_t>(shape.nK), false);
-  for (const Index g : request.params.list("globals")) isGlobal[static_cast<std::size_t>(g)] = true;
   std::vector<std::int32_t> globals;
-  for (Index i = 0; i < shape.nK; ++i)
-    if (isGlobal[static_cast<std::size_t>(i)]) globals.push_back(static_cast<std::int32_t>(i));
+  for (const Index g : request.params.list("globals")) globals.push_back(static_cast<std::int32_t>(g));
+  std::sort(globals.begin(), globals.end());
+  globals.erase(std::unique(globals.begin(), globals.end()), globals.end());
 
   MergeStep merge;
-  merge.title = "one softmax over window and globals";
+  merge.title = "global rows beside the others";
   const auto attend = [&](const std::string& title, const std::string& name, std::vector<HeadAttend> heads,
                           const GlobalProjections& from) {
     AttendStep step;
@@ -228,16 +240,19 @@ Result<Plan> Longformer::lower(const LoweringRequest& request) const {
   std::map<Index, HeadAttend> windows;
   std::vector<HeadAttend> windowHeads;
   for (const Index dilation : dilations) {
-    if (!windows.contains(dilation)) windows[dilation] = windowOf(shape.nK, half, dilation, causal, isGlobal);
+    if (!windows.contains(dilation)) windows[dilation] = windowOf(shape.nK, half, dilation, causal, globals);
     windowHeads.push_back(windows[dilation]);
   }
-  attend("window", "window", std::move(windowHeads), {});
+  attend(globals.empty() ? "window" : "window and global keys", "window", std::move(windowHeads), {});
   if (!globals.empty()) {
-    attend("global keys", "global_keys",
-           sameForAllHeads(shape.heads, globalKeysOf(shape.nK, globals, causal)), {});
     ATTN_ASSIGN(projections, addGlobalProjections(request, plan));
     attend("global queries", "global_queries",
            sameForAllHeads(shape.heads, globalRowsOf(shape.nK, globals, causal)), projections);
+  }
+  if (merge.outs.size() == 1) {
+    plan.out = merge.outs.front();
+    plan.lse = merge.lses.front();
+    return plan;
   }
   plan.out = plan.addBuffer("out", shape.nQ, shape.dV);
   plan.lse = plan.addBuffer("lse", shape.nQ, 1);

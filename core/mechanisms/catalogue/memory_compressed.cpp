@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "core/analysis/channel_mixing.h"
 #include "core/mechanisms/catalogue_support.h"
+#include "core/mechanisms/convolved_slots.h"
 
 namespace attnscope {
 
@@ -82,16 +82,6 @@ std::vector<Index> slotBounds(Index n, Index stride, bool null) {
   return bounds;
 }
 
-// Taps of a mean: (H, stride, d, d), identity over the stride.
-Tensor meanTaps(Index heads, Index stride, Index d) {
-  Tensor taps = Tensor::zeros(DType::F32, {heads, stride, d, d});
-  auto values = taps.mutableValues<float>();
-  for (Index t = 0; t < heads * stride; ++t)
-    for (Index c = 0; c < d; ++c)
-      values[static_cast<std::size_t>((t * d + c) * d + c)] = 1.0F / static_cast<float>(stride);
-  return taps;
-}
-
 class MemoryCompressed final : public Mechanism {
  public:
   MemoryCompressed() : Mechanism(makeCard(), makeParams()) {}
@@ -141,53 +131,26 @@ Result<Plan> MemoryCompressed::lowerLocal(const LoweringRequest& request) const 
 // Slots of keys or values: means, or the convolution with the tensors that the user gave.
 Status addSlots(const LoweringRequest& request, Plan& plan, BufferId in, BufferId out,
                 const std::string& name, const std::vector<Index>& bounds) {
-  const Index width = plan.buffers[static_cast<std::size_t>(in)].cols;
-  const Index stride = request.params.integer("stride");
   if (request.params.choice("function") == "mean") {
     plan.steps.emplace_back(
         ProjectStep{name + " to slots", in, out, SegmentReduce{SegmentReduce::Kind::Mean, bounds}});
     return {};
   }
-  ATTN_ASSIGN(taps, ownTensor(request, name, DType::F32, {stride, width, width}, {},
-                              [&] { return meanTaps(plan.shape.heads, stride, width); }));
-  ATTN_ASSIGN(bias, ownTensor(request, name + "_bias", DType::F32, {width}, {}, [&] {
-                return Tensor::zeros(DType::F32, {plan.shape.heads, width});
-              }));
-  plan.params.push_back({name, taps.fromFile ? "file" : "mean", [tensor = taps.tensor] { return tensor; }});
-  plan.params.push_back(
-      {name + "_bias", bias.fromFile ? "file" : "0", [tensor = bias.tensor] { return tensor; }});
-  if (in == kValue) {
-    bool scalar = true;
-    const auto values = taps.tensor.values<float>();
-    for (std::size_t at = 0; at < values.size(); at += static_cast<std::size_t>(width * width))
-      scalar = scalar && isScalarMap(values.data() + at, width);
-    const auto biases = bias.tensor.values<float>();
-    plan.exact = scalar && std::all_of(biases.begin(), biases.end(), [](float b) { return b == 0.0F; });
-    if (!plan.exact)
-      plan.note = "conv_v mixes value channels or adds a bias: the matrix holds the part without mixing.";
-  }
-  plan.steps.emplace_back(ConvolveStep{name + " to slots", in, out, taps.tensor, bias.tensor});
+  ATTN_TRY(addConvolvedSlots(request, plan, in, out, name, request.params.integer("stride")));
   return {};
 }
 
 Tensor composition(const std::vector<Index>& bounds, Index n, const Tensor& taps) {
   const auto count = static_cast<Index>(bounds.size()) - 1;
-  const Index heads = taps.empty() ? 1 : taps.dim(0);
-  Tensor tensor = Tensor::zeros(DType::F32, {heads, count, n});
+  if (!taps.empty()) return convolvedComposition(taps, count, n);
+  Tensor tensor = Tensor::zeros(DType::F32, {1, count, n});
   auto cells = tensor.mutableValues<float>();
-  for (Index h = 0; h < heads; ++h)
-    for (Index b = 0; b < count; ++b) {
-      const Index begin = bounds[static_cast<std::size_t>(b)];
-      const Index end = bounds[static_cast<std::size_t>(b) + 1];
-      for (Index j = begin; j < end; ++j) {
-        const float share =
-            taps.empty()
-                ? 1.0F / static_cast<float>(end - begin)
-                : static_cast<float>(meanDiagonal(
-                      taps.slice<float>(h).data() + (j - begin) * taps.dim(2) * taps.dim(2), taps.dim(2)));
-        cells[static_cast<std::size_t>((h * count + b) * n + j)] = share;
-      }
-    }
+  for (Index b = 0; b < count; ++b) {
+    const Index begin = bounds[static_cast<std::size_t>(b)];
+    const Index end = bounds[static_cast<std::size_t>(b) + 1];
+    for (Index j = begin; j < end; ++j)
+      cells[static_cast<std::size_t>(b * n + j)] = 1.0F / static_cast<float>(end - begin);
+  }
   return tensor;
 }
 

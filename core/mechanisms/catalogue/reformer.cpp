@@ -175,16 +175,22 @@ PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t ro
     const bool skipSelf = fallback && !lsh->isAlone(i);
     const bool many = dedup && lsh->rounds().size() > 1;
     const auto label = static_cast<std::uint8_t>(round);
-    std::vector<LshCandidates::Span> spans;
+    thread_local std::vector<LshCandidates::Span> spans;  // asked for row by row: no allocation each time
+    thread_local std::vector<std::uint8_t> counts;
     lsh->candidates(round, p, spans);
     for (const auto& span : spans) {
+      const auto length = static_cast<std::size_t>(span.end - span.begin);
+      counts.assign(length, 1);
+      if (many)
+        lsh->countRounds(round, i, std::span(order).subspan(static_cast<std::size_t>(span.begin), length),
+                         counts);
       for (Index at = span.begin; at < span.end; ++at) {
         if (skipSelf && at == p) continue;
-        const int times = many ? lsh->multiplicity(i, order[static_cast<std::size_t>(at)]) : 1;
+        const std::uint8_t times = counts[static_cast<std::size_t>(at - span.begin)];
         if (!runs.empty() && runs.back().end == at && runs.back().multiplicity == times)
           ++runs.back().end;
         else
-          runs.push_back({at, at + 1, 1, label, static_cast<std::uint8_t>(times)});
+          runs.push_back({at, at + 1, 1, label, times});
       }
     }
   });

@@ -4,6 +4,7 @@
 // users see:
 //   ATTNSCOPE_TOUR=$PWD/shots QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1920x1080x24"
 //   ui_gui_tour_tour_test
+#include <QAbstractButton>
 #include <QApplication>
 #include <QComboBox>
 #include <QDir>
@@ -18,6 +19,7 @@
 #include <cstdio>
 
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/fidelity_service.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/main_window.h"
 #include "ui/panels/export_dialog.h"
@@ -74,6 +76,7 @@ class TourTest final : public QObject {
   void showsEveryTheme();
   void showsSmallAndLargeWindows();
   void zoomsAndReads();
+  void followsLayers();
   void survivesABadFile();
   void showsTheDialogs();
   void opensPicturesAndRecipes();
@@ -162,6 +165,18 @@ void TourTest::zoomsAndReads() {
   m_window->document()->removeColumn(0);
   settle();
   shot(QStringLiteral("07-two-columns"));
+  while (m_window->document()->undoStack()->canUndo()) m_window->document()->undoStack()->undo();
+  settle();
+}
+
+void TourTest::followsLayers() {
+  m_window->document()->setRowVisible(PanelKind::Insides, false);
+  m_window->document()->setRowVisible(PanelKind::Reach, true);
+  QTRY_VERIFY(m_window->fidelity()->isIdle());
+  m_window->findChild<QAbstractButton*>(QStringLiteral("asChart"))->click();
+  settle();
+  shot(QStringLiteral("16-reach-and-chart"));
+  m_window->findChild<QAbstractButton*>(QStringLiteral("asChart"))->click();
   while (m_window->document()->undoStack()->canUndo()) m_window->document()->undoStack()->undo();
   settle();
 }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/mechanisms/segment_panels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/mechanisms/relative_scores.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr Index kMostCells = 2048;
+constexpr Index kMostQueries = 256;
+constexpr Index kMostKeys = 768;
+
+InsidePanel termMap(const std::string& title, const std::string& caption, const ScoreWindow& window) {
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Matrix;
+  panel.title = title;
+  panel.caption = fmt::format("{} Queries {} to {}, keys from token {} on.", caption, window.queryBegin,
+                              window.queryEnd - 1, window.keyBegin);
+  panel.xTitle = "key of the buffer";
+  panel.yTitle = "query of the segment";
+  panel.diverging = true;
+  panel.values =
+      Tensor::zeros(DType::F32, {window.queryEnd - window.queryBegin, window.queryEnd - window.keyBegin});
+  return panel;
+}
+
+// Fills a map with term(i, j) where the key is not later than the query.
+void fillSeen(InsidePanel& panel, const ScoreWindow& window, RelativeScores& scores,
+              const std::function<double(Index i, Index j)>& term) {
+  auto cells = panel.values.mutableValues<float>();
+  const Index cols = panel.values.dim(1);
+  for (Index i = window.queryBegin; i < window.queryEnd; ++i) {
+    scores.setQuery(i);
+    for (Index j = window.keyBegin; j <= i; ++j)
+      cells[static_cast<std::size_t>((i - window.queryBegin) * cols + j - window.keyBegin)] =
+          static_cast<float>(term(i, j));
+  }
+}
+
+// (b) + (d) as they are computed: one product of the queries with the distances K-1, ..., 0, the same columns
+// for all rows; shifting each row by its place puts them over their keys.
+InsidePanel beforeShift(const ScoreWindow& window, RelativeScores& scores,
+                        const std::function<Index(Index)>& clamped) {
+  InsidePanel panel =
+      termMap("Before the shift", "(b) + (d) for every distance: row i has to move by its place.", window);
+  panel.xTitle = "distance, largest first";
+  auto cells = panel.values.mutableValues<float>();
+  const Index cols = panel.values.dim(1);
+  for (Index row = 0; row < panel.values.dim(0); ++row) {
+    scores.setQuery(window.queryBegin + row);
+    for (Index c = 0; c < cols; ++c) {
+      const Index x = clamped(cols - 1 - c);
+      cells[static_cast<std::size_t>(row * cols + c)] =
+          static_cast<float>(scores.distanceTerm(x) + scores.biasTerm(x));
+    }
+  }
+  return panel;
+}
+
+InsidePanel biasCurves(const ScoreWindow& window, RelativeScores& scores,
+                       const std::function<Index(Index)>& clamped) {
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Curves;
+  panel.title = "Global biases";
+  panel.caption =
+      "What every query likes alike: (c) in a key, (d) in a distance, seen from the newest query.";
+  panel.xTitle = "distance to the newest query";
+  panel.yTitle = "part of the logit";
+  panel.curves = {{"(c) u.k", {}, {}}, {"(d) w.r", {}, {}}};
+  for (Index j = window.queryEnd - 1; j >= window.keyBegin; --j) {
+    const Index x = window.queryEnd - 1 - j;
+    for (InsidePanel::Curve& curve : panel.curves) curve.x.push_back(static_cast<double>(x));
+    panel.curves[0].y.push_back(scores.keyTerm(j));
+    panel.curves[1].y.push_back(scores.biasTerm(clamped(x)));
+  }
+  return panel;
+}
+
+bool hasValues(const InsidePanel& panel) {
+  for (const InsidePanel::Curve& curve : panel.curves)
+    if (std::any_of(curve.y.begin(), curve.y.end(), [](double y) { return y != 0.0; })) return true;
+  if (panel.values.empty()) return false;
+  const auto cells = panel.values.values<float>();
+  return std::any_of(cells.begin(), cells.end(), [](float x) { return x != 0.0F; });
+}
+
+}  // namespace
+
+InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size_t count,
+                            const std::function<int(Index, Index)>& groupOf, const std::string& caption) {
+  const std::size_t rows = segments.size();
+  const Index tokens = segments[rows - 1].end;
+  const Index step = ceilDiv(tokens, kMostCells);
+  const Index cells = ceilDiv(tokens, step);
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Strips;
+  panel.title = "Segments over time";
+  panel.caption = caption;
+  if (rows < count) panel.caption += fmt::format(" The first {} of {} segments.", rows, count);
+  if (step > 1) panel.caption += fmt::format(" One cell is {} tokens.", step);
+  panel.xTitle = step > 1 ? fmt::format("token / {}", step) : "token";
+  panel.yTitle = "segment";
+  panel.stripGroup = Tensor(DType::I32, {static_cast<Index>(rows), cells});
+  panel.stripToken = Tensor(DType::I32, {static_cast<Index>(rows), cells});
+  auto groups = panel.stripGroup.mutableValues<std::int32_t>();
+  auto names = panel.stripToken.mutableValues<std::int32_t>();
+  for (std::size_t row = 0; row < rows; ++row) {
+    panel.stripNames.push_back(fmt::format("{}", row));
+    panel.stripBorders.emplace_back();
+    for (const Index border : segments[row].borders)
+      if (step == 1) panel.stripBorders.back().push_back(border);
+    for (Index c = 0; c < cells; ++c) {
+      const auto at = row * static_cast<std::size_t>(cells) + static_cast<std::size_t>(c);
+      groups[at] = groupOf(static_cast<Index>(row), c * step);
+      names[at] = groups[at] < 0 ? -1 : static_cast<std::int32_t>(c * step);
+    }
+  }
+  return panel;
+}
+
+ScoreWindow scoreWindow(Index segmentBegin, Index segmentEnd, Index keyBegin) {
+  return {std::max(segmentBegin, segmentEnd - kMostQueries), segmentEnd,
+          std::max(keyBegin, segmentEnd - kMostKeys)};
+}
+
+std::vector<InsidePanel> termPanels(const InsidesRequest& request, const RelativeTerms& terms, double scale,
+                                    const ScoreWindow& window, Index clamp) {
+  RelativeScores scores(request.input, terms, request.head, scale);
+  const auto clamped = [clamp](Index x) { return clamp > 0 ? std::min(x, clamp) : x; };
+  std::vector<InsidePanel> made;
+  made.push_back(termMap("(a) content", "How well the contents fit, wherever they stand: s q.k.", window));
+  fillSeen(made.back(), window, scores, [&](Index, Index j) { return scores.contentTerm(j); });
+  if (terms.usesPositions()) {
+    made.push_back(beforeShift(window, scores, clamped));
+    made.push_back(
+        termMap("(b) content to distance", "What each query looks for at each distance: s q.r.", window));
+    fillSeen(made.back(), window, scores,
+             [&](Index i, Index j) { return scores.distanceTerm(clamped(i - j)); });
+  }
+  scores.setQuery(window.queryEnd - 1);
+  made.push_back(biasCurves(window, scores, clamped));
+  std::vector<InsidePanel> panels;
+  for (InsidePanel& panel : made)
+    if (hasValues(panel)) panels.push_back(std::move(panel));
+  return panels;
+}
+
+}  // namespace attnscope

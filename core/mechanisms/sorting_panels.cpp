@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/mechanisms/sorting_panels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/mechanisms/assignment.h"
+#include "core/mechanisms/block_sorting.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr Index kMostBlocks = 1024;          // rows and columns of a picture of the matrix
+constexpr Index kMostBlocksToPermute = 512;  // the best permutation takes their third power
+constexpr float kSmallestError = 1e-9F;      // float32 has no better sums to show on a logarithmic axis
+
+Tensor traceOf(const Plan& plan, const std::string& name) {
+  for (const NamedTensor& trace : plan.trace)
+    if (trace.name == name) return trace.tensor;
+  return {};
+}
+
+InsidePanel blockMatrix(const std::string& title, const std::string& caption, std::span<const float> matrix,
+                        Index blocks) {
+  const Index side = std::min(blocks, kMostBlocks);
+  InsidePanel panel;
+  panel.title = title;
+  panel.caption = caption;
+  if (side < blocks) panel.caption += fmt::format(" The first {} of {} blocks.", side, blocks);
+  panel.xTitle = "source block";
+  panel.yTitle = "destination block";
+  panel.values = Tensor(DType::F32, {side, side});
+  auto cells = panel.values.mutableValues<float>();
+  for (Index u = 0; u < side; ++u) std::copy_n(matrix.begin() + u * blocks, side, cells.begin() + u * side);
+  panel.diverging = std::any_of(cells.begin(), cells.end(), [](float x) { return x < 0.0F; });
+  return panel;
+}
+
+InsidePanel balancing(std::span<const float> errors) {
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Curves;
+  panel.title = "Balancing";
+  panel.caption =
+      "Largest distance of a row sum and of a column sum from 1: each half-iteration mends one and spoils "
+      "the "
+      "other a little less.";
+  panel.xTitle = "half-iteration (rows, columns, ...)";
+  panel.yTitle = "largest error";
+  panel.logY = true;
+  InsidePanel::Curve rows{"rows", {}, {}};
+  InsidePanel::Curve columns{"columns", {}, {}};
+  for (std::size_t half = 0; 2 * half < errors.size(); ++half) {
+    const auto x = static_cast<double>(half + 1);
+    rows.x.push_back(x);
+    rows.y.push_back(std::max(kSmallestError, errors[2 * half]));
+    columns.x.push_back(x);
+    columns.y.push_back(std::max(kSmallestError, errors[2 * half + 1]));
+  }
+  panel.curves = {std::move(rows), std::move(columns)};
+  return panel;
+}
+
+// How much of each source block arrives anywhere: with balanced columns all the same.
+InsidePanel sums(std::span<const float> matrix, Index blocks) {
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Curves;
+  panel.title = "Sums of P";
+  panel.caption =
+      "Row: how much arrives at a block. Column: how often a block is used; a permutation has 1 everywhere.";
+  panel.xTitle = "block";
+  panel.yTitle = "sum";
+  InsidePanel::Curve rows{"row", {}, std::vector<double>(static_cast<std::size_t>(blocks), 0.0)};
+  for (Index u = 0; u < blocks; ++u) rows.x.push_back(static_cast<double>(u));
+  InsidePanel::Curve columns{"column", rows.x, rows.y};
+  for (Index u = 0; u < blocks; ++u)
+    for (Index v = 0; v < blocks; ++v) {
+      const double share = matrix[static_cast<std::size_t>(u * blocks + v)];
+      rows.y[static_cast<std::size_t>(u)] += share;
+      columns.y[static_cast<std::size_t>(v)] += share;
+    }
+  panel.curves = {std::move(rows), std::move(columns)};
+  return panel;
+}
+
+// The source that a destination gets most of; where it can be, a permutation.
+struct Rounded {
+  std::vector<std::int32_t> sources;
+  bool permutation = false;
+};
+
+Result<Rounded> roundedSources(const InsidesRequest& request, std::span<const float> soft, Index blocks) {
+  const std::vector<double> matrix(soft.begin(), soft.end());
+  const bool asked = request.params.choice("hard") != "argmax";
+  if (!asked || request.plan.plan().causal || blocks > kMostBlocksToPermute)
+    return Rounded{largestOfRows(matrix, blocks), false};
+  ATTN_ASSIGN(best, bestPermutation(matrix, blocks, request.job));
+  return Rounded{std::move(best), true};
+}
+
+InsidePanel rounding(const Rounded& rounded, Index blocks) {
+  std::vector<float> matrix(static_cast<std::size_t>(blocks * blocks), 0.0F);
+  for (Index u = 0; u < blocks; ++u)
+    if (const auto v = rounded.sources[static_cast<std::size_t>(u)]; v >= 0)
+      matrix[static_cast<std::size_t>(u * blocks + v)] = 1.0F;
+  return blockMatrix("P, rounded",
+                     rounded.permutation
+                         ? "The permutation that is closest to P: each block goes to one place."
+                         : "The largest of each row: a block may go to several places.",
+                     matrix, blocks);
+}
+
+// Tokens coloured by block, in their own order and as the rounded sorting lays them.
+InsidePanel strips(const Rounded& rounded, Index n, Index block) {
+  const auto blocks = static_cast<Index>(rounded.sources.size());
+  const Index width = blocks * block;
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Strips;
+  panel.title = "Blocks, sorted";
+  panel.caption =
+      "Above the text, below the block that is mostly brought to each place: a query reads both, at its own "
+      "place.";
+  panel.xTitle = "position";
+  panel.stripGroup = Tensor(DType::I32, {2, width});
+  panel.stripToken = Tensor(DType::I32, {2, width});
+  auto group = panel.stripGroup.mutableValues<std::int32_t>();
+  auto token = panel.stripToken.mutableValues<std::int32_t>();
+  for (Index p = 0; p < width; ++p) {
+    const auto source = static_cast<Index>(rounded.sources[static_cast<std::size_t>(p / block)]);
+    const Index arrived = source < 0 ? n : source * block + p % block;
+    const auto own = static_cast<std::size_t>(p);
+    const auto below = static_cast<std::size_t>(width + p);
+    group[own] = p < n ? static_cast<std::int32_t>(p / block) : -1;
+    token[own] = p < n ? static_cast<std::int32_t>(p) : -1;
+    group[below] = arrived < n ? static_cast<std::int32_t>(source) : -1;
+    token[below] = arrived < n ? static_cast<std::int32_t>(arrived) : -1;
+  }
+  std::vector<Index> borders;
+  for (Index b = block; b < width; b += block) borders.push_back(b);
+  panel.stripNames = {"text", "sorted"};
+  panel.stripBorders = {borders, borders};
+  return panel;
+}
+
+}  // namespace
+
+Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
+  const Plan& plan = request.plan.plan();
+  const Tensor scores = traceOf(plan, "sort_scores");
+  const Index blocks = scores.dim(1);
+  const Tensor softOfHeads = traceOf(plan, "sort_soft");
+  const auto soft = softOfHeads.slice<float>(request.head);
+  std::vector<InsidePanel> panels;
+  panels.push_back(blockMatrix("Raw scores R", "How well each source block fits each destination.",
+                               scores.slice<float>(request.head), blocks));
+  panels.push_back(blockMatrix("P, balanced",
+                               plan.causal ? "Row u says which earlier blocks are mixed for block u."
+                                           : "Row u says of which blocks the block brought to u is mixed.",
+                               soft, blocks));
+  const Tensor errors = traceOf(plan, "sort_errors");
+  panels.push_back(errors.empty() ? sums(soft, blocks) : balancing(errors.slice<float>(request.head)));
+  if (!request.job.advance(0)) return cancelled();
+  ATTN_ASSIGN(rounded, roundedSources(request, soft, blocks));
+  panels.push_back(rounding(rounded, blocks));
+  panels.push_back(strips(rounded, plan.shape.nK, request.params.integer("block")));
+  return panels;
+}
+
+}  // namespace attnscope

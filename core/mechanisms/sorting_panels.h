@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/mechanisms/insides.h"
+
+namespace attnscope {
+
+// What a sorting of blocks shows of one head: scores, the balanced matrix, how fast it balances, and the
+// blocks before and after.
+[[nodiscard]] Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request);
+
+}  // namespace attnscope
