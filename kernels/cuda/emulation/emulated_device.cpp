@@ -15,23 +15,36 @@ namespace attnscope::cuda::emulation {
 namespace {
 
 constexpr std::size_t kGuardWords = 64;
-constexpr std::uint32_t kGuard = 0x7fc0fade;   // NaN: a value read from here shows
-constexpr std::uint32_t kPoison = 0x7fc0dead;  // so does one that was never written
+constexpr std::uint32_t kQuietNan = 0x7fc00000;  // a value read from a guard or never written shows
+constexpr std::uint32_t kPoison = 0x7fc0dead;
+
+// Every guard word is another NaN: a kernel that reads beyond one buffer and writes beyond another would copy
+// it, since sums of a NaN keep its bits.
+std::uint32_t guardWord(std::uint32_t allocation, std::size_t place) {
+  const auto mixed = (allocation * 2654435761U + static_cast<std::uint32_t>(place)) * 2246822519U;
+  return kQuietNan | (mixed >> 10);
+}
 
 // [guard | data | guard]
 struct Allocation {
   std::vector<std::uint32_t> words;
   std::size_t bytes = 0;
+  std::uint32_t number = 0;
 
-  explicit Allocation(std::size_t size) : words(2 * kGuardWords + (size + 3) / 4, kPoison), bytes(size) {
-    std::fill_n(words.begin(), kGuardWords, kGuard);
-    std::fill(words.end() - kGuardWords, words.end(), kGuard);
+  Allocation(std::size_t size, std::uint32_t id)
+      : words(2 * kGuardWords + (size + 3) / 4, kPoison), bytes(size), number(id) {
+    for (std::size_t w = 0; w < words.size(); ++w)
+      if (isGuard(w)) words[w] = guardWord(number, w);
+  }
+  [[nodiscard]] bool isGuard(std::size_t w) const {
+    return w < kGuardWords || w >= words.size() - kGuardWords;
   }
   [[nodiscard]] void* data() { return words.data() + kGuardWords; }
   [[nodiscard]] bool intact() const {
-    const auto isGuard = [](std::uint32_t word) { return word == kGuard; };
-    return std::all_of(words.begin(), words.begin() + kGuardWords, isGuard) &&
-           std::all_of(words.end() - kGuardWords, words.end(), isGuard);
+    for (std::size_t g = 0; g < kGuardWords; ++g)
+      for (const std::size_t w : {g, words.size() - 1 - g})
+        if (words[w] != guardWord(number, w)) return false;
+    return true;
   }
 };
 
@@ -46,7 +59,7 @@ class EmulatedDevice final : public Device {
   Result<void*> allocate(std::size_t bytes) override {
     if (m_used + bytes > m_options.memory)
       return fail(ErrorKind::Compute, fmt::format("the emulated device is out of memory ({} bytes)", bytes));
-    Allocation allocation(bytes);
+    Allocation allocation(bytes, ++m_number);
     void* data = allocation.data();
     m_used += bytes;
     m_allocations.emplace(data, std::move(allocation));
@@ -91,6 +104,7 @@ class EmulatedDevice final : public Device {
   Emulator m_emulator;
   std::map<void*, Allocation> m_allocations;
   std::uint64_t m_used = 0;
+  std::uint32_t m_number = 0;
 };
 
 }  // namespace
