@@ -25,7 +25,9 @@ double gibibytes(double bytes) {
   return bytes / 1073741824.0;
 }
 
-constexpr Index kMostHeads = 65535;  // a grid's second and third axes
+// A grid's second and third axes: heads, and tiles of 64 rows.
+constexpr Index kMostBlocks = 65535;
+constexpr Index kMostRows = kMostBlocks * kSide;
 
 // In a probe the slots' values are the identity, whatever made them.
 Status replaceIfProbed(DeviceRun& run, BufferId made) {
@@ -82,10 +84,16 @@ DeviceInfo CudaBackend::info() const {
 
 Status CudaBackend::supports(const FrozenPlan& frozen) const {
   const Plan& plan = frozen.plan();
-  if (plan.shape.heads <= kMostHeads) return {};
-  return fail(ErrorKind::Compute,
-              fmt::format("{} on CUDA: {} heads, at most {} are possible. Use --device cpu.", plan.mechanism,
-                          plan.shape.heads, kMostHeads));
+  if (plan.shape.heads > kMostBlocks)
+    return fail(ErrorKind::Compute,
+                fmt::format("{} on CUDA: {} heads, at most {} are possible. Use --device cpu.",
+                            plan.mechanism, plan.shape.heads, kMostBlocks));
+  for (const BufferSpec& buffer : plan.buffers)
+    if (buffer.rows > kMostRows)
+      return fail(ErrorKind::Compute,
+                  fmt::format("{} on CUDA: '{}' has {} rows, at most {} are possible. Use --device cpu.",
+                              plan.mechanism, buffer.name, buffer.rows, kMostRows));
+  return {};
 }
 
 double CudaBackend::memoryNeeded(const FrozenPlan& frozen, const RunOptions&) const {

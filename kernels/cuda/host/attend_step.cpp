@@ -205,7 +205,8 @@ class AttendLaunches {
   // Rows of tiles are launched for all heads together, or head by head where one row is a launch's worth.
   Status launchPieces() {
     const Index chunks = blocksOf(m_args.v.cols, kSide) + blocksOf(m_args.v2.cols, kSide);
-    const double budget = kTilesPerLaunch / static_cast<double>(chunks);
+    const double width = 0.5 + 0.5 * static_cast<double>(blocksOf(m_args.d, kSide));
+    const double budget = kTilesPerLaunch / (static_cast<double>(chunks) * width);
     Index rows = 0;
     for (Index h = 0; h < m_run.heads(); ++h) rows = std::max(rows, tiles(h).tileRows());
     for (Index row = 0; row < rows;) {
