@@ -50,6 +50,7 @@ class JoinedAttention {
   // The same over slots, with their own keys and values.
   void addSlots(const std::string& title, const std::string& name, std::vector<HeadAttend> heads,
                 BufferId keys, BufferId values);
+  void addTerm(ScoreTerm term) { m_steps.back().terms.push_back(std::move(term)); }  // to the last set
   void finish(const std::string& mergeTitle);  // sets the plan's out and lse
 
  private:

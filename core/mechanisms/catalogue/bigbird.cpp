@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Big Bird, internal construction: Zaheer et al., arXiv 2007.14062, section 2 and appendix D.
+// Big Bird, internal and extended construction: Zaheer et al., arXiv 2007.14062, section 2 and appendix D.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "core/base/memory.h"
 #include "core/base/rng.h"
 #include "core/mechanisms/catalogue_support.h"
+#include "core/mechanisms/global_notes.h"
+#include "core/mechanisms/note_panels.h"
 #include "core/mechanisms/rule_panels.h"
 
 namespace attnscope {
@@ -15,8 +16,8 @@ namespace attnscope {
 namespace {
 
 enum : std::uint8_t { kWindow = 0, kGlobalKey = 1, kGlobalQuery = 2, kRandom = 3 };
-constexpr Index kFixedBlocks = 5;    // first, three of the window, last
-constexpr Index kDrawnBlocks = 512;  // of the block graph, at most
+enum : std::uint8_t { kOwnNote = 1, kOtherNote = 2 };  // in the extended construction
+constexpr Index kDrawnBlocks = 512;                    // of the block graph, at most
 
 MechanismCard makeCard() {
   MechanismCard card;
@@ -41,9 +42,11 @@ MechanismCard makeCard() {
       "block i reads {0, i \u2212 1, i, i + 1, N \u2212 1} \u222a R\u1d62, |R\u1d62| = r;  blocks 0 and N "
       "\u2212 1 read all";
   card.ours =
-      "Random blocks are drawn uniformly from all blocks that a row does not read anyway; published code "
-      "draws from a part of "
-      "the sequence only. The last block may be short. Only the internal construction (ITC) is offered.";
+      "Random blocks are drawn uniformly from all blocks that a row does not read anyway; plan=official "
+      "draws "
+      "from the part of the sequence that published code uses, with our own generator. The last block may be "
+      "short. "
+      "Notes of the extended construction (ETC) are means of their tokens unless given.";
   return card;
 }
 
@@ -65,55 +68,86 @@ std::vector<ParamSpec> makeParams() {
       0, toN, [](const Shape& s) { return s.nK >= 1024 ? Index{3} : Index{2}; }, "2; 3 from n = 1024"));
   params.back().unit = "blocks";
   params.back().paperValue = ParamValue{Index{3}};
-  params.back().paperText = "3";
+  params.back().paperText = "3; none in its extended construction";
+  params.push_back(choiceParam(
+      "variant", "Where the global tokens are.", {"itc", "etc"},
+      {"internal: the first and the last block", "extended: notes beside the text, one a sentence or block"},
+      "itc"));
+  params.push_back(
+      choiceParam("plan", "Which blocks may be drawn.", {"uniform", "official"},
+                  {"all that a row does not read anyway",
+                   "as in published code: the first 1,024 tokens for n = 1,024 to 4,096 in steps of 1,024, "
+                   "else blocks 1 to 2 r + 3"},
+                  "uniform"));
+  params.back().examples = [](const Shape&) { return std::vector<std::string>{"uniform"}; };
   return params;
 }
 
-// What block row i reads in any case: the ends and its neighbours.
-bool isFixed(Index row, Index block, Index blocks) {
-  return block == 0 || block == blocks - 1 || (block >= row - 1 && block <= row + 1);
+struct Setting {
+  Index n = 0;
+  Index block = 1;
+  Index blocks = 1;
+  bool extended = false;  // ETC: no block is global
+
+  [[nodiscard]] Index endOf(Index b) const { return std::min(n, (b + 1) * block); }
+  // Rows of blocks that read everything have no random blocks.
+  [[nodiscard]] bool readsAll(Index row) const { return !extended && (row == 0 || row == blocks - 1); }
+  // What a row reads in any case: its neighbours, and the ends where these are global.
+  [[nodiscard]] bool isFixed(Index row, Index b) const {
+    return (!extended && (b == 0 || b == blocks - 1)) || (b >= row - 1 && b <= row + 1);
+  }
+  // Blocks that rows of fixed ones leave too few of.
+  [[nodiscard]] Index fixedBlocks() const { return extended ? 3 : 5; }
+};
+
+// The blocks that a row may draw from, by number.
+std::vector<std::int32_t> poolOf(const Setting& s, Index row, Index first, Index last) {
+  std::vector<std::int32_t> pool;
+  for (Index b = first; b <= last; ++b)
+    if (!s.isFixed(row, b)) pool.push_back(static_cast<std::int32_t>(b));
+  return pool;
 }
 
-// The block of a given rank among those that the row does not read anyway.
-Index unreadBlock(Index row, Index rank, Index blocks) {
-  Index block = rank + 1;  // not the first
-  if (block >= std::max<Index>(1, row - 1))
-    block += std::min(row + 1, blocks - 2) - std::max<Index>(1, row - 1) + 1;
-  return block;
-}
-
-// r distinct blocks from the others, by the first steps of a shuffle: one more random block leaves the
-// earlier ones. Only the places of the pool that were exchanged are kept.
-Tensor drawBlocks(const LoweringRequest& request, Index blocks, Index random) {
+// r distinct blocks from the pool, by the first steps of a shuffle: one more random block leaves the earlier
+// ones.
+Tensor drawBlocks(const LoweringRequest& request, const Setting& s, Index random) {
   const Index heads = request.input.shape().heads;
+  const bool official = request.params.choice("plan") == "official";
+  const bool trained =
+      s.n % 1024 == 0 && s.n <= 4096;  // lengths that published code has a plan of its own for
+  const Index first = official ? 1 : 0;
+  const Index last = !official ? s.blocks - 1
+                     : trained ? std::min(s.blocks, 1024 / s.block) - 1
+                               : 2 * random + 3;
   const RandomStream stream(request.options.seed, "bigbird", "random_blocks");
-  Tensor tensor(DType::I32, {heads, blocks, random});
+  Tensor tensor(DType::I32, {heads, s.blocks, random});
   auto values = tensor.mutableValues<std::int32_t>();
   std::fill(values.begin(), values.end(), -1);
-  for (Index h = 0; h < heads; ++h)
-    for (Index row = 1; row < blocks - 1; ++row) {
-      const Index pool = blocks - (row == 1 || row == blocks - 2 ? kFixedBlocks - 1 : kFixedBlocks);
-      std::map<Index, Index> moved;
-      const auto at = [&](Index place) { return moved.contains(place) ? moved[place] : place; };
-      for (Index a = 0; a < random; ++a) {
-        const Index pick = a + stream.below(static_cast<std::uint32_t>(pool - a),
+  for (Index row = 0; row < s.blocks; ++row) {
+    if (s.readsAll(row)) continue;
+    const std::vector<std::int32_t> pool = poolOf(s, row, first, last);
+    for (Index h = 0; h < heads; ++h) {
+      std::vector<std::int32_t> left = pool;
+      const auto count = static_cast<Index>(left.size());
+      for (Index a = 0; a < std::min(random, count); ++a) {
+        const Index pick = a + stream.below(static_cast<std::uint32_t>(count - a),
                                             {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(row),
                                              static_cast<std::uint32_t>(a)});
-        const Index rank = at(pick);
-        moved[pick] = at(a);
-        values[static_cast<std::size_t>((h * blocks + row) * random + a)] =
-            static_cast<std::int32_t>(unreadBlock(row, rank, blocks));
+        std::swap(left[static_cast<std::size_t>(a)], left[static_cast<std::size_t>(pick)]);
+        values[static_cast<std::size_t>((h * s.blocks + row) * random + a)] =
+            left[static_cast<std::size_t>(a)];
       }
     }
+  }
   return tensor;
 }
 
-Status checkBlocks(const Tensor& tensor) {
+Status checkBlocks(const Tensor& tensor, const Setting& s) {
   const Index blocks = tensor.dim(1);
   for (Index h = 0; h < tensor.dim(0); ++h) {
     const auto rows = tensor.slice<std::int32_t>(h);
-    for (Index row = 1; row < blocks - 1; ++row)
-      for (Index a = 0; a < tensor.dim(2); ++a) {
+    for (Index row = 0; row < blocks; ++row)
+      for (Index a = 0; a < tensor.dim(2) && !s.readsAll(row); ++a) {
         const std::int32_t block = rows[static_cast<std::size_t>(row * tensor.dim(2) + a)];
         if (block < 0 || block >= blocks)
           return fail(
@@ -126,19 +160,16 @@ Status checkBlocks(const Tensor& tensor) {
   return {};
 }
 
-struct Setting {
-  Index n = 0;
-  Index block = 1;
-  Index blocks = 1;
-
-  [[nodiscard]] Index endOf(Index b) const { return std::min(n, (b + 1) * block); }
-};
-
 // Neighbours, first and last block, and the two rows of blocks that read everything.
 PatternPtr windowAndGlobals(const Setting& s) {
   return makePattern(s.n, s.n, [s](Index i, RunList& runs) {
     const Index row = i / s.block;
     const Index last = s.blocks - 1;
+    if (s.extended) {
+      runs.push_back(
+          {std::max<Index>(0, row - 1) * s.block, s.endOf(std::min(row + 1, last)), 1, kWindow, 1});
+      return;
+    }
     if (row == 0 || row == last) {
       runs.push_back({0, s.n, 1, kGlobalQuery, 1});
       return;
@@ -157,9 +188,9 @@ HeadAttend randomBlocks(const Setting& s, std::span<const std::int32_t> plan, In
   std::vector<std::int32_t> chosen;
   for (Index row = 0; row < s.blocks; ++row) {
     chosen.clear();
-    for (Index a = 0; a < random && row > 0 && row < s.blocks - 1; ++a) {
+    for (Index a = 0; a < random && !s.readsAll(row); ++a) {
       const std::int32_t b = plan[static_cast<std::size_t>(row * random + a)];
-      if (!isFixed(row, b, s.blocks)) chosen.push_back(b);
+      if (!s.isFixed(row, b)) chosen.push_back(b);
     }
     std::sort(chosen.begin(), chosen.end());
     chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
@@ -175,6 +206,24 @@ HeadAttend randomBlocks(const Setting& s, std::span<const std::int32_t> plan, In
   return {nullptr, makeOrder(std::move(keys)), makePattern(s.n, count, rule)};
 }
 
+// A row's runs beside the keys that a gathered step reads for it, by key.
+PatternPtr withGathered(const PatternPtr& fixed, const HeadAttend& gathered) {
+  return makePattern(fixed->rows(), fixed->cols(), [fixed, gathered](Index i, RunList& runs) {
+    fixed->row(i, runs);
+    RunList positions;
+    gathered.pattern->row(i, positions);
+    for (const Run& run : positions)
+      for (Index p = run.begin; p < run.end; ++p) {
+        const Index j = (*gathered.keyOrder)[static_cast<std::size_t>(p)];
+        if (runs.back().label == run.label && runs.back().end == j)
+          ++runs.back().end;
+        else
+          runs.push_back({j, j + 1, 1, run.label, 1});
+      }
+    std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.begin < b.begin; });
+  });
+}
+
 class BigBird final : public Mechanism {
  public:
   BigBird() : Mechanism(makeCard(), makeParams()) {}
@@ -188,8 +237,8 @@ Result<std::vector<HeadAttend>> randomHeads(const LoweringRequest& request, cons
   ATTN_TRY(requireMemory(4.0 * static_cast<double>(heads * random) * static_cast<double>(s.n + s.blocks),
                          "Gathering the random blocks of bigbird"));
   ATTN_ASSIGN(owned, ownTensor(request, "random_blocks", DType::I32, {s.blocks, random}, {},
-                               [&] { return drawBlocks(request, s.blocks, random); }));
-  ATTN_TRY(checkBlocks(owned.tensor));
+                               [&] { return drawBlocks(request, s, random); }));
+  ATTN_TRY(checkBlocks(owned.tensor, s));
   plan.params.push_back(
       {"random_blocks", originText(request, owned.fromFile), [tensor = owned.tensor] { return tensor; }});
   std::vector<HeadAttend> attends;
@@ -202,34 +251,74 @@ Result<std::vector<HeadAttend>> randomHeads(const LoweringRequest& request, cons
   return attends;
 }
 
+Status checkPlan(const LoweringRequest& request, const Setting& s, Index random) {
+  if (request.params.choice("plan") != "official" || s.blocks > 2 * random + 5) return {};
+  return fail(
+      ErrorKind::Usage,
+      fmt::format(
+          "bigbird: plan=official needs more than 2 r + 5 = {} blocks, but {} tokens make {} blocks of "
+          "{}. Take block={} or smaller, or plan=uniform.",
+          2 * random + 5, s.n, s.blocks, s.block, std::max<Index>(1, s.n / (2 * random + 6))));
+}
+
 Result<Plan> BigBird::lower(const LoweringRequest& request) const {
   const Shape shape = request.input.shape();
   const Index random = request.params.integer("random");
   const Index block = request.params.integer("block");
-  const Setting s{shape.nK, block, ceilDiv(shape.nK, block)};
+  const Setting s{shape.nK, block, ceilDiv(shape.nK, block), request.params.choice("variant") == "etc"};
+  ATTN_TRY(checkPlan(request, s, random));
   Plan plan = Plan::begin(card().id, shape, false);
-  JoinedAttention joined(plan, request.defaultScale());
-  if (s.blocks < random + kFixedBlocks) {
-    plan.labels = {
-        Label{"fallback", fmt::format("fewer than r + 5 = {} blocks: every pair", random + kFixedBlocks)}};
-    plan.note = fmt::format("{} blocks of {} are fewer than r + 5 = {}: full attention.", s.blocks, block,
-                            random + kFixedBlocks);
-    joined.add("fallback: all pairs", "all",
-               sameForAllHeads(shape.heads, {nullptr, nullptr, densePattern(s.n, s.n, false)}));
-    joined.finish("");
-    return plan;
+  GlobalNotes notes;
+  if (s.extended) {
+    ATTN_ASSIGN(added, addGlobalNotes(request, plan));
+    notes = std::move(added);
   }
-  plan.labels = {Label{"window", "in the query's own block or the ones beside it"},
-                 Label{"global key", "in the first or last block, which every query reads"},
-                 Label{"global query", "the query is in the first or last block and reads every key"},
-                 Label{"random", fmt::format("in one of r = {} blocks drawn for the query's block", random)}};
-  joined.add("window and globals", "fixed",
-             sameForAllHeads(shape.heads, {nullptr, nullptr, windowAndGlobals(s)}));
-  if (random > 0) {
+  JoinedAttention joined(plan, request.defaultScale());
+  const bool fallback = s.blocks < random + s.fixedBlocks();
+  PatternPtr fixed = densePattern(s.n, s.n, false);
+  if (fallback) {
+    const Index needed = random + s.fixedBlocks();
+    plan.labels = {
+        Label{"fallback", fmt::format("fewer than r + {} = {} blocks: every pair", s.fixedBlocks(), needed)}};
+    plan.note = fmt::format("{} blocks of {} are fewer than r + {} = {}: full attention.", s.blocks, block,
+                            s.fixedBlocks(), needed);
+    joined.add("fallback: all pairs", "all", sameForAllHeads(shape.heads, {nullptr, nullptr, fixed}));
+  } else {
+    plan.labels = {
+        Label{"window", "in the query's own block or the ones beside it"},
+        Label{"global key", "in the first or last block, which every query reads"},
+        Label{"global query", "the query is in the first or last block and reads every key"},
+        Label{"random", fmt::format("in one of r = {} blocks drawn for the query's block", random)}};
+    fixed = windowAndGlobals(s);
+    joined.add(s.extended ? "window" : "window and globals", "fixed",
+               sameForAllHeads(shape.heads, {nullptr, nullptr, fixed}));
+  }
+  if (s.extended) {
+    plan.labels.resize(4);
+    plan.labels[kOwnNote] = {"own note", "the note of the token's own sentence or block"};
+    plan.labels[kOtherNote] = {"other note", "the note of another sentence or block"};
+    if (fallback) plan.labels.pop_back();
+  }
+  std::vector<HeadAttend> randoms;
+  if (random > 0 && !fallback) {
     ATTN_ASSIGN(heads, randomHeads(request, s, plan));
+    randoms = heads;
     joined.add("random blocks", "random", std::move(heads));
   }
-  joined.finish("one softmax over window, globals and random blocks");
+  if (s.extended)
+    joined.addSlots(
+        "tokens read the notes", "notes",
+        sameForAllHeads(shape.heads, {nullptr, nullptr, notePattern(notes, false, 0, kOwnNote, kOtherNote)}),
+        notes.k, notes.v);
+  joined.finish("one softmax over all that a query reads");
+  if (s.extended) {
+    // Before the notes' rows join the steps: the support is that of the long side.
+    const PatternPtr slots = notePattern(notes, false, s.n, kOwnNote, kOtherNote);
+    for (Index h = 0; h < shape.heads; ++h)
+      plan.support.push_back(besideTokens(
+          randoms.empty() ? fixed : withGathered(fixed, randoms[static_cast<std::size_t>(h)]), slots));
+    addNoteRows(plan, notes, request.defaultScale(), false, {});
+  }
   return plan;
 }
 
@@ -251,7 +340,8 @@ InsidePanel graphPanel(const FrozenPlan& plan, Index head, Index block) {
   for (Index row = 0; row < shown; ++row) {
     plan.support(head)->row(row * block, runs);
     for (const Run& run : runs)
-      for (Index b = run.begin / block; b < std::min(shown, ceilDiv(run.end, block)); ++b)
+      for (Index b = run.begin / block;
+           run.begin < plan.plan().shape.nK && b < std::min(shown, ceilDiv(run.end, block)); ++b)
         cells[static_cast<std::size_t>(row * shown + b)] = static_cast<float>(run.label + 1);
   }
   return panel;
@@ -259,6 +349,7 @@ InsidePanel graphPanel(const FrozenPlan& plan, Index head, Index block) {
 
 Result<std::vector<InsidePanel>> BigBird::insides(const InsidesRequest& request) const {
   std::vector<InsidePanel> panels;
+  if (request.params.choice("variant") == "etc") panels = notePanels(request);
   if (request.plan.plan().labels.size() > 1)
     panels.push_back(graphPanel(request.plan, request.head, request.params.integer("block")));
   panels.push_back(keysByRule(request.plan, request.head));
