@@ -8,7 +8,8 @@ endif()
 add_library(attnscope_options INTERFACE)
 target_include_directories(attnscope_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 target_compile_options(attnscope_options INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror>
+  $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings -Xcompiler=-Wall>)
 if(ATTNSCOPE_MARCH)
   target_compile_options(attnscope_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=${ATTNSCOPE_MARCH}>)
 endif()

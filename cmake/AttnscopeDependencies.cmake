@@ -21,4 +21,5 @@ if(ATTNSCOPE_GUI)
 endif()
 if(ATTNSCOPE_TESTS)
   find_package(Qt6 6.4 REQUIRED COMPONENTS Core Test)
+  find_package(Boost 1.74 REQUIRED COMPONENTS context)  # fibres: the threads of emulated CUDA kernels
 endif()

@@ -9,7 +9,7 @@ attnscope_packages=(
   g++ cmake ninja-build ccache pkg-config
   qt6-base-dev qt6-svg-dev libqcustomplot-dev libgl-dev
   libeigen3-dev libspectra-dev libhwy-dev libtbb-dev librandom123-dev libxxhash-dev
-  libexpected-dev libfmt-dev libcli11-dev nlohmann-json3-dev
+  libboost-context-dev libexpected-dev libfmt-dev libcli11-dev nlohmann-json3-dev
   libzip-dev libpng-dev libturbojpeg0-dev libicu-dev
   fonts-dejavu-core
 )

@@ -1,10 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/backend_registry.h"
 
+#include <charconv>
+
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/cuda_devices.h"
 
 namespace attnscope {
+
+namespace {
+
+// "cuda" is the first device, "cuda:2" the third; -1 for anything else.
+int cudaNumber(const std::string& device) {
+  if (device == "cuda") return 0;
+  if (!device.starts_with("cuda:")) return -1;
+  int number = -1;
+  const char* end = device.data() + device.size();
+  const auto read = std::from_chars(device.data() + 5, end, number);
+  return read.ec == std::errc() && read.ptr == end ? number : -1;
+}
+
+}  // namespace
 
 std::vector<DeviceInfo> allDevices() {
   std::vector<DeviceInfo> devices = {cpuBackend().info()};
@@ -14,9 +30,12 @@ std::vector<DeviceInfo> allDevices() {
 
 Result<const Backend*> findBackend(const std::string& device) {
   if (device == "auto" || device == "cpu") return &cpuBackend();
-  if (device == "cuda")
-    return fail(ErrorKind::Compute, "--device cuda: no usable CUDA device: " + cudaDevices().front().reason +
-                                        ". Use --device cpu, or auto.");
+  if (const int number = cudaNumber(device); number >= 0) {
+    auto backend = cudaBackend(number);
+    if (backend) return *backend;
+    return fail(ErrorKind::Compute, "--device " + device + ": no usable CUDA device: " +
+                                        backend.error().message + ". Use --device cpu, or auto.");
+  }
   return fail(ErrorKind::Usage, "There is no device '" + device + "'. Known: auto, cpu, cuda, reference.");
 }
 

@@ -11,6 +11,7 @@
 #include <numbers>
 
 #include "kernels/cpu/tile_math.h"
+#include "kernels/shared/run_checks.h"
 #include "kernels/shared/score_terms.h"
 
 namespace attnscope {
@@ -282,17 +283,10 @@ class AttendRunner {
   }
 
  private:
-  // The vector code would swallow a NaN: a product that could leave the range of float32 is refused
-  // beforehand. No sum of |q_c k_c| exceeds this bound.
   [[nodiscard]] Status checkRange() {
     if (m_step.q == kNoBuffer) return {};
-    const double largest = m_step.scale * std::numbers::log2e * static_cast<double>(m_d) *
-                           m_buffers.largestSize(m_step.q) * m_buffers.largestSize(m_step.k);
-    if (largest < 1e38) return {};
-    return fail(ErrorKind::Compute,
-                m_plan.plan().mechanism +
-                    ": products of queries and keys can overflow float32. The input's values are too "
-                    "large; scale q and k down, or give a smaller --scale.");
+    return checkProductRange(m_step, m_d, m_buffers.largestSize(m_step.q), m_buffers.largestSize(m_step.k),
+                             m_plan.plan().mechanism);
   }
 
   // Rows that no position of the step stands for read nothing.

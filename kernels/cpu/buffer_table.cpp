@@ -7,52 +7,15 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/shared/initial_buffers.h"
+
 namespace attnscope {
-
-namespace {
-
-// Rows of the identity on the tokens, columns [begin, begin + width).
-Tensor identityValues(Index rows, const IdentitySlab& slab) {
-  Tensor values = Tensor::zeros(DType::F32, {1, rows, slab.width});
-  auto cells = values.mutableValues<float>();
-  for (Index c = 0; c < slab.width; ++c)
-    if (slab.begin + c < rows) cells[static_cast<std::size_t>((slab.begin + c) * slab.width + c)] = 1.0F;
-  return values;
-}
-
-}  // namespace
 
 BufferTable::BufferTable(const FrozenPlan& plan, const AttentionInput& input, const RunOptions& options)
     : m_plan(plan.plan()),
       m_options(options),
-      m_tensors(plan.plan().buffers.size()),
-      m_largest(plan.plan().buffers.size(), -1.0F) {
-  m_tensors[kQuery] = input.q;
-  m_tensors[kKey] = input.k;
-  m_tensors[kValue] = options.identity ? identityValues(m_plan.shape.nK, *options.identity) : input.v;
-  for (const auto& [id, tensor] : m_plan.constants) {
-    Tensor& held = m_tensors[static_cast<std::size_t>(id)];
-    held = tensor;
-    if (!options.identity) continue;
-    if (id == m_plan.slotValues)
-      held = options.identity->withSlots
-                 ? slotIdentity(m_plan, *options.identity)
-                 : Tensor::zeros(DType::F32, {1, m_plan.slotCount, options.identity->width});
-    else if (m_plan.standsForValues(id))
-      held = m_tensors[kValue];
-  }
-}
-
-Tensor slotIdentity(const Plan& plan, const IdentitySlab& slab) {
-  Tensor values = Tensor::zeros(DType::F32, {1, plan.slotCount, slab.width});
-  auto cells = values.mutableValues<float>();
-  for (Index slot = 0; slot < plan.slotCount; ++slot) {
-    const Index column = plan.shape.nK + slot - slab.begin;
-    if (column >= 0 && column < slab.width)
-      cells[static_cast<std::size_t>(slot * slab.width + column)] = 1.0F;
-  }
-  return values;
-}
+      m_tensors(initialBuffers(m_plan, input, options)),
+      m_largest(plan.plan().buffers.size(), -1.0F) {}
 
 Tensor& BufferTable::create(BufferId id) {
   m_largest[static_cast<std::size_t>(id)] = -1.0F;

@@ -8,12 +8,7 @@
 
 namespace attnscope {
 
-// The buffers of one run on the CPU. A buffer may have fewer heads than the plan (shared keys and values, or
-// one head for all): head h of the plan then reads head h * held / wanted.
-//
-// In a run on the identity the values are the identity, and so is a constant that stands for the tokens'
-// values (global values that the user gave). Constant values of slots are made of no token: they are 0, or
-// the identity of the slots in a probe.
+// The buffers of one run on the CPU; kernels/shared/initial_buffers.h says what stands in them at first.
 class BufferTable {
  public:
   BufferTable(const FrozenPlan& plan, const AttentionInput& input, const RunOptions& options);
@@ -37,8 +32,5 @@ class BufferTable {
   std::vector<Tensor> m_tensors;
   std::vector<float> m_largest;  // by buffer; below 0: not known
 };
-
-// The slots' values of a probe: the slab of the identity on the slots' part of the key axis.
-[[nodiscard]] Tensor slotIdentity(const Plan& plan, const IdentitySlab& slab);
 
 }  // namespace attnscope

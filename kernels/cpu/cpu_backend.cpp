@@ -18,6 +18,8 @@
 #include "kernels/cpu/row_steps.h"
 #include "kernels/cpu/small_steps.h"
 #include "kernels/cpu/tile_math.h"
+#include "kernels/shared/initial_buffers.h"
+#include "kernels/shared/run_checks.h"
 
 namespace attnscope {
 
@@ -110,18 +112,6 @@ class StepRunner {
   const JobContext& m_job;
   std::size_t m_index = 0;
 };
-
-// Finite inputs can still overflow in products: better refused than drawn.
-Status checkFinite(const Tensor& out, const std::string& mechanism) {
-  float worst = 0.0F;
-  for (const float x : out.values<float>()) worst += x * 0.0F;  // NaN if any value is NaN or infinite
-  if (worst == 0.0F) return {};
-  return fail(
-      ErrorKind::Compute,
-      mechanism +
-          ": the output overflows float32. The input's values are too large; scale q and k down, or give a "
-          "smaller --scale.");
-}
 
 class CpuBackend final : public Backend {
  public:

@@ -10,6 +10,7 @@
 #include "core/analysis/channel_mixing.h"
 #include "kernels/cpu/for_rows.h"
 #include "kernels/cpu/tile_math.h"
+#include "kernels/shared/initial_buffers.h"
 
 namespace attnscope {
 
@@ -229,21 +230,6 @@ Status projectOnCpu(const ProjectStep& step, BufferTable& buffers, const JobCont
   if (job.isCancelled()) return cancelled();
   return {};
 }
-
-namespace {
-
-// The tokens' own values, or rows of them moved about.
-bool movesTokenValues(const Plan& plan, BufferId id) {
-  if (id == kValue) return true;
-  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
-    const auto* gather = std::get_if<GatherStep>(&step);
-    return gather != nullptr && gather->out == id &&
-           std::all_of(gather->in.begin(), gather->in.end(),
-                       [&](BufferId in) { return movesTokenValues(plan, in); });
-  });
-}
-
-}  // namespace
 
 Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobContext& job) {
   Tensor& out = buffers.create(step.out);

@@ -11,4 +11,7 @@ namespace attnscope {
 // GPU.
 [[nodiscard]] std::vector<DeviceInfo> cudaDevices();
 
+// The backend of device "cuda:<number>"; the error is the reason why it cannot be used.
+[[nodiscard]] Result<const Backend*> cudaBackend(int number);
+
 }  // namespace attnscope

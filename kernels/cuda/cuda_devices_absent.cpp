@@ -3,8 +3,18 @@
 
 namespace attnscope {
 
+namespace {
+
+constexpr const char* kReason = "this program was built without nvcc, so it has no CUDA support";
+
+}  // namespace
+
 std::vector<DeviceInfo> cudaDevices() {
-  return {{"cuda", "CUDA", false, "this program was built without nvcc, so it has no CUDA support", 0}};
+  return {{"cuda", "CUDA", false, kReason, 0}};
+}
+
+Result<const Backend*> cudaBackend(int) {
+  return fail(ErrorKind::Compute, kReason);
 }
 
 }  // namespace attnscope

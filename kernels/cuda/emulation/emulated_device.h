@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <memory>
+
+#include "kernels/cuda/device/device.h"
+#include "kernels/cuda/emulation/emulator.h"
+
+namespace attnscope::cuda::emulation {
+
+// A device for tests: the kernels' sources run on the CPU. New memory is full of NaN and stands between guard
+// zones that are checked after every launch. Never listed as a device of the machine.
+struct EmulationOptions {
+  ThreadOrder order = ThreadOrder::Forward;
+  std::uint64_t memory = std::uint64_t{1} << 30;
+};
+[[nodiscard]] std::unique_ptr<Device> makeEmulatedDevice(const EmulationOptions& options = {});
+
+}  // namespace attnscope::cuda::emulation

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernels/cuda/host/device_run.h"
+
+#include <bit>
+
+namespace attnscope::cuda {
+
+Status DeviceRun::set(BufferId id, const Tensor& tensor) {
+  ATTN_ASSIGN(memory, DeviceMemory::make(m_device, tensor.bytes()));
+  if (!tensor.empty()) ATTN_TRY(m_device.upload(memory.as<void>(), tensor.raw(), tensor.bytes()));
+  m_held[static_cast<std::size_t>(id)] = {std::move(memory), tensor.dim(0)};
+  return {};
+}
+
+Result<float*> DeviceRun::create(BufferId id) {
+  const auto bytes = static_cast<std::size_t>(heads() * rowCount(id) * colCount(id)) * sizeof(float);
+  ATTN_ASSIGN(memory, DeviceMemory::make(m_device, bytes));
+  Held& held = m_held[static_cast<std::size_t>(id)];
+  held = {std::move(memory), heads()};
+  return held.memory.as<float>();
+}
+
+Rows DeviceRun::rows(BufferId id) const {
+  const Held& held = m_held[static_cast<std::size_t>(id)];
+  return {held.memory.as<float>(), rowCount(id) * colCount(id), static_cast<std::int32_t>(held.heads),
+          static_cast<std::int32_t>(heads()), colCount(id)};
+}
+
+Index DeviceRun::floats(BufferId id) const {
+  return m_held[static_cast<std::size_t>(id)].heads * rowCount(id) * colCount(id);
+}
+
+Result<Tensor> DeviceRun::fetch(BufferId id) const {
+  const Held& held = m_held[static_cast<std::size_t>(id)];
+  if (held.heads == 0) return Tensor();  // no step wrote it
+  Tensor tensor(DType::F32, {held.heads, rowCount(id), colCount(id)});
+  if (!tensor.empty())
+    ATTN_TRY(m_device.download(tensor.mutableValues<float>().data(), held.memory.as<void>(), tensor.bytes()));
+  return tensor;
+}
+
+Result<Rows> DeviceRun::uploadRows(const Tensor& tensor) {
+  ATTN_ASSIGN(data, upload(tensor.values<float>()));
+  return Rows{data, tensor.size() / tensor.dim(0), static_cast<std::int32_t>(tensor.dim(0)),
+              static_cast<std::int32_t>(heads()), tensor.shape().back()};
+}
+
+Status DeviceRun::fill(void* out, Index words, std::uint32_t word) {
+  if (words == 0) return {};
+  return m_device.launch(FillArgs{static_cast<std::uint32_t*>(out), words, word}, cellBlocks(words, 1));
+}
+
+Status DeviceRun::fillFloats(float* out, Index count, float value) {
+  return fill(out, count, std::bit_cast<std::uint32_t>(value));
+}
+
+Status DeviceRun::finish(double units) {
+  ATTN_TRY(m_device.synchronise());
+  const bool goOn = units > 0.0 ? m_job.advance(units) : !m_job.isCancelled();
+  if (!goOn) return cancelled();
+  return {};
+}
+
+}  // namespace attnscope::cuda

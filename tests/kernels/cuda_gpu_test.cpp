@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every mechanism on a real GPU against the oracle. Skipped, and said so, where there is none.
+#include <QTest>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "kernels/backend_registry.h"
+#include "kernels/effective.h"
+#include "kernels/reference/oracle.h"
+#include "tests/support/call_rows.h"
+#include "tests/support/error_bound.h"
+
+using namespace attnscope;
+using attnscope::testing::addCalls;
+using attnscope::testing::bound;
+using attnscope::testing::Call;
+
+class CudaGpuTest : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void initTestCase() {
+    const auto found = findBackend("cuda");
+    if (!found) QSKIP(("no CUDA device: " + found.error().message).c_str());
+    m_backend = *found;
+  }
+
+  void agreesWithTheOracle_data() {
+    QTest::addColumn<QString>("spec");
+    QTest::addColumn<QString>("source");
+    addCalls({"clustered:n=1,d=8,heads=2", "clustered:n=65,d=18,dv=5,heads=2,kv_heads=1",
+              "gaussian:n=514,d=64,heads=2", "gaussian:n=40,nk=100,d=16,heads=2"},
+             false);
+    addCalls({"clustered:n=65,d=6,heads=2,seed=3"}, true);
+  }
+  void agreesWithTheOracle() {
+    QFETCH(QString, spec);
+    QFETCH(QString, source);
+    const Call call{*parseMechanismSpec(spec.toStdString()), source.toStdString()};
+    const AttentionInput input = attnscope::testing::inputOf(call.source);
+    const auto planned = planCall(call.spec, input);
+    QVERIFY2(planned, planned ? "" : planned.error().message.c_str());
+    const auto oracle = runOracle(*planned, input);
+    QVERIFY2(oracle, oracle ? "" : oracle.error().message.c_str());
+    const auto run = m_backend->run(*planned->plan, input, {}, {});
+    QVERIFY2(run, run ? "" : run.error().message.c_str());
+    const double tolerance = bound(call, input, *oracle, *planned);
+    const auto found = run->out.values<float>();
+    const auto expected = oracle->out.values<float>();
+    QCOMPARE(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i)
+      QVERIFY2(std::abs(found[i] - expected[i]) <= tolerance,
+               qPrintable(QString("out[%1] is %2, expected %3").arg(i).arg(found[i]).arg(expected[i])));
+  }
+
+  // The same input gives the same bytes.
+  void repeats() {
+    const AttentionInput input = attnscope::testing::inputOf("gaussian:n=1030,d=64,heads=4");
+    for (const Mechanism* mechanism : allMechanisms()) {
+      MechanismSpec spec;
+      spec.id = mechanism->card().id;
+      const auto planned = planCall(spec, input);
+      QVERIFY2(planned, planned ? "" : planned.error().message.c_str());
+      const auto a = m_backend->run(*planned->plan, input, {}, {});
+      const auto b = m_backend->run(*planned->plan, input, {}, {});
+      QVERIFY2(a && b, a ? "" : a.error().message.c_str());
+      const auto x = a->out.values<float>();
+      const auto y = b->out.values<float>();
+      QVERIFY2(std::equal(x.begin(), x.end(), y.begin()), spec.id.c_str());
+    }
+  }
+
+  void cancelsSoon() {
+    const AttentionInput input = attnscope::testing::inputOf("gaussian:n=65536,d=64,heads=8");
+    const auto planned = planCall(*parseMechanismSpec("full"), input);
+    QVERIFY(planned);
+    const JobContext job;
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point asked;
+    std::thread watcher([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      asked = Clock::now();
+      job.cancel();
+    });
+    const auto run = m_backend->run(*planned->plan, input, {}, job);
+    const auto ended = Clock::now();
+    watcher.join();
+    if (run) QSKIP("the GPU was done before it was stopped");
+    QCOMPARE(run.error().kind, ErrorKind::Cancelled);
+    QVERIFY(ended - asked < std::chrono::milliseconds(100));
+  }
+
+ private:
+  const Backend* m_backend = nullptr;
+};
+
+QTEST_APPLESS_MAIN(CudaGpuTest)
+#include "cuda_gpu_test.moc"
