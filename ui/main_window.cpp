@@ -30,6 +30,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/parameter_form.h"
 #include "ui/panels/scaling_panel.h"
+#include "ui/panels/step_view.h"
 #include "ui/panels/tool_strip.h"
 #include "ui/panels/wall.h"
 #include "ui/state/document.h"
@@ -148,6 +149,7 @@ void MainWindow::buildDocks() {
   m_rightDock = makeDock(this, QStringLiteral("rightDock"), tr("Inspector"), m_inspector);
   addDockWidget(Qt::RightDockWidgetArea, m_rightDock);
 
+  m_steps = new StepView(m_document, m_service, this);
   m_scaling = new ScalingPanel(m_document, m_runner, this);
   m_costs = new CostModel(m_document, m_service, m_fidelity, this);
   auto* splitter = new QSplitter(Qt::Horizontal, this);
@@ -181,6 +183,8 @@ void MainWindow::connectParts() {
   connect(m_service, &ComputeService::insidesUpdated, this, &MainWindow::checkSettled);
   connect(m_wall, &Wall::settled, this, &MainWindow::checkSettled);
   connect(m_reach, &ReachService::updated, this, &MainWindow::checkSettled);
+  connect(m_document, &Document::styleChanged, this,
+          [this] { m_steps->setStyleChoices(m_document->state().style); });
   connect(m_inspector, &Inspector::updated, this, &MainWindow::checkSettled);
   connect(m_wall, &Wall::panelMenuAsked, this, &MainWindow::showPanelMenu);
   connect(m_wall, &Wall::headerMenuAsked, this, &MainWindow::showHeaderMenu);
@@ -228,6 +232,7 @@ void MainWindow::applyPlotTheme() {
   PlotTheme theme = PlotTheme::forPalette(palette());
   m_scaling->setTheme(theme);
   m_costTable->setTheme(theme);
+  m_steps->setTheme(theme);
   theme.background = Chrome::of(palette()).wall;
   m_wall->setTheme(theme);
 }

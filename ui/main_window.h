@@ -19,6 +19,7 @@ class ActivityBar;
 class ComputeService;
 class CostModel;
 class CostTable;
+class StepView;
 class Document;
 class FidelityService;
 class ReachService;
@@ -51,6 +52,7 @@ class MainWindow final : public QMainWindow {
   [[nodiscard]] ComputeService* service() const { return m_service; }
   [[nodiscard]] FidelityService* fidelity() const { return m_fidelity; }
   [[nodiscard]] ReachService* reach() const { return m_reach; }
+  [[nodiscard]] StepView* steps() const { return m_steps; }
   [[nodiscard]] ViewLink* link() const { return m_link; }
   [[nodiscard]] Wall* wall() const { return m_wall; }
   [[nodiscard]] Gallery* gallery() const { return m_gallery; }
@@ -121,6 +123,7 @@ class MainWindow final : public QMainWindow {
   ScalingPanel* m_scaling = nullptr;
   CostModel* m_costs = nullptr;
   CostTable* m_costTable = nullptr;
+  StepView* m_steps = nullptr;
   ActivityBar* m_activity = nullptr;
   QTabWidget* m_leftTabs = nullptr;
   QDockWidget* m_leftDock = nullptr;

@@ -24,6 +24,7 @@
 #include "ui/panels/inspector.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/scaling_panel.h"
+#include "ui/panels/step_view.h"
 #include "ui/panels/tool_strip.h"
 #include "ui/state/command_text.h"
 #include "ui/state/document.h"
@@ -214,6 +215,13 @@ void MainWindow::buildMechanismMenu() {
     replace->addAction(name, this,
                        [this, spec] { m_document->replaceColumn(m_document->selectedColumn(), spec); });
   }
+  m_mechanismMenu->addSeparator();
+  addCommand(m_mechanismMenu, QStringLiteral("stepThrough"), tr("Step through the selected mechanism"),
+             Qt::CTRL | Qt::Key_T, [this] {
+               m_steps->show();
+               m_steps->raise();
+               m_steps->activateWindow();
+             });
   m_mechanismMenu->addSeparator();
   addCommand(m_mechanismMenu, QStringLiteral("removeColumn"), tr("Remove the selected column"),
              Qt::CTRL | Qt::Key_W, [this] { m_document->removeColumn(m_document->selectedColumn()); });

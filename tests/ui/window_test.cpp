@@ -9,6 +9,7 @@
 #include <QRegularExpression>
 #include <QSettings>
 #include <QSignalSpy>
+#include <QSlider>
 #include <QSpinBox>
 #include <QTemporaryDir>
 #include <QTest>
@@ -29,6 +30,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/param_row.h"
 #include "ui/panels/parameter_form.h"
+#include "ui/panels/step_view.h"
 #include "ui/panels/wall.h"
 #include "ui/plots/pareto_plot.h"
 #include "ui/state/document.h"
@@ -91,6 +93,26 @@ class WindowTest final : public QObject {
     QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("Layers needed: A 1")));
     QTest::keyClick(m_window.get(), Qt::Key_4, Qt::ControlModifier);
     QVERIFY(!shown->isVisible());
+  }
+
+  void stepsThroughAPlan() {
+    document()->selectColumn(2);  // Reformer
+    m_window->command(QStringLiteral("stepThrough"))->trigger();
+    StepView* steps = m_window->steps();
+    QVERIFY(steps->isVisible());
+    const std::size_t planned = m_window->service()->column(2).exploration->call.plan->plan().steps.size();
+    QTRY_COMPARE(steps->frames().size(), planned + 1);
+    QCOMPARE(steps->step(), 0);
+    QTest::keyClick(steps, Qt::Key_Right);
+    QCOMPARE(steps->step(), 1);
+    QTest::keyClick(steps->findChild<QSlider*>(), Qt::Key_End);
+    QCOMPARE(steps->step(), static_cast<int>(planned));
+    QVERIFY(steps->heading().contains(QStringLiteral("Reformer")));
+    document()->selectColumn(1);
+    QTRY_VERIFY(steps->heading().contains(QStringLiteral("Longformer")) && steps->isIdle());
+    QTest::keyClick(steps, Qt::Key_Home);
+    QCOMPARE(steps->step(), 0);
+    steps->close();
   }
 
   void chartsErrorAgainstCost() {

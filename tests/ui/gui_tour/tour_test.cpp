@@ -25,6 +25,7 @@
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/scaling_panel.h"
+#include "ui/panels/step_view.h"
 #include "ui/state/document.h"
 #include "ui/state/view_link.h"
 
@@ -77,6 +78,7 @@ class TourTest final : public QObject {
   void showsSmallAndLargeWindows();
   void zoomsAndReads();
   void followsLayers();
+  void stepsThroughAPlan();
   void survivesABadFile();
   void showsTheDialogs();
   void opensPicturesAndRecipes();
@@ -179,6 +181,19 @@ void TourTest::followsLayers() {
   m_window->findChild<QAbstractButton*>(QStringLiteral("asChart"))->click();
   while (m_window->document()->undoStack()->canUndo()) m_window->document()->undoStack()->undo();
   settle();
+}
+
+void TourTest::stepsThroughAPlan() {
+  m_window->document()->selectColumn(2);
+  m_window->command(QStringLiteral("stepThrough"))->trigger();
+  StepView* steps = m_window->steps();
+  QTRY_VERIFY(steps->frames().size() > 2);
+  QTest::keyClick(steps, Qt::Key_Right);
+  QTest::keyClick(steps, Qt::Key_Right);
+  QTest::qWait(200);
+  if (!m_folder.isEmpty()) steps->grab().save(QStringLiteral("%1/20-steps.png").arg(m_folder));
+  steps->close();
+  m_window->document()->selectColumn(0);
 }
 
 void TourTest::survivesABadFile() {

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/panels/step_view.h"
+
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QSlider>
+#include <QToolButton>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "core/base/units.h"
+#include "core/mechanisms/registry.h"
+#include "ui/jobs/compute_service.h"
+#include "ui/jobs/guarded.h"
+#include "ui/panels/heading.h"
+#include "ui/plots/insides_view.h"
+#include "ui/state/document.h"
+#include "ui/state/text.h"
+#include "ui/theme.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr int kPlayMs = 2000;
+
+QToolButton* makeButton(const QString& text, const QString& tip, QWidget* parent) {
+  auto* button = new QToolButton(parent);
+  button->setText(text);
+  button->setToolTip(tip);
+  button->setProperty("framed", true);
+  return button;
+}
+
+}  // namespace
+
+StepView::StepView(const Document* document, const ComputeService* service, QWidget* parent)
+    : QDialog(parent),
+      m_document(document),
+      m_service(service),
+      m_title(new QLabel(this)),
+      m_sentence(new QLabel(this)),
+      m_pictures(new InsidesView(nullptr, this)),
+      m_slider(new QSlider(Qt::Horizontal, this)),
+      m_back(makeButton(tr("Back"), tr("The step before (Left)"), this)),
+      m_next(makeButton(tr("Next"), tr("The next step (Right)"), this)),
+      m_play(makeButton(tr("Play"), tr("Two seconds a step (Space)"), this)) {
+  setObjectName(QStringLiteral("stepView"));
+  resize(820, 560);
+  m_pool.setMaxThreadCount(1);
+  m_title->setFont(titleFont());
+  m_sentence->setWordWrap(true);
+  m_slider->setPageStep(1);
+  m_slider->setAccessibleName(tr("Step"));
+  m_play->setCheckable(true);
+  m_player.setInterval(kPlayMs);
+  auto* bar = new QHBoxLayout;
+  for (QWidget* part : std::initializer_list<QWidget*>{m_back, m_next, m_play}) bar->addWidget(part);
+  bar->addWidget(m_slider, 1);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(16, 14, 16, 14);
+  layout->setSpacing(8);
+  layout->addWidget(m_title);
+  layout->addWidget(m_sentence);
+  layout->addWidget(m_pictures, 1);
+  layout->addLayout(bar);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_back, m_next, m_play, m_slider})
+    part->installEventFilter(this);
+  connect(m_back, &QToolButton::clicked, this, [this] { go(m_step - 1); });
+  connect(m_next, &QToolButton::clicked, this, [this] { go(m_step + 1); });
+  connect(m_play, &QToolButton::toggled, this, &StepView::play);
+  connect(m_slider, &QSlider::valueChanged, this, &StepView::go);
+  connect(&m_player, &QTimer::timeout, this, [this] {
+    if (m_step + 1 >= static_cast<int>(m_frames.size()))
+      m_play->setChecked(false);
+    else
+      go(m_step + 1);
+  });
+  connect(document, &Document::selectionChanged, this, &StepView::request);
+  connect(document, &Document::headChanged, this, &StepView::request);
+  connect(service, &ComputeService::columnUpdated, this, &StepView::request);
+}
+
+StepView::~StepView() {
+  m_job.cancel();
+  m_pool.waitForDone();
+}
+
+void StepView::setTheme(const PlotTheme& theme) {
+  m_pictures->setTheme(theme);
+}
+
+void StepView::setStyleChoices(const ViewStyle& style) {
+  m_pictures->setStyleChoices(style);
+}
+
+QString StepView::heading() const {
+  return m_title->text();
+}
+
+void StepView::request() {
+  if (!isVisible()) return;
+  const ColumnResult& column = m_service->column(m_document->selectedColumn());
+  if (!column.exploration) return refresh();
+  const QString key = QStringLiteral("%1#%2").arg(column.shown).arg(m_service->head());
+  if (key == m_shown) return;
+  m_shown = key;
+  m_job.start(
+      [exploration = column.exploration, head = m_service->head()](const JobContext& job) {
+        return guarded([&] { return framesOf(*exploration, head, job); });
+      },
+      [this](Result<std::vector<StepFrame>> result) {
+        m_error = result ? QString() : toQ(result.error().message);
+        m_frames = result ? std::move(*result) : std::vector<StepFrame>{};
+        m_step = std::clamp(m_step, 0, std::max(0, static_cast<int>(m_frames.size()) - 1));
+        refresh();
+      });
+  refresh();
+}
+
+void StepView::refresh() {
+  const auto at = static_cast<std::size_t>(m_document->selectedColumn());
+  const auto found = findMechanism(m_document->state().columns[at].id);
+  const QString name = found ? toQ((*found)->card().name) : QString();
+  setWindowTitle(tr("%1, step by step").arg(name));
+  const int count = static_cast<int>(m_frames.size());
+  m_back->setEnabled(m_step > 0);
+  m_next->setEnabled(m_step + 1 < count);
+  m_play->setEnabled(count > 1);
+  m_slider->setEnabled(count > 1);
+  {
+    const QSignalBlocker quiet(m_slider);
+    m_slider->setRange(0, std::max(0, count - 1));
+    m_slider->setValue(m_step);
+  }
+  if (count == 0) {
+    m_title->setText(name);
+    m_sentence->setText(m_error.isEmpty() ? tr("Computing…") : m_error);
+    m_pictures->setPanels({});
+    return;
+  }
+  const StepFrame& frame = m_frames[static_cast<std::size_t>(m_step)];
+  m_title->setText(tr("%1 · step %2 of %3 · %4").arg(name).arg(m_step).arg(count - 1).arg(toQ(frame.title)));
+  QString text = toQ(frame.sentence);
+  if (frame.seconds > 0.0) text += tr(" %1 for all heads.").arg(toQ(durationText(frame.seconds)));
+  m_sentence->setText(text);
+  m_pictures->setAccessibleDescription(text);
+  m_pictures->setPanels(frame.panels);
+}
+
+void StepView::go(int step) {
+  const int last = static_cast<int>(m_frames.size()) - 1;
+  const int next = std::clamp(step, 0, std::max(0, last));
+  if (next == m_step) return;
+  m_step = next;
+  refresh();
+}
+
+void StepView::play(bool on) {
+  m_play->setText(on ? tr("Pause") : tr("Play"));
+  if (!on) {
+    m_player.stop();
+    return;
+  }
+  if (m_step + 1 >= static_cast<int>(m_frames.size())) go(0);
+  m_player.start();
+}
+
+bool StepView::handleKey(int key) {
+  switch (key) {
+    case Qt::Key_Left:
+      go(m_step - 1);
+      return true;
+    case Qt::Key_Right:
+      go(m_step + 1);
+      return true;
+    case Qt::Key_Home:
+      go(0);
+      return true;
+    case Qt::Key_End:
+      go(static_cast<int>(m_frames.size()) - 1);
+      return true;
+    case Qt::Key_Space:
+      m_play->toggle();
+      return true;
+    default:
+      return false;
+  }
+}
+
+void StepView::keyPressEvent(QKeyEvent* event) {
+  if (!handleKey(event->key())) QDialog::keyPressEvent(event);
+}
+
+// Keys mean the same wherever the focus is.
+bool StepView::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::KeyPress && handleKey(static_cast<QKeyEvent*>(event)->key())) return true;
+  return QDialog::eventFilter(watched, event);
+}
+
+void StepView::showEvent(QShowEvent* event) {
+  QDialog::showEvent(event);
+  request();
+}
+
+void StepView::hideEvent(QHideEvent* event) {
+  QDialog::hideEvent(event);
+  m_play->setChecked(false);
+}
+
+}  // namespace attnscope
