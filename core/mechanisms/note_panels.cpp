@@ -6,24 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/analysis/softmax.h"
+
 namespace attnscope {
 
 namespace {
 
 constexpr Index kMostCells = 1000000;
-
-double dot(const float* a, const float* b, Index d) {
-  double sum = 0.0;
-  for (Index c = 0; c < d; ++c) sum += static_cast<double>(a[c]) * b[c];
-  return sum;
-}
-
-void softmaxInPlace(double* row, Index count) {
-  const double largest = *std::max_element(row, row + count);
-  double total = 0.0;
-  for (Index j = 0; j < count; ++j) total += row[j] = std::exp(row[j] - largest);
-  for (Index j = 0; j < count; ++j) row[j] /= total;
-}
 
 // First tokens of each note, and n at the end; empty if notes have values of the user's own.
 std::vector<Index> boundsOf(const Plan& plan) {
@@ -72,15 +61,9 @@ InsidePanel readingPanel(const InsidesRequest& request, const Tensor& queries, d
                                : std::string("Softmax of each note over all tokens, by content alone.");
   panel.xTitle = "token";
   panel.yTitle = "note";
-  panel.values = Tensor(DType::F32, {count, n});
-  auto cells = panel.values.mutableValues<float>();
-  std::vector<double> row(static_cast<std::size_t>(n));
-  for (Index a = 0; a < count; ++a) {
-    for (Index j = 0; j < n; ++j)
-      row[static_cast<std::size_t>(j)] = scale * dot(q.data() + a * shape.d, k.data() + j * shape.d, shape.d);
-    softmaxInPlace(row.data(), n);
-    std::copy(row.begin(), row.end(), cells.begin() + a * n);
-  }
+  const auto weights = softmaxProducts(q, k.first(static_cast<std::size_t>(n * shape.d)), shape.d, scale);
+  const std::vector<float> narrow(weights.begin(), weights.end());
+  panel.values = Tensor::fromFloats({count, n}, narrow);
   return panel;
 }
 
@@ -97,11 +80,10 @@ std::vector<double> ownEncodings(const InsidesRequest& request, const Tensor& qu
     const Index begin = bounds[static_cast<std::size_t>(a)];
     const Index length = bounds[static_cast<std::size_t>(a) + 1] - begin;
     if (length == 0) continue;
-    std::vector<double> row(static_cast<std::size_t>(length));
-    for (Index t = 0; t < length; ++t)
-      row[static_cast<std::size_t>(t)] =
-          scale * dot(q.data() + a * shape.d, k.data() + (begin + t) * shape.d, shape.d);
-    softmaxInPlace(row.data(), length);
+    const auto own = static_cast<std::size_t>(begin * shape.d);
+    const auto row =
+        softmaxProducts(q.subspan(static_cast<std::size_t>(a * shape.d), static_cast<std::size_t>(shape.d)),
+                        k.subspan(own, static_cast<std::size_t>(length * shape.d)), shape.d, scale);
     for (Index t = 0; t < length; ++t)
       for (Index c = 0; c < shape.dV; ++c)
         encodings[static_cast<std::size_t>(a * shape.dV + c)] +=

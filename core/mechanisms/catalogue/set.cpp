@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/analysis/kmeans.h"
+#include "core/analysis/softmax.h"
 #include "core/analysis/spectrum.h"
 #include "core/base/memory.h"
 #include "core/base/rng.h"
@@ -92,28 +93,6 @@ Result<Tensor> fitPoints(const LoweringRequest& request, Index count) {
   return tensor;
 }
 
-// softmax(scale a b^T) by rows, in double: (rows of a, rows of b).
-std::vector<double> softmaxOf(std::span<const float> a, std::span<const float> b, Index d, double scale) {
-  const Index rows = static_cast<Index>(a.size()) / d;
-  const Index cols = static_cast<Index>(b.size()) / d;
-  std::vector<double> weights(static_cast<std::size_t>(rows * cols));
-  for (Index i = 0; i < rows; ++i) {
-    double* row = weights.data() + i * cols;
-    for (Index j = 0; j < cols; ++j) {
-      double sum = 0.0;
-      for (Index c = 0; c < d; ++c)
-        sum += static_cast<double>(a[static_cast<std::size_t>(i * d + c)]) *
-               b[static_cast<std::size_t>(j * d + c)];
-      row[j] = scale * sum;
-    }
-    const double largest = *std::max_element(row, row + cols);
-    double total = 0.0;
-    for (Index j = 0; j < cols; ++j) total += row[j] = std::exp(row[j] - largest);
-    for (Index j = 0; j < cols; ++j) row[j] /= total;
-  }
-  return weights;
-}
-
 class SetTransformer final : public Mechanism {
  public:
   SetTransformer() : Mechanism(makeCard(), makeParams()) {}
@@ -181,7 +160,7 @@ Result<Plan> SetTransformer::lower(const LoweringRequest& request) const {
     Tensor composition(DType::F32, {made.heads, count, made.nK});
     for (Index h = 0; h < made.heads; ++h) {
       const auto weights =
-          softmaxOf(points.slice<float>(h), input.k.slice<float>(input.kvHead(h)), made.d, scale);
+          softmaxProducts(points.slice<float>(h), input.k.slice<float>(input.kvHead(h)), made.d, scale);
       std::copy(weights.begin(), weights.end(), composition.mutableSlice<float>(h).begin());
     }
     return composition;
@@ -240,7 +219,7 @@ Result<std::vector<InsidePanel>> SetTransformer::insides(const InsidesRequest& r
   const auto queries =
       request.input.q.slice<float>(request.head).first(static_cast<std::size_t>(nQ * shape.d));
   const double scale = std::get<AttendStep>(request.plan.plan().steps.front()).scale;
-  const auto p1 = softmaxOf(points, keys, shape.d, scale);
+  const auto p1 = softmaxProducts(points, keys, shape.d, scale);
   if (!request.job.advance(0)) return cancelled();
   std::vector<InsidePanel> panels;
   panels.push_back(scatterPanel(keys, points, n, count, shape.d, p1));
@@ -248,7 +227,7 @@ Result<std::vector<InsidePanel>> SetTransformer::insides(const InsidesRequest& r
       mapPanel("P\u2081", "Whom each inducing point reads" + cut + ".", "key", "inducing point", p1, count));
   const Tensor slotKeys = request.buffer("slot_keys");
   if (!slotKeys.empty()) {
-    const auto p2 = softmaxOf(queries, slotKeys.slice<float>(request.head), shape.d, scale);
+    const auto p2 = softmaxProducts(queries, slotKeys.slice<float>(request.head), shape.d, scale);
     panels.push_back(mapPanel("P\u2082", "Which inducing points each query reads" + cut + ".",
                               "inducing point", "query", p2, nQ));
   }
@@ -262,7 +241,7 @@ Result<std::vector<InsidePanel>> SetTransformer::insides(const InsidesRequest& r
                "A pooling block reads the set the same way with k seeds, here fitted to the keys: a soft "
                "clustering" +
                    cut + ".",
-               "key", "seed", softmaxOf(seedRows, keys, shape.d, scale), seeds));
+               "key", "seed", softmaxProducts(seedRows, keys, shape.d, scale), seeds));
   return panels;
 }
 
