@@ -112,14 +112,14 @@ void printJson() {
 }
 
 void printTable() {
-  fmt::print("{:<18} {:<22} {:<20} {:<5} {:<18} {:<10}  {}\n", "ID", "NAME", "FAMILY", "YEAR", "COMPLEXITY",
+  fmt::print("{:<18} {:<24} {:<20} {:<5} {:<18} {:<10}  {}\n", "ID", "NAME", "FAMILY", "YEAR", "COMPLEXITY",
              "CAUSAL", "PARAMETERS (DEFAULT)");
   for (const Mechanism* mechanism : allMechanisms()) {
     const MechanismCard& card = mechanism->card();
     std::vector<std::string> params;
     for (const ParamSpec& spec : mechanism->params())
       params.push_back(fmt::format("{} ({})", spec.id, spec.defaultText));
-    fmt::print("{:<18} {:<22} {:<20} {:<5} {:<18} {:<10}  {}\n", card.id, card.name, familyName(card.family),
+    fmt::print("{:<18} {:<24} {:<20} {:<5} {:<18} {:<10}  {}\n", card.id, card.name, familyName(card.family),
                card.year, card.surveyComplexity, causalText(card.causal), fmt::join(params, ", "));
   }
 }
