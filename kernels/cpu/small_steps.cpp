@@ -108,9 +108,10 @@ void mixBlock(const BlockMix& blocks, const float* shares, const float* in, Inde
 void mapFeatures(Feature feature, const float* in, float* out, Index d) {
   switch (feature) {
     case Feature::Elu1:
-      tile_math::exponential(in, out, d);
-      for (Index c = 0; c < d; ++c)
-        if (in[c] > 0.0F) out[c] = in[c] + 1.0F;
+      // exp(min(x, 0)) + max(x, 0): no branch on signs, which are as good as random.
+      for (Index c = 0; c < d; ++c) out[c] = in[c] < 0.0F ? in[c] : 0.0F;
+      tile_math::exponential(out, out, d);
+      for (Index c = 0; c < d; ++c) out[c] += in[c] > 0.0F ? in[c] : 0.0F;
       return;
     case Feature::Exp:
       tile_math::exponential(in, out, d);
