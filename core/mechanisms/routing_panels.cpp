@@ -176,6 +176,51 @@ InsidePanel movement(const Tensor& path, Index head) {
   return panel;
 }
 
+// Mean squared distance of each query to its nearest centroid: what the paper's commitment loss adds up.
+Result<double> commitment(RowsView rows, const std::vector<double>& centroids, const JobContext& job) {
+  ATTN_ASSIGN(nearest, nearestCentroids(rows, centroids, job));
+  double sum = 0.0;
+  for (Index i = 0; i < rows.count(); ++i)
+    for (Index c = 0; c < rows.d; ++c) {
+      const double off =
+          rows.row(i)[c] -
+          centroids[static_cast<std::size_t>(nearest[static_cast<std::size_t>(i)] * rows.d + c)];
+      sum += off * off;
+    }
+  return sum / static_cast<double>(rows.count() * rows.d);
+}
+
+// Training as the paper does it: exponential averages from where the centroids started, on the first queries.
+Result<InsidePanel> averaging(const HeadView& view, const Tensor& path, const InsidesRequest& request) {
+  constexpr Index kMostQueries = 1024;
+  constexpr Index kSteps = 30;
+  const Index d = request.input.shape().d;
+  const Index count = std::min(view.n, kMostQueries);
+  const std::vector<double> cells(view.points.begin(), view.points.begin() + count * d);
+  const RowsView rows{cells, d};
+  const auto start = path.slice<float>(request.head).first(static_cast<std::size_t>(view.k * d));
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Curves;
+  panel.title = "Commitment while training";
+  panel.caption =
+      "Mean squared distance of the queries to their centroid under exponential averages with this decay; 0 "
+      "is k-means.";
+  panel.xTitle = "step";
+  panel.yTitle = "distance";
+  for (const double decay : {0.0, 0.9, 0.99}) {
+    std::vector<std::vector<double>> moved{{start.begin(), start.end()}};
+    ATTN_TRY(spherewiseLloyd({rows}, kSteps, moved, request.job, decay));
+    InsidePanel::Curve curve{fmt::format("decay {:g}", decay), {}, {}};
+    for (std::size_t step = 0; step < moved.size(); ++step) {
+      ATTN_ASSIGN(distance, commitment(rows, moved[step], request.job));
+      curve.x.push_back(static_cast<double>(step));
+      curve.y.push_back(distance);
+    }
+    panel.curves.push_back(std::move(curve));
+  }
+  return panel;
+}
+
 }  // namespace
 
 Result<std::vector<InsidePanel>> routingPanels(const InsidesRequest& request) {
@@ -191,6 +236,10 @@ Result<std::vector<InsidePanel>> routingPanels(const InsidesRequest& request) {
   panels.push_back(clusterSizes(view));
   const Tensor path = traceOf(plan, "centroid_path");
   if (!path.empty() && path.dim(1) > 1) panels.push_back(movement(path, request.head));
+  if (!path.empty()) {
+    ATTN_ASSIGN(trained, averaging(view, path, request));
+    panels.push_back(std::move(trained));
+  }
   return panels;
 }
 

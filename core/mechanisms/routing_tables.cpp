@@ -83,21 +83,30 @@ std::int32_t nearestTo(const double* row, const PackedCentroids& centroids) {
   return static_cast<std::int32_t>(nearest);
 }
 
-// Means of the rows by nearest centroid, back on the sphere.
+// Means of the rows by nearest centroid, mixed with where the centroids were, back on the sphere.
 void moveCentroids(const std::vector<RowsView>& rows, const std::vector<std::vector<std::int32_t>>& nearest,
-                   std::vector<double>& centroids) {
+                   double decay, std::vector<double>& centroids) {
   const Index d = rows.front().d;
   std::vector<double> sums(centroids.size(), 0.0);
+  std::vector<double> counts(centroids.size() / static_cast<std::size_t>(d), 0.0);
   for (std::size_t part = 0; part < rows.size(); ++part)
     for (Index i = 0; i < rows[part].count(); ++i) {
       double* sum = sums.data() + nearest[part][static_cast<std::size_t>(i)] * d;
       for (Index c = 0; c < d; ++c) sum[c] += rows[part].row(i)[c];
+      ++counts[static_cast<std::size_t>(nearest[part][static_cast<std::size_t>(i)])];
     }
   for (std::size_t begin = 0; begin < sums.size(); begin += static_cast<std::size_t>(d)) {
+    const double count = counts[begin / static_cast<std::size_t>(d)];
+    if (count == 0.0) continue;  // nobody's nearest: it stays
+    if (decay > 0.0)
+      for (Index c = 0; c < d; ++c) {
+        double& sum = sums[begin + static_cast<std::size_t>(c)];
+        sum = decay * centroids[begin + static_cast<std::size_t>(c)] + (1.0 - decay) * sum / count;
+      }
     double squares = 0.0;
     for (Index c = 0; c < d; ++c)
       squares += sums[begin + static_cast<std::size_t>(c)] * sums[begin + static_cast<std::size_t>(c)];
-    if (squares == 0.0) continue;  // empty, or members that cancel out
+    if (squares == 0.0) continue;  // members that cancel out
     const double factor = std::sqrt(static_cast<double>(d) / squares);
     for (Index c = 0; c < d; ++c)
       centroids[begin + static_cast<std::size_t>(c)] = factor * sums[begin + static_cast<std::size_t>(c)];
@@ -163,7 +172,7 @@ Result<std::vector<std::int32_t>> nearestCentroids(RowsView rows, std::span<cons
 }
 
 Status spherewiseLloyd(const std::vector<RowsView>& rows, Index steps, std::vector<std::vector<double>>& path,
-                       const JobContext& job) {
+                       const JobContext& job, double decay) {
   for (Index step = 0; step < steps; ++step) {
     std::vector<double> centroids = path.back();
     if (path.size() > 1 && centroids == path[path.size() - 2]) {  // settled
@@ -175,7 +184,7 @@ Status spherewiseLloyd(const std::vector<RowsView>& rows, Index steps, std::vect
       ATTN_ASSIGN(of, nearestCentroids(part, centroids, job));
       nearest.push_back(std::move(of));
     }
-    moveCentroids(rows, nearest, centroids);
+    moveCentroids(rows, nearest, decay, centroids);
     path.push_back(std::move(centroids));
   }
   return {};

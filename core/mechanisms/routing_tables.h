@@ -36,10 +36,12 @@ struct RowsView {
                                                                  const JobContext& job);
 
 // Spherical k-means: every centroid becomes the mean of the rows nearest to it, scaled back to length
-// sqrt(d); one that nobody is nearest to stays. `path` starts with the initial centroids and gets one set (k,
-// d) a step.
+// sqrt(d); one that nobody is nearest to stays. With a decay above 0 it becomes decay times itself plus (1 -
+// decay) times that mean, scaled: the exponential average by which the paper trains them. `path` starts with
+// the initial centroids and gets one set (k, d) a step.
 [[nodiscard]] Status spherewiseLloyd(const std::vector<RowsView>& rows, Index steps,
-                                     std::vector<std::vector<double>>& path, const JobContext& job);
+                                     std::vector<std::vector<double>>& path, const JobContext& job,
+                                     double decay = 0.0);
 
 // The first `k` different rows in the given order, fewer if there are no more.
 [[nodiscard]] std::vector<double> firstDistinctRows(RowsView rows, std::span<const std::int32_t> order,

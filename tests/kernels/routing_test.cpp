@@ -250,7 +250,7 @@ class RoutingTest : public QObject {
     QVERIFY(run);
     const auto panels = (*run)->insides(0);
     QVERIFY(panels);
-    QCOMPARE(panels->size(), std::size_t{5});
+    QCOMPARE(panels->size(), std::size_t{6});
     QCOMPARE((*panels)[0].points.dim(0), Index{3000});
     QCOMPARE((*panels)[0].anchors.dim(0), Index{20});
     // 3000 queries on 2048 columns: every seat adds its share of a column.
@@ -267,9 +267,38 @@ class RoutingTest : public QObject {
     for (const double size : (*panels)[3].curves[0].y) nearest += size;
     QCOMPARE(nearest, 3000.0);
     QCOMPARE((*panels)[4].curves[0].y.size(), std::size_t{10});
+    QCOMPARE((*panels)[5].curves.size(), std::size_t{3});
+    QVERIFY((*panels)[5].curves[0].y.back() < (*panels)[5].curves[0].y.front());
     const auto local = (*run)->insides(1);
     QVERIFY(local);
     QCOMPARE(local->size(), std::size_t{1});
+  }
+
+  // Exponential averages: a decay of 1 moves nothing, one between leaves centroids on the sphere and nearer.
+  void averagesOfCentroids() {
+    const AttentionInput input = attnscope::testing::inputOf("clustered:n=90,d=8,heads=1,seed=2");
+    const auto rows = standardisedRows(input.q.slice<float>(0), 90, 8);
+    const RowsView view{rows, 8};
+    const std::vector<double> start(rows.begin() + 80, rows.begin() + 80 + 5 * 8);
+    std::vector<std::vector<double>> still{start};
+    QVERIFY(spherewiseLloyd({view}, 3, still, {}, 1.0));
+    for (std::size_t c = 0; c < start.size(); ++c) QVERIFY(std::abs(still.back()[c] - start[c]) < 1e-5);
+    std::vector<std::vector<double>> slow{start};
+    std::vector<std::vector<double>> fast{start};
+    QVERIFY(spherewiseLloyd({view}, 1, slow, {}, 0.9));
+    QVERIFY(spherewiseLloyd({view}, 1, fast, {}));
+    double slowMove = 0.0;
+    double fastMove = 0.0;
+    for (std::size_t c = 0; c < start.size(); ++c) {
+      slowMove += std::pow(slow.back()[c] - start[c], 2);
+      fastMove += std::pow(fast.back()[c] - start[c], 2);
+    }
+    QVERIFY(slowMove > 0.0 && slowMove < 0.25 * fastMove);
+    for (std::size_t k = 0; k < 5; ++k) {
+      double length = 0.0;
+      for (std::size_t c = 0; c < 8; ++c) length += std::pow(slow.back()[8 * k + c], 2);
+      QVERIFY(std::abs(length - 8.0) < 1e-9);
+    }
   }
 };
 
