@@ -184,10 +184,11 @@ Result<std::vector<SweepPoint>> runSweep(const SweepRequest& request,
   Sweep sweep(request, *backend, job);
   job.beginPhase(static_cast<double>(request.lengths.size()));
   for (const Index n : request.lengths) {
-    ATTN_ASSIGN(
-        input,
-        loadInput(fmt::format("{}:n={},d={},heads={}", request.recipe, n, request.d, request.heads), 0, job));
-    if (!sweep.measureLength(input, points, onPoint) || !job.advance()) break;
+    const auto input =
+        loadInput(fmt::format("{}:n={},d={},heads={}", request.recipe, n, request.d, request.heads), 0, job);
+    if (job.isCancelled()) break;
+    if (!input) return tl::unexpected<Error>(input.error());
+    if (!sweep.measureLength(*input, points, onPoint) || !job.advance()) break;
   }
   return points;
 }
