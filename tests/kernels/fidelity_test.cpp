@@ -3,6 +3,7 @@
 // window, more rounds, more summaries.
 #include <QTest>
 #include <cmath>
+#include <limits>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/fidelity.h"
@@ -54,6 +55,27 @@ class FidelityTest : public QObject {
       const Fidelity next = fidelityOf(spec.toStdString(), input);
       QVERIFY2(next.capturedMass > last.capturedMass, qPrintable(spec));
       last = next;
+    }
+  }
+
+  // Rows as long as the paper asks for (|x|^2 about 1/4): four times the features, a smaller error over 16
+  // draws.
+  void moreFeaturesErrLess() {
+    AttentionInput input = attnscope::testing::inputOf("clustered:n=256,d=16,heads=16");
+    const auto shrunk = [](const Tensor& rows) {
+      Tensor small(DType::F32, rows.shape());
+      auto target = small.mutableValues<float>();
+      for (std::size_t i = 0; i < target.size(); ++i) target[i] = 0.25F * rows.values<float>()[i];
+      return small;
+    };
+    input.q = shrunk(input.q);
+    input.k = shrunk(input.k);
+    double last = std::numeric_limits<double>::infinity();
+    for (const char* spec : {"performer:features=16", "performer:features=64", "performer:features=256",
+                             "performer:features=1024"}) {
+      const double error = fidelityOf(spec, input).outputError;
+      QVERIFY2(error < last, qPrintable(QString("%1: %2 after %3").arg(spec).arg(error).arg(last)));
+      last = error;
     }
   }
 
