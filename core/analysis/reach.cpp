@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/base/memory.h"
+
 namespace attnscope {
 
 namespace {
@@ -57,8 +59,12 @@ struct Stations {
   [[nodiscard]] Index count() const { return tokens + (slotsLiveOn ? slotCount : 0); }
 };
 
-Stations stationsOf(const FrozenPlan& frozen, const std::vector<Index>& heads) {
+Result<Stations> stationsOf(const FrozenPlan& frozen, const std::vector<Index>& heads) {
   const Plan& plan = frozen.plan();
+  if (plan.slotCount > 0 && plan.slotComposition)
+    ATTN_TRY(requireMemory(4.0 * static_cast<double>(plan.shape.heads) * static_cast<double>(plan.slotCount) *
+                               static_cast<double>(plan.shape.nK),
+                           plan.mechanism + ": what its slots are made of"));
   Stations stations{plan.shape.nK, plan.slotCount, !plan.slotReads.empty(),
                     BitRows(plan.shape.nK + plan.slotCount, plan.shape.nK + plan.slotCount),
                     BitRows(plan.slotCount, plan.shape.nK)};
@@ -125,7 +131,7 @@ Result<std::shared_ptr<const Reach>> reachOverLayers(const FrozenPlan& frozen, I
   std::vector<Index> heads;
   for (Index h = 0; h < plan.shape.heads; ++h)
     if (!head || *head == h) heads.push_back(h);
-  const Stations stations = stationsOf(frozen, heads);
+  ATTN_ASSIGN(stations, stationsOf(frozen, heads));
   const Index n = stations.tokens;
   auto reach = std::make_shared<Reach>();
   reach->n = n;

@@ -58,8 +58,7 @@ class Sweep {
     bool open = true;
     for (int round = 0; open; ++round) {
       open = false;
-      if (m_request.device != "cuda" && m_peaks.size() < 5)
-        m_peaks.push_back(multiplyAddPeak(m_request.threads));
+      if (m_onCpu && m_peaks.size() < 5) m_peaks.push_back(multiplyAddPeak(m_request.threads));
       for (Candidate& candidate : candidates) {
         if (candidate.done) continue;
         if (!measureOnce(candidate, input, round)) return false;
@@ -163,6 +162,7 @@ class Sweep {
 
   const SweepRequest& m_request;
   const Backend& m_backend;
+  bool m_onCpu = m_backend.info().id == "cpu";  // the ceiling that is measured is the CPU's
   const JobContext& m_job;
   std::vector<std::string> m_ended;
   std::vector<double> m_peaks;  // of the length at hand

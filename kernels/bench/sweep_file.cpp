@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/base/shell_word.h"
+
 namespace attnscope {
 
 namespace {
@@ -119,13 +121,6 @@ std::vector<SweepPoint> pointsOf(const SweepRun& run, const std::vector<Mechanis
       }
   }
   return points;
-}
-
-std::string shellWord(const std::string& text) {
-  const bool plain = text.find_first_not_of(
-                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                         "_./:=,+@%-") == std::string::npos;
-  return plain ? text : fmt::format("'{}'", text);
 }
 
 }  // namespace

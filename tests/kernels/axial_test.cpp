@@ -7,27 +7,13 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/effective.h"
 #include "kernels/reference/oracle.h"
+#include "tests/support/against_oracle.h"
 #include "tests/support/pattern_reach.h"
 
 using namespace attnscope;
 using namespace attnscope::testing;
 
 namespace {
-
-Tensor outputOf(const std::string& spec, const AttentionInput& input) {
-  const auto run = cpuBackend().run(*planned(spec, input).plan, input, {}, {});
-  if (!run) qFatal("%s: %s", spec.c_str(), run.error().message.c_str());
-  return run->out;
-}
-
-double largestDifference(const Tensor& a, const Tensor& b) {
-  const auto x = a.values<float>();
-  const auto y = b.values<float>();
-  double largest = x.size() == y.size() ? 0.0 : 1e9;
-  for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i)
-    largest = std::max(largest, static_cast<double>(std::abs(x[i] - y[i])));
-  return largest;
-}
 
 // Rows of (H, n, d) in another order: row i of the result is row from(i).
 Tensor reordered(const Tensor& tensor, const std::function<Index(Index)>& from) {

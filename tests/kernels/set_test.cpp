@@ -10,9 +10,11 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/effective.h"
 #include "kernels/explore.h"
+#include "tests/support/against_oracle.h"
 #include "tests/support/call_table.h"
 
 using namespace attnscope;
+using attnscope::testing::largestDifference;
 
 namespace {
 
@@ -54,12 +56,6 @@ AttentionInput picked(const AttentionInput& in, const std::vector<Index>& rows) 
   return out;
 }
 
-double largestDifference(std::span<const float> a, std::span<const float> b) {
-  double largest = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double{a[i]} - b[i]));
-  return largest;
-}
-
 }  // namespace
 
 class SetTest : public QObject {
@@ -71,14 +67,14 @@ class SetTest : public QObject {
     std::vector<Index> order(kN);
     for (Index i = 0; i < kN; ++i) order[static_cast<std::size_t>(i)] = (i * 17 + 3) % kN;
     const auto shuffled = run(picked(input(), order), "set:inducing=7", {{"inducing", pointsOf(*plain)}});
-    QVERIFY(largestDifference(pick(plain->out, order).values<float>(), shuffled->out.values<float>()) < 1e-5);
+    QVERIFY(largestDifference(pick(plain->out, order), shuffled->out) < 1e-5);
   }
 
   void orderOfThePointsPlaysNoPart() {
     const auto plain = run(input(), "set:inducing=5");
     const auto turned =
         run(input(), "set:inducing=5", {{"inducing", pick(pointsOf(*plain), {3, 1, 4, 0, 2})}});
-    QVERIFY(largestDifference(plain->out.values<float>(), turned->out.values<float>()) < 1e-5);
+    QVERIFY(largestDifference(plain->out, turned->out) < 1e-5);
   }
 
   void duplicatesChangeNothing() {
@@ -86,7 +82,7 @@ class SetTest : public QObject {
     std::vector<Index> twice;
     for (Index i = 0; i < kN; ++i) twice.insert(twice.end(), {i, i});
     const auto doubled = run(picked(input(), twice), "set:inducing=7", {{"inducing", pointsOf(*plain)}});
-    QVERIFY(largestDifference(pick(plain->out, twice).values<float>(), doubled->out.values<float>()) < 1e-5);
+    QVERIFY(largestDifference(pick(plain->out, twice), doubled->out) < 1e-5);
   }
 
   void onePointGivesAllTheSame() {

@@ -9,6 +9,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/effective.h"
 #include "kernels/reference/oracle.h"
+#include "tests/support/against_oracle.h"
 #include "tests/support/pattern_reach.h"
 
 using namespace attnscope;
@@ -20,21 +21,6 @@ const std::vector<std::string> kModes{"dense", "random", "factorised-random", "f
 
 std::string specOf(const std::string& mode, const std::string& more = {}) {
   return "synthesizer:mode=" + mode + more;
-}
-
-Tensor outputOf(const std::string& spec, const AttentionInput& input, const WeightSet& weights = {}) {
-  const auto run = cpuBackend().run(*planned(spec, input, weights).plan, input, {}, {});
-  if (!run) qFatal("%s: %s", spec.c_str(), run.error().message.c_str());
-  return run->out;
-}
-
-double largestDifference(const Tensor& a, const Tensor& b) {
-  const auto x = a.values<float>();
-  const auto y = b.values<float>();
-  double largest = x.size() == y.size() ? 0.0 : 1e9;
-  for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i)
-    largest = std::max(largest, static_cast<double>(std::abs(x[i] - y[i])));
-  return largest;
 }
 
 Tensor normals(const std::string& name, std::vector<Index> shape, double deviation) {

@@ -20,10 +20,10 @@ constexpr int kWantedWidth = 230;  // of one picture, in pixels of the window
 }  // namespace
 
 struct InsidesView::Cell {
-  explicit Cell(QWidget* parent) : plot(makeBarePlot(parent)), inside(std::make_unique<InsidePlot>(*plot)) {}
-  ~Cell() { delete plot; }  // before `inside`, which its layers call
+  explicit Cell(QWidget* parent) : plot(makeBarePlot(parent)), inside(std::make_shared<InsidePlot>(*plot)) {}
+  ~Cell() { retirePlot(plot, inside); }
   QCustomPlot* plot;
-  std::unique_ptr<InsidePlot> inside;
+  std::shared_ptr<InsidePlot> inside;
 };
 
 InsidesView::InsidesView(ViewLink* link, QWidget* parent)

@@ -76,7 +76,7 @@ class ParetoPlot::Impl {
   explicit Impl(ParetoPlot* widget) : owner(widget) {}
 
   void rebuild() {
-    delete plot;
+    retirePlot(plot);
     plot = makeBarePlot(owner);
     plot->setGeometry(owner->rect());
     build();

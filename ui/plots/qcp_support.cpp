@@ -41,6 +41,13 @@ QCustomPlot* makeBarePlot(QWidget* parent) {
   return plot;
 }
 
+void retirePlot(QCustomPlot* plot, std::shared_ptr<void> kept) {
+  if (plot == nullptr) return;
+  QObject::connect(plot, &QObject::destroyed, [kept = std::move(kept)] {});
+  plot->hide();
+  plot->deleteLater();
+}
+
 std::vector<QCPAxisRect*> placeAxisRects(QCustomPlot& plot, QSize size, const std::vector<QRect>& places) {
   plot.plotLayout()->clear();
   auto* layout = new QCPLayoutInset;

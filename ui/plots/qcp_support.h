@@ -5,6 +5,7 @@
 #include <QRect>
 #include <QString>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "ui/plots/axis_ticks.h"
@@ -20,6 +21,11 @@ namespace attnscope {
 
 // A plot without margins, selections or mouse handling of its own: the panel above it does these.
 [[nodiscard]] QCustomPlot* makeBarePlot(QWidget* parent);
+
+// Takes a plot away that a new one replaces. It is deleted with the next turn of the event loop: a style
+// sheet that is being applied resizes widgets and goes on to visit those that it found before, this one
+// included. `kept` (what the plot's layers call) lives as long as the plot.
+void retirePlot(QCustomPlot* plot, std::shared_ptr<void> kept = nullptr);
 
 // Empties the layout of the plot and puts axis rects exactly at the given rectangles of a plot of the given
 // size.

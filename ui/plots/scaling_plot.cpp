@@ -15,7 +15,7 @@ class ScalingPlot::Impl {
 
   // A sweep has tens of points and arrives one a second: a fresh plot is simpler than an updated one.
   void rebuild() {
-    delete plot;
+    retirePlot(plot);
     plot = makeBarePlot(owner);
     plot->setGeometry(owner->rect());
     buildScaling(*plot, content, plotMetrics(theme, 0.0, 99, 99, false), theme, owner->size());

@@ -76,7 +76,14 @@ void SquarePlot::updateTicks() {
     } else {
       x->setTickLabelRotation(0);
       const double label = font.horizontalAdvance(QString::number(std::max<Index>(9, content.keys - 1)));
-      setTicks(*x, cellTicks(view.left(), view.width(), content.keys, width, 1.7 * label + m_metrics.gap));
+      std::vector<AxisTick> ticks =
+          cellTicks(view.left(), view.width(), content.keys, width, 1.7 * label + m_metrics.gap);
+      if (!m_layout.slotArea.isEmpty())  // the caption of narrow slots reaches below the last tokens
+        std::erase_if(ticks, [&, limit = slotCaption().x - m_metrics.gap](const AxisTick& tick) {
+          const double at = m_layout.tokens.left() + (tick.position - view.left()) / view.width() * width;
+          return at + 0.5 * font.horizontalAdvance(tick.text) > limit;
+        });
+      setTicks(*x, ticks);
     }
   }
   if (!m_layout.slotArea.isEmpty()) {
@@ -117,18 +124,24 @@ void SquarePlot::paintAround(QPainter& painter) const {
     if (!rect.isEmpty()) paintFrame(painter, rect, m_theme.frame, m_metrics.line);
   if (m_metrics.legend > 0) paintLegend(painter, m_layout.legend, content.legend, m_metrics, m_theme.text);
   if (!m_layout.slotArea.isEmpty()) {
-    const QFontMetricsF font(m_metrics.font);
-    QString text = QStringLiteral("%1 slots").arg(content.slotCount);
-    if (font.horizontalAdvance(text) > m_layout.slotArea.width() + m_metrics.right)
-      text = QStringLiteral("slots");
-    const double width = font.horizontalAdvance(text);
-    const double x = std::min(m_layout.slotArea.x() + 0.5 * (m_layout.slotArea.width() - width),
-                              m_layout.slotArea.right() + m_metrics.right - width);
+    const SlotCaption caption = slotCaption();
     painter.setFont(m_metrics.font);
     painter.setPen(m_theme.secondaryText);
-    painter.drawText(QPointF(x, m_layout.slotArea.bottom() + 1 + m_metrics.gap + font.ascent()), text);
+    painter.drawText(QPointF(caption.x, m_layout.slotArea.bottom() + 1 + m_metrics.gap +
+                                            QFontMetricsF(m_metrics.font).ascent()),
+                     caption.text);
   }
   paintTitles(painter);
+}
+
+SquarePlot::SlotCaption SquarePlot::slotCaption() const {
+  const QFontMetricsF font(m_metrics.font);
+  QString text = QStringLiteral("%1 slots").arg(content.slotCount);
+  if (font.horizontalAdvance(text) > m_layout.slotArea.width() + m_metrics.right)
+    text = QStringLiteral("slots");
+  const double width = font.horizontalAdvance(text);
+  return {text, std::min(m_layout.slotArea.x() + 0.5 * (m_layout.slotArea.width() - width),
+                         m_layout.slotArea.right() + m_metrics.right - width)};
 }
 
 void SquarePlot::paintTitles(QPainter& painter) const {

@@ -73,6 +73,12 @@ class SquarePlot {
   void updateTicks();
   void paintCells(class QPainter& painter) const;
   void paintAround(QPainter& painter) const;
+  // What stands below the slots, and from which x on.
+  struct SlotCaption {
+    QString text;
+    double x = 0.0;
+  };
+  [[nodiscard]] SlotCaption slotCaption() const;
   void paintTitles(QPainter& painter) const;
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;

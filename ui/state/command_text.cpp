@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/state/command_text.h"
 
-#include <QRegularExpression>
 #include <QStringList>
 
+#include "core/base/shell_word.h"
 #include "ui/state/text.h"
 
 namespace attnscope {
-
-QString shellWord(const QString& text) {
-  static const QRegularExpression plain(QStringLiteral("^[A-Za-z0-9_./:=,+@%-]+$"));
-  if (plain.match(text).hasMatch()) return text;
-  QString quoted = text;
-  return QLatin1Char('\'') + quoted.replace(QLatin1Char('\''), QStringLiteral("'\\''")) + QLatin1Char('\'');
-}
 
 QString commandLineOf(const DocumentState& state, Index head) {
   QStringList rows;
@@ -21,8 +14,8 @@ QString commandLineOf(const DocumentState& state, Index head) {
     if (state.rows.shows(kind)) rows << QString::fromLatin1(id);
   QStringList words{QStringLiteral("attnscope"), QStringLiteral("figure"), rows.join(QLatin1Char('+'))};
   for (int i = 0; i < static_cast<int>(state.columns.size()); ++i)
-    words << shellWord(toQ(state.columns[static_cast<std::size_t>(i)].text()));
-  words << QStringLiteral("--input") << shellWord(state.source);
+    words << toQ(shellWord(state.columns[static_cast<std::size_t>(i)].text()));
+  words << QStringLiteral("--input") << toQ(shellWord(state.source.toStdString()));
   if (state.layer > 0) words << QStringLiteral("--layer") << QString::number(state.layer);
   if (head > 0) words << QStringLiteral("--head") << QString::number(head);
   if (state.causal == CausalChoice::On) words << QStringLiteral("--causal");

@@ -10,7 +10,4 @@ namespace attnscope {
 // The command line that draws what the window shows, quoted for a shell.
 [[nodiscard]] QString commandLineOf(const DocumentState& state, Index head);
 
-// `text` as one word of a POSIX shell.
-[[nodiscard]] QString shellWord(const QString& text);
-
 }  // namespace attnscope

@@ -18,6 +18,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/fidelity_service.h"
 #include "ui/jobs/scaling_runner.h"
@@ -32,6 +33,8 @@
 using namespace attnscope;
 
 namespace {
+
+enum class ViewRow { Reach, Insides };
 
 constexpr int kSettleMs = 20000;
 
@@ -78,6 +81,7 @@ class TourTest final : public QObject {
   void showsSmallAndLargeWindows();
   void zoomsAndReads();
   void followsLayers();
+  void showsEveryMechanism();
   void stepsThroughAPlan();
   void survivesABadFile();
   void showsTheDialogs();
@@ -192,8 +196,42 @@ void TourTest::stepsThroughAPlan() {
   QTest::keyClick(steps, Qt::Key_Right);
   QTest::qWait(200);
   if (!m_folder.isEmpty()) steps->grab().save(QStringLiteral("%1/20-steps.png").arg(m_folder));
+  m_window->setTheme(ThemeChoice::Dark);
+  settle();
+  if (!m_folder.isEmpty()) steps->grab().save(QStringLiteral("%1/20-steps-dark.png").arg(m_folder));
+  m_window->setTheme(ThemeChoice::Light);
   steps->close();
   m_window->document()->selectColumn(0);
+}
+
+// Every mechanism with all four views, four at a time, in the smallest and the largest window, light and
+// dark.
+void TourTest::showsEveryMechanism() {
+  const auto all = allMechanisms();
+  for (const ViewRow row : {ViewRow::Reach, ViewRow::Insides}) {
+    m_window->document()->setRowVisible(PanelKind::Reach, row == ViewRow::Reach);
+    m_window->document()->setRowVisible(PanelKind::Insides, row == ViewRow::Insides);
+    for (std::size_t first = 0; first < all.size(); first += 4) {
+      std::vector<MechanismSpec> columns;
+      for (std::size_t i = first; i < std::min(first + 4, all.size()); ++i) {
+        columns.emplace_back();
+        columns.back().id = all[i]->card().id;
+      }
+      const bool small = first / 4 % 2 == 0;
+      m_window->resize(small ? QSize(1280, 800) : QSize(1920, 1080));
+      m_window->setTheme(small ? ThemeChoice::Dark : ThemeChoice::Light);
+      m_window->document()->setColumns(columns, QStringLiteral("tour"));
+      settle();
+      for (int i = 0; i < static_cast<int>(columns.size()); ++i)
+        QVERIFY2(m_window->service()->column(i).error.isEmpty(),
+                 columns[static_cast<std::size_t>(i)].id.c_str());
+      shot(QStringLiteral("3%1-%2").arg(first / 4).arg(row == ViewRow::Reach ? "reach" : "insides"));
+    }
+  }
+  m_window->setTheme(ThemeChoice::Light);
+  m_window->resize(1440, 900);
+  while (m_window->document()->undoStack()->canUndo()) m_window->document()->undoStack()->undo();
+  settle();
 }
 
 void TourTest::survivesABadFile() {
