@@ -16,7 +16,8 @@ attnscope_packages=(
 
 missing_packages() {
   local installed
-  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')
+  # dpkg-query fails if it knows one of them not at all: on a bare system, where all are missing.
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' || true)
   printf '%s\n' "$@" | grep -vxF -e "$installed" || true
 }
 
