@@ -60,6 +60,8 @@ inline Index supportDifferences(const PlannedCall& call, const AttentionInput& i
 }
 
 // Empty if output, lse, support and the rows of the map agree with the oracle, else what does not.
+// The tolerance is a quarter of what error_bound.h allows where logits stay below 10 and values below 4
+// (16 eps (1 + 10) 4 = 8e-5), as they do in the inputs of these tests; a wrong cell is off by a weight.
 inline std::string disagreement(const std::string& spec, const AttentionInput& input,
                                 const WeightSet& weights = {}, double tolerance = 2e-5) {
   const PlannedCall call = planned(spec, input, weights);
