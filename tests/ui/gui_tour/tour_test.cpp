@@ -204,8 +204,7 @@ void TourTest::stepsThroughAPlan() {
   m_window->document()->selectColumn(0);
 }
 
-// Every mechanism with all four views, four at a time, in the smallest and the largest window, light and
-// dark.
+// Every mechanism, four at a time; the groups alternate between a small dark and a large light window.
 void TourTest::showsEveryMechanism() {
   const auto all = allMechanisms();
   for (const ViewRow row : {ViewRow::Reach, ViewRow::Insides}) {
