@@ -110,6 +110,22 @@ QPainterPath glyphPath(Glyph glyph) {
       p.lineTo(13.2, 13.2);
       p.lineTo(13.2, 9.6);
       break;
+    case Glyph::Pin:
+      line(5, 2.6, 11, 2.6);
+      p.moveTo(6.2, 2.6);
+      p.lineTo(5.6, 7);
+      p.lineTo(3.8, 9);
+      p.lineTo(12.2, 9);
+      p.lineTo(10.4, 7);
+      p.lineTo(9.8, 2.6);
+      line(8, 9, 8, 13.8);
+      break;
+    case Glyph::Unlinked:
+      p.addRoundedRect(QRectF(1.6, 5.2, 5.2, 5.6), 2.4, 2.4);
+      p.addRoundedRect(QRectF(9.2, 5.2, 5.2, 5.6), 2.4, 2.4);
+      line(8, 2.4, 8, 4.4);
+      line(8, 11.6, 8, 13.6);
+      break;
   }
   return p;
 }

@@ -7,7 +7,21 @@ class QPainter;
 
 namespace attnscope {
 
-enum class Glyph { Close, Add, Search, Info, Warning, ChevronDown, Reset, Undo, Redo, Open, Export };
+enum class Glyph {
+  Close,
+  Add,
+  Search,
+  Info,
+  Warning,
+  ChevronDown,
+  Reset,
+  Undo,
+  Redo,
+  Open,
+  Export,
+  Pin,
+  Unlinked
+};
 
 // Line icons drawn by the program in the palette's text colour at the moment of painting, so they follow the
 // theme and every pixel ratio. No icon theme is needed.

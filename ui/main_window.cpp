@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "ui/export/figure_writer.h"
+#include "ui/jobs/baseline_service.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/fidelity_service.h"
 #include "ui/jobs/reach_service.h"
@@ -67,6 +68,7 @@ MainWindow::MainWindow(const QStringList& files)
       m_service(new ComputeService(m_document, this)),
       m_fidelity(new FidelityService(m_document, m_service, this)),
       m_reach(new ReachService(m_document, m_service, this)),
+      m_baselines(new BaselineService(m_document, m_service, this)),
       m_runner(new ScalingRunner(this)),
       m_link(new ViewLink(this)),
       m_figures(new FigureWriter(this)) {
@@ -103,6 +105,7 @@ MainWindow::~MainWindow() {
   // Children ask each other while they go: the workers are stopped first.
   m_fidelity->shutDown();
   m_reach->shutDown();
+  m_baselines->shutDown();
   m_service->shutDown();
   m_runner->cancel();
 }
@@ -111,7 +114,7 @@ void MainWindow::buildCentre() {
   m_tools = new ToolStrip(m_document, m_service, this);
   addToolBar(Qt::TopToolBarArea, m_tools);
   m_messages = new MessageBar(this);
-  m_wall = new Wall(m_document, m_service, m_reach, m_link, this);
+  m_wall = new Wall(m_document, m_service, m_reach, m_baselines, m_link, this);
   auto* scroll = new QScrollArea(this);
   scroll->setWidget(m_wall);
   scroll->setWidgetResizable(true);
@@ -183,6 +186,7 @@ void MainWindow::connectParts() {
   connect(m_service, &ComputeService::insidesUpdated, this, &MainWindow::checkSettled);
   connect(m_wall, &Wall::settled, this, &MainWindow::checkSettled);
   connect(m_reach, &ReachService::updated, this, &MainWindow::checkSettled);
+  connect(m_baselines, &BaselineService::updated, this, &MainWindow::checkSettled);
   connect(m_document, &Document::styleChanged, this,
           [this] { m_steps->setStyleChoices(m_document->state().style); });
   connect(m_inspector, &Inspector::updated, this, &MainWindow::checkSettled);
@@ -219,7 +223,8 @@ void MainWindow::inputOpened() {
 }
 
 bool MainWindow::isSettled() const {
-  return m_service->isIdle() && m_reach->isIdle() && m_inspector->isIdle() && m_wall->isSettled();
+  return m_service->isIdle() && m_reach->isIdle() && m_baselines->isIdle() && m_inspector->isIdle() &&
+         m_wall->isSettled();
 }
 
 void MainWindow::checkSettled() {
@@ -256,6 +261,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   m_runner->cancel();
   m_fidelity->shutDown();
   m_reach->shutDown();
+  m_baselines->shutDown();
   m_service->shutDown();
   QMainWindow::closeEvent(event);
 }

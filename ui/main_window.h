@@ -16,6 +16,7 @@ class QTabWidget;
 namespace attnscope {
 
 class ActivityBar;
+class BaselineService;
 class ComputeService;
 class CostModel;
 class CostTable;
@@ -83,7 +84,9 @@ class MainWindow final : public QMainWindow {
   void buildFileMenu();
   void buildViewMenu();
   void buildReachMenu(QMenu* view);
+  void buildZoomCommands(QMenu* view);
   void buildMechanismMenu();
+  void buildColumnViewCommands();
   void connectParts();
   QAction* addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
                       std::function<void()> run);
@@ -110,6 +113,7 @@ class MainWindow final : public QMainWindow {
   ComputeService* m_service;
   FidelityService* m_fidelity;
   ReachService* m_reach;
+  BaselineService* m_baselines;
   ScalingRunner* m_runner;
   ViewLink* m_link;
   FigureWriter* m_figures;

@@ -5,6 +5,7 @@
 
 #include "core/mechanisms/registry.h"
 #include "ui/export/figure_writer.h"
+#include "ui/jobs/baseline_service.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/reach_service.h"
 #include "ui/jobs/scaling_runner.h"
@@ -44,6 +45,7 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
     column.title = columnTitle(state.columns[static_cast<std::size_t>(i)]);
     column.exploration = result.exploration;
     column.reach = m_reach->of(i).reach;
+    column.baseline = m_baselines->of(i).exploration;
     // The wall shows one of the pictures at a time; so does the figure of a wall. A column alone shows all.
     if (result.insides && !result.insides->empty())
       column.insides.assign(result.insides->begin(),

@@ -26,6 +26,7 @@
 #include "ui/panels/scaling_panel.h"
 #include "ui/panels/step_view.h"
 #include "ui/panels/tool_strip.h"
+#include "ui/panels/wall.h"
 #include "ui/state/command_text.h"
 #include "ui/state/document.h"
 #include "ui/state/text.h"
@@ -141,10 +142,11 @@ void MainWindow::buildFileMenu() {
 
 void MainWindow::buildViewMenu() {
   QMenu* view = menuBar()->addMenu(tr("&View"));
-  const std::array<std::pair<PanelKind, QString>, 4> rows{{{PanelKind::Pattern, tr("Pattern")},
+  const std::array<std::pair<PanelKind, QString>, 5> rows{{{PanelKind::Pattern, tr("Pattern")},
                                                            {PanelKind::Map, tr("Map")},
                                                            {PanelKind::Insides, tr("Insides")},
-                                                           {PanelKind::Reach, tr("Reach over layers")}}};
+                                                           {PanelKind::Reach, tr("Reach over layers")},
+                                                           {PanelKind::Difference, tr("Difference")}}};
   int number = 1;
   for (const auto& [kind, text] : rows) {
     QAction* action = view->addAction(text);
@@ -161,8 +163,7 @@ void MainWindow::buildViewMenu() {
   }
   buildReachMenu(view);
   view->addSeparator();
-  addCommand(view, QStringLiteral("zoomReset"), tr("Show everything"), Qt::CTRL | Qt::Key_0,
-             [this] { m_link->resetViewport(); });
+  buildZoomCommands(view);
   addCommand(view, QStringLiteral("findMechanism"), tr("Find a mechanism"), QKeySequence::Find, [this] {
     m_leftDock->show();
     m_leftTabs->setCurrentWidget(m_gallery);
@@ -183,6 +184,27 @@ void MainWindow::buildViewMenu() {
   for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock})
     view->addAction(dock->toggleViewAction());
   addCommand(view, QStringLiteral("resetLayout"), tr("Reset the layout"), {}, [this] { resetLayout(); });
+}
+
+void MainWindow::buildZoomCommands(QMenu* view) {
+  addCommand(view, QStringLiteral("zoomReset"), tr("Show everything"), Qt::CTRL | Qt::Key_0,
+             [this] { m_link->resetViewport(); });
+  QAction* back = addCommand(view, QStringLiteral("zoomBack"), tr("Back to the view before"),
+                             Qt::ALT | Qt::Key_Left, [this] { m_link->goBack(); });
+  QAction* forward = addCommand(view, QStringLiteral("zoomForward"), tr("Forward again"),
+                                Qt::ALT | Qt::Key_Right, [this] { m_link->goForward(); });
+  const auto show = [this, back, forward] {
+    back->setEnabled(m_link->canGoBack());
+    forward->setEnabled(m_link->canGoForward());
+  };
+  connect(m_link, &ViewLink::historyChanged, this, show);
+  show();
+  QAction* blink = view->addAction(tr("Blink to the baseline"));
+  blink->setObjectName(QStringLiteral("blink"));
+  blink->setCheckable(true);
+  blink->setShortcut(Qt::CTRL | Qt::Key_B);
+  blink->setToolTip(tr("Every column shows what it is compared with"));
+  connect(blink, &QAction::toggled, m_wall, &Wall::setBlinking);
 }
 
 void MainWindow::buildReachMenu(QMenu* view) {
@@ -236,8 +258,36 @@ void MainWindow::buildMechanismMenu() {
   addCommand(
       m_mechanismMenu, QStringLiteral("nextColumn"), tr("Select the next column"), Qt::CTRL | Qt::Key_Right,
       [this] { m_document->selectColumn((m_document->selectedColumn() + 1) % m_document->columnCount()); });
+  buildColumnViewCommands();
   addCommand(m_mechanismMenu, QStringLiteral("resetParams"), tr("Reset its parameters"), {},
              [this] { m_document->resetParams(m_document->selectedColumn()); });
+}
+
+void MainWindow::buildColumnViewCommands() {
+  const auto addChecked = [this](const QString& name, const QString& text, const QKeySequence& keys,
+                                 auto isOn, auto set) {
+    QAction* action = m_mechanismMenu->addAction(text);
+    action->setObjectName(name);
+    action->setCheckable(true);
+    action->setShortcut(keys);
+    connect(action, &QAction::triggered, this,
+            [this, set](bool on) { set(m_document->selectedColumn(), on); });
+    const auto show = [this, action, isOn] {
+      action->setChecked(
+          isOn(m_document->state().views[static_cast<std::size_t>(m_document->selectedColumn())]));
+    };
+    connect(m_document, &Document::viewsChanged, action, show);
+    connect(m_document, &Document::selectionChanged, action, show);
+    show();
+  };
+  addChecked(
+      QStringLiteral("pinBaseline"), tr("Pin as the baseline"), Qt::CTRL | Qt::SHIFT | Qt::Key_B,
+      [](const ColumnView& view) { return view.baseline; },
+      [this](int column, bool on) { m_document->pinBaseline(on ? column : -1); });
+  addChecked(
+      QStringLiteral("ownZoom"), tr("Zoom this column alone"), {},
+      [](const ColumnView& view) { return view.ownZoom; },
+      [this](int column, bool on) { m_document->setOwnZoom(column, on); });
 }
 
 void MainWindow::rebuildRecent() {
@@ -279,7 +329,7 @@ void MainWindow::showPanelMenu(int column, PanelKind kind, QPoint position) {
 void MainWindow::showHeaderMenu(int column, QPoint position) {
   m_document->selectColumn(column);
   QMenu menu(this);
-  for (const char* name : {"moveLeft", "moveRight", "resetParams", "removeColumn"})
+  for (const char* name : {"pinBaseline", "ownZoom", "moveLeft", "moveRight", "resetParams", "removeColumn"})
     menu.addAction(command(QString::fromLatin1(name)));
   menu.addSeparator();
   menu.addAction(command(QStringLiteral("exportColumn")));

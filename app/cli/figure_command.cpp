@@ -10,6 +10,7 @@
 #include "app/cli/figure_output.h"
 #include "app/cli/sweep_options.h"
 #include "kernels/backend_registry.h"
+#include "kernels/fidelity.h"
 
 namespace attnscope {
 
@@ -17,7 +18,7 @@ namespace {
 
 // Rows of the figure from "map+pattern"; empty for "scaling", which is a figure of its own.
 Result<std::vector<PanelKind>> parseViews(const std::string& text) {
-  static const std::vector<std::string> names{"pattern", "map", "insides", "reach", "scaling"};
+  static const std::vector<std::string> names{"pattern", "map", "insides", "reach", "difference", "scaling"};
   std::vector<PanelKind> rows;
   std::size_t begin = 0;
   while (begin <= text.size()) {
@@ -40,13 +41,14 @@ Result<std::vector<PanelKind>> parseViews(const std::string& text) {
   return rows;
 }
 static_assert(static_cast<int>(PanelKind::Pattern) == 0 && static_cast<int>(PanelKind::Map) == 1 &&
-              static_cast<int>(PanelKind::Insides) == 2 && static_cast<int>(PanelKind::Reach) == 3);
+              static_cast<int>(PanelKind::Insides) == 2 && static_cast<int>(PanelKind::Reach) == 3 &&
+              static_cast<int>(PanelKind::Difference) == 4);
 
 class FigureCommand final : public Command {
  public:
   void declare(CLI::App& app) override {
     app.add_option("view", m_view,
-                   "pattern, map, insides, reach (joined by '+' for several rows), or scaling")
+                   "pattern, map, difference, insides, reach (joined by '+' for several rows), or scaling")
         ->required();
     app.add_option("specs", m_specs, "Mechanisms, a column each: full longformer:window=32")->required();
     app.add_option("-o,--output", m_output, "File to write: .png, .svg or .pdf")->required();
@@ -56,6 +58,8 @@ class FigureCommand final : public Command {
     app.add_option("--lengths", m_lengths, "Lengths of scaling curves")->capture_default_str();
     app.add_option("--layers", m_layers, "Layers of the view of reach (all heads of a layer together)")
         ->capture_default_str();
+    app.add_option("--baseline", m_baseline,
+                   "Mechanism that differences are taken from (default: full attention with the same mask)");
     m_figure.declare(app);
   }
 
@@ -107,7 +111,26 @@ class FigureCommand final : public Command {
       ATTN_ASSIGN(reach, reachOverLayers(*column.exploration->call.plan, m_layers, std::nullopt, job));
       column.reach = std::move(reach);
     }
+    if (std::find(figure.rows.begin(), figure.rows.end(), PanelKind::Difference) != figure.rows.end()) {
+      ATTN_ASSIGN(baseline, makeBaseline(*column.exploration, backend, options, weights, job));
+      column.baseline = std::move(baseline);
+    }
     return column;
+  }
+
+  // Null where the column is the baseline itself.
+  Result<std::shared_ptr<const Exploration>> makeBaseline(const Exploration& column, const Backend& backend,
+                                                          const RunOptions& options, const WeightSet& weights,
+                                                          const JobContext& job) const {
+    MechanismSpec spec = fullFor(column.call);
+    if (!m_baseline.empty()) {
+      ATTN_ASSIGN(given, chosenSpecs({m_baseline}, m_arguments));
+      if (given.size() != 1) return fail(ErrorKind::Usage, "--baseline takes one mechanism.");
+      spec = given.front();
+    }
+    if (spec.text() == column.call.spec.text() || (m_baseline.empty() && spec.id == column.call.spec.id))
+      return nullptr;
+    return explore(spec, column.input, backend, options, weights, job);
   }
 
   Status measure(FigureSpec& figure, const std::vector<MechanismSpec>& specs, const JobContext& job) const {
@@ -141,6 +164,7 @@ class FigureCommand final : public Command {
   std::string m_view;
   std::vector<std::string> m_specs;
   std::string m_output;
+  std::string m_baseline;
   std::string m_lengths = "256..8192";
   Index m_head = 0;
   Index m_layers = 4;

@@ -24,7 +24,10 @@ QString textOf(const DocumentState& state) {
         << QString::number(state.seed) << state.style.colorMap
         << QString::number(static_cast<int>(state.style.scale.kind))
         << QString::number(static_cast<int>(state.style.reduce)) << QString::number(state.rows.pattern)
-        << QString::number(state.rows.map) << QString::number(state.rows.insides);
+        << QString::number(state.rows.map) << QString::number(state.rows.insides)
+        << QString::number(state.rows.difference);
+  for (const ColumnView& view : state.views)
+    parts << QString::number((view.baseline ? 2 : 0) + (view.ownZoom ? 1 : 0));
   return parts.join(QLatin1Char('|'));
 }
 
@@ -55,6 +58,9 @@ class StateTest final : public QObject {
     row("parameter", [](Document& d) { d.setParam(1, "window", "16"); });
     row("reset parameter", [](Document& d) { d.resetParam(1, "window"); });
     row("reset parameters", [](Document& d) { d.resetParams(1); });
+    row("baseline", [](Document& d) { d.pinBaseline(1); });
+    row("own zoom", [](Document& d) { d.setOwnZoom(2, true); });
+    row("difference", [](Document& d) { d.setRowVisible(PanelKind::Difference, true); });
     row("causal", [](Document& d) { d.setCausal(CausalChoice::On); });
     row("scale", [](Document& d) { d.setScale(0.5); });
     row("seed", [](Document& d) { d.setSeed(7); });
@@ -105,12 +111,28 @@ class StateTest final : public QObject {
   }
 
   void aFullWallReplacesTheSelectedColumn() {
-    m_document->addColumn(specOf("linformer"));
-    QCOMPARE(m_document->columnCount(), kMaxColumns);
+    while (m_document->columnCount() < kMaxColumns) m_document->addColumn(specOf("linformer"));
     m_document->selectColumn(2);
     QCOMPARE(m_document->addColumn(specOf("reformer")), 2);
     QCOMPARE(m_document->columnCount(), kMaxColumns);
     QCOMPARE(m_document->state().columns[2].id, std::string("reformer"));
+  }
+
+  void whatAColumnHasForItselfMovesWithIt() {
+    m_document->pinBaseline(0);
+    m_document->setOwnZoom(1, true);
+    m_document->moveColumn(0, 2);
+    QCOMPARE(baselineColumn(m_document->state()), 2);
+    QVERIFY(m_document->state().views[0].ownZoom);
+    m_document->removeColumn(0);
+    QCOMPARE(baselineColumn(m_document->state()), 1);
+    QVERIFY(!m_document->state().views[0].ownZoom);
+    m_document->pinBaseline(0);  // one at a time
+    QVERIFY(m_document->state().views[0].baseline && !m_document->state().views[1].baseline);
+    m_document->removeColumn(0);
+    QCOMPARE(baselineColumn(m_document->state()), -1);
+    m_document->undoStack()->undo();
+    QCOMPARE(baselineColumn(m_document->state()), 0);
   }
 
   void theLastColumnAndTheLastRowStay() {
@@ -149,11 +171,14 @@ class StateTest final : public QObject {
   void theCommandLineIsQuoted() {
     m_document->setSource(QStringLiteral("text:unit=word:it's here"));
     m_document->setRowVisible(PanelKind::Insides, false);
+    m_document->setRowVisible(PanelKind::Difference, true);
+    m_document->pinBaseline(1);
     const QString line = commandLineOf(m_document->state(), 2);
-    QVERIFY2(
-        line.startsWith(QStringLiteral("attnscope figure pattern+map full longformer:window=8 linear --input "
-                                       "'text:unit=word:it'\\''s here' --head 2 ")),
-        qPrintable(line));
+    QVERIFY2(line.startsWith(QStringLiteral(
+                 "attnscope figure pattern+map+difference full longformer:window=8 linear --input "
+                 "'text:unit=word:it'\\''s here' --head 2 ")),
+             qPrintable(line));
+    QVERIFY2(line.contains(QStringLiteral(" --baseline longformer:window=8 ")), qPrintable(line));
   }
 
  private:

@@ -95,6 +95,62 @@ class WindowTest final : public QObject {
     QVERIFY(!shown->isVisible());
   }
 
+  void comparesWithABaseline() {
+    Wall* wall = m_window->wall();
+    QTest::keyClick(m_window.get(), Qt::Key_5, Qt::ControlModifier);
+    Panel* longformer = wall->panel(1, PanelKind::Difference);
+    QVERIFY(longformer->isVisible());
+    QTRY_VERIFY(m_window->isSettled() && !longformer->cellArea().isEmpty());
+    QVERIFY(wall->panel(0, PanelKind::Difference)->cellArea().isEmpty());  // full attention itself
+    const QImage fromFull = longformer->grab().toImage();
+    document()->selectColumn(2);
+    QTest::keyClick(m_window.get(), Qt::Key_B, Qt::ControlModifier | Qt::ShiftModifier);
+    QCOMPARE(baselineColumn(document()->state()), 2);
+    QTRY_VERIFY(m_window->isSettled() && wall->panel(2, PanelKind::Difference)->cellArea().isEmpty());
+    QVERIFY(!wall->panel(0, PanelKind::Difference)->cellArea().isEmpty());
+    QVERIFY(longformer->grab().toImage() != fromFull);
+    document()->undoStack()->undo();
+    QTRY_VERIFY(m_window->isSettled());
+    QTRY_VERIFY(longformer->grab().toImage() == fromFull);
+  }
+
+  void fullAttentionIsComputedWhereItStandsNowhere() {
+    document()->removeColumn(0);
+    document()->setRowVisible(PanelKind::Difference, true);
+    Panel* first = m_window->wall()->panel(0, PanelKind::Difference);
+    QTRY_VERIFY(m_window->isSettled() && !first->cellArea().isEmpty());
+  }
+
+  void blinksToTheBaseline() {
+    Panel* full = m_window->wall()->panel(0, PanelKind::Map);
+    Panel* longformer = m_window->wall()->panel(1, PanelKind::Map);
+    const QImage own = longformer->grab().toImage();
+    const auto cells = [](Panel* panel) { return panel->grab(panel->cellArea()).toImage(); };
+    QVERIFY(cells(longformer) != cells(full));
+    QTest::keyClick(m_window.get(), Qt::Key_B, Qt::ControlModifier);
+    QTRY_VERIFY(m_window->isSettled());
+    QTRY_VERIFY(cells(longformer) == cells(full));
+    QTest::keyClick(m_window.get(), Qt::Key_B, Qt::ControlModifier);
+    QTRY_VERIFY(m_window->isSettled());
+    QTRY_VERIFY(longformer->grab().toImage() == own);
+  }
+
+  void zoomsGoBackAndAlone() {
+    const QRectF all = m_window->link()->viewport();
+    m_window->link()->setViewport({10, 10, 20, 20});
+    m_window->command(QStringLiteral("zoomBack"))->trigger();
+    QCOMPARE(m_window->link()->viewport(), all);
+    m_window->command(QStringLiteral("zoomForward"))->trigger();
+    QCOMPARE(m_window->link()->viewport(), QRectF(10, 10, 20, 20));
+    document()->selectColumn(1);
+    m_window->command(QStringLiteral("ownZoom"))->trigger();
+    m_window->link()->resetViewport();
+    QCOMPARE(m_window->wall()->columnLink(1)->viewport(), QRectF(10, 10, 20, 20));
+    QCOMPARE(m_window->wall()->columnLink(0)->viewport(), all);
+    document()->undoStack()->undo();
+    QCOMPARE(m_window->wall()->columnLink(1)->viewport(), all);
+  }
+
   void stepsThroughAPlan() {
     document()->selectColumn(2);  // Reformer
     m_window->command(QStringLiteral("stepThrough"))->trigger();

@@ -22,6 +22,8 @@ struct FigureColumn {
   std::shared_ptr<const Exploration> exploration;
   std::vector<InsidePanel> insides;    // only read where the figure has a row of insides
   std::shared_ptr<const Reach> reach;  // only read where it has a row of reach
+  // What a row of differences takes off; null: the column is the baseline itself.
+  std::shared_ptr<const Exploration> baseline = nullptr;
 };
 
 // A figure for print: rows of views by columns of mechanisms, on one set of axes and one colour scale, or the

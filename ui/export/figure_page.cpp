@@ -114,7 +114,14 @@ int FigurePage::rowHeight(std::size_t row, int side) const {
   }
   // The key axis' title stands below the last row of squares.
   const int below = m_metrics.bottom + (isLastSquareRow(row) ? m_metrics.em : 0) + 2 * m_metrics.gap;
-  return m_metrics.top + side + below + (kind == PanelKind::Map ? 0 : m_legendHeight);
+  return m_metrics.top + side + below + (showsWeights(kind) ? 0 : m_legendHeight);
+}
+
+int FigurePage::barWidth() const {
+  ValueScale scale = m_spec.style.scale;
+  const int plain = colorBarWidth(m_metrics, scale);
+  scale.diverging = true;
+  return std::max(plain, colorBarWidth(m_metrics, scale));
 }
 
 int FigurePage::sideThatFits(int width, int height) const {
@@ -150,8 +157,8 @@ Status FigurePage::layOutWall() {
   const double units = m_device.unitsPerInch / kMillimetresPerInch;
   const int width = static_cast<int>(std::lround(m_spec.millimetres.width() * units));
   const int height = static_cast<int>(std::lround(m_spec.millimetres.height() * units));
-  const bool maps = std::find(m_spec.rows.begin(), m_spec.rows.end(), PanelKind::Map) != m_spec.rows.end();
-  const int bar = maps ? colorBarWidth(m_metrics, m_spec.style.scale) + 2 * m_metrics.gap : 0;
+  const bool maps = std::any_of(m_spec.rows.begin(), m_spec.rows.end(), showsWeights);
+  const int bar = maps ? barWidth() + 2 * m_metrics.gap : 0;
   m_side = sideThatFits(width - bar, 0);
   m_legendHeight = 0;
   for (const FigureColumn& column : m_spec.columns)
@@ -187,7 +194,7 @@ void FigurePage::placeRow(std::size_t row, int inside, int& y) {
       cell.size = QSize(width, height);
       cell.metrics = m_metrics;
       cell.metrics.left = left;
-      cell.metrics.legend = isSquare(kind) && kind != PanelKind::Map ? m_legendHeight : 0;
+      cell.metrics.legend = isSquare(kind) && !showsWeights(kind) ? m_legendHeight : 0;
       if (isLastSquareRow(row)) cell.metrics.bottom = m_metrics.bottom + m_metrics.em;
       if (m_spec.letters) cell.letter = panelLetter(static_cast<int>(m_cells.size()));
       // The name of the mechanism stands over the first of its squares, whatever is above.
@@ -200,9 +207,9 @@ void FigurePage::placeRow(std::size_t row, int inside, int& y) {
     }
     x += width;
   }
-  if (kind == PanelKind::Map)
-    m_bars.emplace_back(x + 2 * m_metrics.gap, y + m_metrics.top,
-                        colorBarWidth(m_metrics, m_spec.style.scale), m_side);
+  if (showsWeights(kind))
+    m_bars.push_back({kind == PanelKind::Map ? BarContent::Weight : BarContent::Difference,
+                      QRect(x + 2 * m_metrics.gap, y + m_metrics.top, barWidth(), m_side)});
   y += height;
 }
 
@@ -219,7 +226,9 @@ NumberRequest FigurePage::requestFor(const Cell& cell) const {
   request.reduce = m_spec.style.reduce;
   request.source = cell.kind == PanelKind::Pattern ? supportSource(*column.exploration, m_spec.head)
                    : cell.kind == PanelKind::Reach ? reachSource(column.reach)
-                                                   : weightSource(column.exploration, m_spec.head);
+                   : cell.kind == PanelKind::Difference
+                       ? differenceSource(column.exploration, column.baseline, m_spec.head)
+                       : weightSource(column.exploration, m_spec.head);
   if (!layout.tokens.isEmpty())
     request.tokens = cellWindow(view, plan.shape.nQ, plan.shape.nK, pixels(layout.tokens.height()),
                                 pixels(layout.tokens.width()));
@@ -235,6 +244,7 @@ NumberRequest FigurePage::requestFor(const Cell& cell) const {
 Status FigurePage::computeNumbers(const JobContext& job) {
   for (Cell& cell : m_cells) {
     if (!isSquare(cell.kind)) continue;
+    if (cell.kind == PanelKind::Difference && !m_spec.columns[cell.column].baseline) continue;
     if (cell.kind == PanelKind::Reach && !m_spec.columns[cell.column].reach)
       return fail(ErrorKind::Usage,
                   "A column has no reach: it needs self-attention of at most 4,096 tokens, and in the window "

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ui/export/figure.h"
+#include "ui/plots/color_bar.h"
 #include "ui/plots/legend.h"
 #include "ui/plots/plot_metrics.h"
 #include "ui/plots/view_numbers.h"
@@ -59,6 +60,7 @@ class FigurePage {
   Status layOutScaling();
   Status layOutWall();
   void measureColumns();
+  [[nodiscard]] int barWidth() const;
   [[nodiscard]] int sideThatFits(int width, int height) const;
   [[nodiscard]] int rowHeight(std::size_t row, int side) const;
   [[nodiscard]] bool isLastSquareRow(std::size_t row) const;
@@ -81,7 +83,11 @@ class FigurePage {
   int m_side = 0;
   QSize m_size;
   std::vector<Cell> m_cells;
-  std::vector<QRect> m_bars;  // colour bars, one a row of maps
+  struct Bar {
+    BarContent content = BarContent::Weight;
+    QRect area;
+  };
+  std::vector<Bar> m_bars;  // one a row of maps or differences
 };
 
 }  // namespace attnscope

@@ -60,10 +60,13 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
       content.legend = legendOf(cell.kind, column);
       content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground,
                                          layerColors(column.reach->layers));
+    } else if (cell.kind == PanelKind::Difference) {
+      content.tokenImage = differenceImage(cell.numbers->weights, m_spec.style);
     } else {
       content.tokenImage = weightImage(cell.numbers->weights, m_spec.style, m_spec.theme.plotBackground);
     }
   }
+  if (cell.kind == PanelKind::Difference && !column.baseline) content.note = QStringLiteral("the baseline");
   square.update();
   paintPlot(painter, *plot, cell.at, cell.size);
 }
@@ -83,9 +86,9 @@ void FigurePage::paintInside(QPainter& painter, const Cell& cell) const {
 }
 
 void FigurePage::paintBars(QPainter& painter) const {
-  for (const QRect& bar : m_bars) {
+  for (const Bar& bar : m_bars) {
     painter.save();
-    paintColorBar(painter, bar, m_spec.style, m_metrics, m_spec.theme);
+    paintColorBar(painter, bar.area, m_spec.style, m_metrics, m_spec.theme, bar.content);
     painter.restore();
   }
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "kernels/backend_registry.h"
 #include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
 
@@ -11,27 +10,13 @@ namespace attnscope {
 
 namespace {
 
-constexpr double kMostPairs = 268435456.0;  // 2^28: seconds on a few cores
-constexpr Index kRecallOf = 8;              // what the heading of the table says
+constexpr Index kRecallOf = 8;  // what the heading of the table says
 constexpr int kKeptComparisons = 1024;
-
-bool isTooLong(const Exploration& exploration) {
-  const Shape shape = exploration.input.shape();
-  return static_cast<double>(shape.nQ) * static_cast<double>(shape.nK) * static_cast<double>(shape.heads) >
-         kMostPairs;
-}
-
-// Whether `candidate` is what fullFor(other.call) would give on the same input: no scale of its own.
-bool isFullFor(const Exploration& candidate, const Exploration& other) {
-  return candidate.call.spec.id == fullFor(other.call).id &&
-         candidate.call.options.causal == other.call.options.causal && !candidate.call.options.scale &&
-         candidate.input.digest == other.input.digest;
-}
 
 }  // namespace
 
 FidelityService::FidelityService(const Document* document, const ComputeService* service, QObject* parent)
-    : QObject(parent), m_document(document), m_service(service) {
+    : QObject(parent), m_document(document), m_service(service), m_fulls(document, service) {
   m_pool.setMaxThreadCount(1);
   m_known.setMaxCost(kKeptComparisons);
   connect(service, &ComputeService::activityChanged, this, &FidelityService::giveWay);
@@ -63,19 +48,11 @@ void FidelityService::begin() {
   if (m_job.isRunning() || !m_service->isIdle()) return;
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const ColumnResult& column = m_service->column(i);
-    if (!column.exploration || m_known.contains(column.shown) || isTooLong(*column.exploration)) continue;
+    if (!column.exploration || m_known.contains(column.shown) || !isFullAffordable(*column.exploration))
+      continue;
     start(column.shown, column.exploration);
     return;
   }
-}
-
-ExplorationPtr FidelityService::knownFull(const Exploration& other) const {
-  for (int i = 0; i < m_document->columnCount(); ++i) {
-    const ExplorationPtr& shown = m_service->column(i).exploration;
-    if (shown && isFullFor(*shown, other)) return shown;
-  }
-  const ExplorationPtr& kept = m_fulls[other.call.options.causal ? 1 : 0];
-  return kept && isFullFor(*kept, other) ? kept : nullptr;
 }
 
 Result<FidelityService::Comparison> FidelityService::compare(const ExplorationPtr& other,
@@ -84,8 +61,7 @@ Result<FidelityService::Comparison> FidelityService::compare(const ExplorationPt
   return guarded([&]() -> Result<Comparison> {
     ExplorationPtr full = knownFull;
     if (!full) {
-      ATTN_ASSIGN(backend, findBackend("auto"));
-      ATTN_ASSIGN(made, explore(fullFor(other->call), other->input, *backend, {}, {}, job));
+      ATTN_ASSIGN(made, FullAttention::make(*other, job));
       full = std::move(made);
     }
     ATTN_ASSIGN(fidelity, compareWithFull(*full, *other, kRecallOf, job));
@@ -95,7 +71,7 @@ Result<FidelityService::Comparison> FidelityService::compare(const ExplorationPt
 
 void FidelityService::start(const QString& key, const ExplorationPtr& exploration) {
   m_running = key;
-  m_job.start([exploration, full = knownFull(*exploration)](
+  m_job.start([exploration, full = m_fulls.known(*exploration)](
                   const JobContext& job) { return compare(exploration, full, job); },
               [this, key](const Result<Comparison>& result) { arrived(key, result); });
 }
@@ -105,7 +81,7 @@ void FidelityService::arrived(const QString& key, const Result<Comparison>& resu
   auto entry = std::make_unique<FidelityResult>();
   if (result) {
     entry->fidelity = result->fidelity;
-    m_fulls[result->full->call.options.causal ? 1 : 0] = result->full;
+    m_fulls.remember(result->full);
   } else {
     entry->why = toQ(result.error().message);
   }
@@ -119,7 +95,8 @@ FidelityResult FidelityService::of(int column) const {
   const ColumnResult& result = m_service->column(column);
   if (!result.exploration) return {};
   if (const FidelityResult* known = m_known.object(result.shown)) return *known;
-  if (isTooLong(*result.exploration)) return {{}, tr("Too long to compare at once; use attnscope compare.")};
+  if (!isFullAffordable(*result.exploration))
+    return {{}, tr("Too long to compare at once; use attnscope compare.")};
   return {{}, tr("Compared with full attention when the pictures are there.")};
 }
 

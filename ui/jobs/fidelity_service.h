@@ -4,11 +4,10 @@
 #include <QCache>
 #include <QObject>
 #include <QThreadPool>
-#include <array>
 #include <optional>
 
 #include "kernels/fidelity.h"
-#include "ui/jobs/compute_service.h"
+#include "ui/jobs/full_attention.h"
 #include "ui/jobs/latest_job.h"
 
 namespace attnscope {
@@ -47,7 +46,6 @@ class FidelityService final : public QObject {
 
   [[nodiscard]] static Result<Comparison> compare(const ExplorationPtr& other,
                                                   const ExplorationPtr& knownFull, const JobContext& job);
-  [[nodiscard]] ExplorationPtr knownFull(const Exploration& other) const;
   void giveWay();
   void start(const QString& key, const ExplorationPtr& exploration);
   void arrived(const QString& key, const Result<Comparison>& result);
@@ -57,8 +55,7 @@ class FidelityService final : public QObject {
   QThreadPool m_pool;
   LatestJob m_job{&m_pool, this};
   QString m_running;  // key of what is being compared
-  std::array<ExplorationPtr, 2>
-      m_fulls;  // the last full attention explored here, without and with a causal mask
+  FullAttention m_fulls;
   QCache<QString, FidelityResult> m_known;
 };
 

@@ -72,6 +72,18 @@ void ColumnHeader::setRemovable(bool removable) {
   m_remove->setVisible(removable);
 }
 
+void ColumnHeader::setMarks(bool baseline, bool ownZoom) {
+  m_baseline = baseline;
+  m_ownZoom = ownZoom;
+  update();
+}
+
+void ColumnHeader::setStandIn(const QString& name) {
+  if (m_standIn == name) return;
+  m_standIn = name;
+  update();
+}
+
 QSize ColumnHeader::sizeHint() const {
   const int small = QFontMetrics(smallFont()).height();
   return {180, 8 + std::max(kBadge, QFontMetrics(nameFont()).height()) + 3 + 2 * small + 5};
@@ -100,10 +112,19 @@ void ColumnHeader::paintEvent(QPaintEvent*) {
   painter.setFont(nameFont());
   painter.setPen(chrome.text);
   const int left = kPad + kBadge + 8;
-  const int free = width() - left - kPad - 22;
+  int right = width() - kPad - 22;
+  for (const auto& [marked, glyph] :
+       {std::pair{m_ownZoom, Glyph::Unlinked}, std::pair{m_baseline, Glyph::Pin}}) {
+    if (!marked) continue;
+    right -= 18;
+    drawGlyph(painter, glyph, QRectF(right, 8 + (line - 15) / 2.0, 15, 15), chrome.accent);
+  }
+  const int free = right - left;
+  const QString& name = m_standIn.isEmpty() ? m_name : m_standIn;
+  if (!m_standIn.isEmpty()) painter.setPen(chrome.accent);
   painter.drawText(QRect(left, 8, free, line), Qt::AlignLeft | Qt::AlignVCenter,
-                   QFontMetrics(nameFont()).elidedText(m_name, Qt::ElideRight, free));
-  const int nameWidth = QFontMetrics(nameFont()).horizontalAdvance(m_name);
+                   QFontMetrics(nameFont()).elidedText(name, Qt::ElideRight, free));
+  const int nameWidth = QFontMetrics(nameFont()).horizontalAdvance(name);
   painter.setFont(smallFont());
   const QFontMetrics small(smallFont());
   painter.setPen(chrome.secondary);

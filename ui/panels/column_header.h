@@ -21,6 +21,10 @@ class ColumnHeader final : public QWidget {
   void setWarning(const QString& sentence);  // empty: none
   void setSelected(bool selected);
   void setRemovable(bool removable);
+  // Drawn beside the name: what the others are compared with; does not follow their zoom.
+  void setMarks(bool baseline, bool ownZoom);
+  // The column shows this for the moment instead of its own; empty: its own.
+  void setStandIn(const QString& name);
   [[nodiscard]] QSize sizeHint() const override;
   [[nodiscard]] QSize minimumSizeHint() const override;
 
@@ -39,6 +43,9 @@ class ColumnHeader final : public QWidget {
  private:
   int m_column;
   bool m_selected = false;
+  QString m_standIn;
+  bool m_baseline = false;
+  bool m_ownZoom = false;
   QString m_name;
   QString m_parameters;
   QString m_first;

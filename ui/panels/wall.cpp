@@ -8,6 +8,7 @@
 
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
+#include "ui/jobs/baseline_service.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/reach_service.h"
 #include "ui/models/cost_model.h"
@@ -53,25 +54,30 @@ class PanelCell final : public QWidget {
   Panel* m_panel;
 };
 
-Wall::Wall(Document* document, ComputeService* service, ReachService* reach, ViewLink* link, QWidget* parent)
+Wall::Wall(Document* document, ComputeService* service, ReachService* reach, BaselineService* baselines,
+           ViewLink* link, QWidget* parent)
     : QWidget(parent),
       m_document(document),
       m_service(service),
       m_reach(reach),
+      m_baselines(baselines),
       m_link(link),
       m_grid(new QGridLayout(this)),
-      m_bar(new ColorBar(this)) {
+      m_bar(new ColorBar(BarContent::Weight, this)),
+      m_differenceBar(new ColorBar(BarContent::Difference, this)) {
   setObjectName(QStringLiteral("wall"));
   setAttribute(Qt::WA_StyledBackground);
   m_grid->setContentsMargins(4, 6, 6, 6);
   m_grid->setHorizontalSpacing(4);
   m_grid->setVerticalSpacing(4);
-  const std::array<QString, kRows> names{tr("Pattern"), tr("Map"), tr("Reach"), tr("Insides")};
+  const std::array<QString, kRows> names{tr("Pattern"), tr("Map"), tr("Difference"), tr("Reach"),
+                                         tr("Insides")};
   for (int row = 0; row < kRows; ++row) {
     m_titles[static_cast<std::size_t>(row)] = new RowTitle(names[static_cast<std::size_t>(row)], this);
     m_grid->addWidget(m_titles[static_cast<std::size_t>(row)], row + 1, 0);
   }
-  m_grid->addWidget(m_bar, 2, kMaxColumns + 1);
+  m_grid->addWidget(m_bar, static_cast<int>(rowOf(PanelKind::Map)) + 1, kMaxColumns + 1);
+  m_grid->addWidget(m_differenceBar, static_cast<int>(rowOf(PanelKind::Difference)) + 1, kMaxColumns + 1);
   m_grid->setRowStretch(kRows + 1, 0);
   m_grid->addItem(new QSpacerItem(0, 0, QSizePolicy::Minimum, QSizePolicy::Expanding), kRows + 1, 0);
   for (int i = 0; i < kMaxColumns; ++i) makeColumn(i);
@@ -80,12 +86,15 @@ Wall::Wall(Document* document, ComputeService* service, ReachService* reach, Vie
   connect(m_document, &Document::rowsChanged, this, &Wall::updateStructure);
   connect(m_document, &Document::columnChanged, this, &Wall::updateHeader);
   connect(m_document, &Document::styleChanged, this, &Wall::updateStyle);
+  connect(m_document, &Document::viewsChanged, this, &Wall::updateViews);
   connect(m_document, &Document::selectionChanged, this, [this](int selected) {
     for (int i = 0; i < kMaxColumns; ++i) header(i)->setSelected(i == selected);
   });
   connect(m_service, &ComputeService::columnUpdated, this, &Wall::updateColumn);
   connect(m_service, &ComputeService::insidesUpdated, this, &Wall::updateInsides);
   connect(m_reach, &ReachService::updated, this, &Wall::updateReach);
+  connect(m_baselines, &BaselineService::updated, this,
+          [this](int column) { m_blinking ? updateColumn(column) : updateDifference(column); });
   connect(m_service, &ComputeService::inputReady, this, [this] {
     const Shape shape = m_service->input()->shape();
     m_link->setBounds(shape.nK, shape.nQ);
@@ -97,6 +106,8 @@ Wall::Wall(Document* document, ComputeService* service, ReachService* reach, Vie
 void Wall::makeColumn(int column) {
   Column& made = m_columns[static_cast<std::size_t>(column)];
   made.header = new ColumnHeader(column, this);
+  made.link = new ViewLink(this);
+  made.link->follow(m_link);
   m_grid->addWidget(made.header, 0, column + 1);
   connect(made.header, &ColumnHeader::clicked, this, [this, column] { m_document->selectColumn(column); });
   connect(made.header, &ColumnHeader::removeAsked, this,
@@ -105,13 +116,13 @@ void Wall::makeColumn(int column) {
           [this, column](const QPoint& position) { Q_EMIT headerMenuAsked(column, position); });
   for (int row = 0; row < kRows; ++row) {
     const PanelKind kind = kRowOrder[static_cast<std::size_t>(row)].kind;
-    auto* view = new Panel(kind, m_link, this);
+    auto* view = new Panel(kind, made.link, this);
     made.panels[static_cast<std::size_t>(row)] = view;
     auto* cell = new PanelCell(view, this);
     made.cells[static_cast<std::size_t>(row)] = cell;
     m_grid->addWidget(cell, row + 1, column + 1);
     connect(view, &Panel::settled, this, [this] {
-      placeColorBar();
+      placeColorBars();
       Q_EMIT settled();
     });
     connect(view, &Panel::contextMenuAt, this,
@@ -133,6 +144,7 @@ void Wall::updateStructure() {
     m_titles[static_cast<std::size_t>(row)]->setVisible(rowVisible(row));
   }
   m_bar->setVisible(m_document->state().rows.map);
+  m_differenceBar->setVisible(m_document->state().rows.difference);
   for (int i = 0; i < kMaxColumns; ++i) {
     Column& column = m_columns[static_cast<std::size_t>(i)];
     const bool used = i < count;
@@ -146,9 +158,11 @@ void Wall::updateStructure() {
   }
   m_service->setInsidesWanted(m_document->state().rows.insides);
   m_reach->setWanted(m_document->state().rows.reach);
+  m_baselines->setWanted(m_document->state().rows.difference || m_blinking);
+  updateViews();
   QTimer::singleShot(0, this, [this] {
     fitRows();
-    placeColorBar();
+    placeColorBars();
   });
 }
 
@@ -162,7 +176,11 @@ void Wall::fitRows() {
   int sum = 0;
   for (int row = 0; row < kRows; ++row) {
     if (!rowVisible(row)) continue;
-    full[static_cast<std::size_t>(row)] = first.panels[static_cast<std::size_t>(row)]->heightForWidth(width);
+    // The difference is as high as the map, also where a sentence stands in its place.
+    const auto measured = kRowOrder[static_cast<std::size_t>(row)].kind == PanelKind::Difference
+                              ? rowOf(PanelKind::Map)
+                              : static_cast<std::size_t>(row);
+    full[static_cast<std::size_t>(row)] = first.panels[measured]->heightForWidth(width);
     sum += full[static_cast<std::size_t>(row)];
     ++shown;
   }
@@ -185,10 +203,25 @@ void Wall::fitRows() {
   }
 }
 
+void Wall::setBlinking(bool blinking) {
+  if (blinking == m_blinking) return;
+  m_blinking = blinking;
+  m_baselines->setWanted(m_document->state().rows.difference || m_blinking);
+  for (int i = 0; i < m_document->columnCount(); ++i) updateColumn(i);
+}
+
+std::shared_ptr<const Exploration> Wall::pictured(int column) const {
+  const ExplorationPtr& own = m_service->column(column).exploration;
+  if (!m_blinking || !own) return own;
+  const ExplorationPtr baseline = m_baselines->of(column).exploration;
+  return baseline ? baseline : own;
+}
+
 void Wall::updateColumn(int index) {
   if (index >= m_document->columnCount()) return;
   Column& column = m_columns[static_cast<std::size_t>(index)];
   const ColumnResult& result = m_service->column(index);
+  const ExplorationPtr picture = pictured(index);
   updateHeader(index);
   const bool current = result.exploration && m_service->input() &&
                        result.exploration->input.digest == m_service->input()->input.digest;
@@ -206,14 +239,53 @@ void Wall::updateColumn(int index) {
       shown->setError(result.error);
       continue;
     }
-    if (column.shown != result.exploration || column.shownHead != m_service->head())
-      shown->setExploration(result.exploration, m_service->head());
+    if (column.shown != picture || column.shownHead != m_service->head())
+      shown->setExploration(picture, m_service->head());
     shown->setBusy(result.busy);
   }
-  column.shown = result.exploration;
+  column.shown = picture;
+  column.header->setStandIn(picture == result.exploration ? QString()
+                                                          : tr("= %1").arg(m_baselines->of(index).shortName));
   column.shownHead = m_service->head();
   updateInsides(index);
   updateReach(index);
+  updateDifference(index);
+}
+
+void Wall::updateViews() {
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const ColumnView& view = m_document->state().views[static_cast<std::size_t>(i)];
+    columnLink(i)->setSharesZoom(!view.ownZoom);
+    header(i)->setMarks(view.baseline, view.ownZoom);
+    updateDifference(i);
+  }
+}
+
+void Wall::updateDifference(int index) {
+  if (index >= m_document->columnCount() || !m_document->state().rows.difference) return;
+  Column& column = m_columns[static_cast<std::size_t>(index)];
+  Panel* shown = panel(index, PanelKind::Difference);
+  const ColumnResult& result = m_service->column(index);
+  const BaselineResult baseline = m_baselines->of(index);
+  if (!result.exploration || !baseline.exploration) {
+    column.differs = nullptr;
+    if (!result.error.isEmpty() && !result.exploration)
+      shown->setError(result.error);
+    else if (!baseline.why.isEmpty())
+      shown->setNote(baseline.why);
+    else
+      shown->clear();
+    shown->setBusy(result.busy || baseline.busy);
+    return;
+  }
+  if (column.differs != result.exploration || column.baseline != baseline.exploration ||
+      column.differsHead != m_service->head()) {
+    column.differs = result.exploration;
+    column.baseline = baseline.exploration;
+    column.differsHead = m_service->head();
+    shown->setDifference(result.exploration, baseline.exploration, column.differsHead);
+  }
+  shown->setBusy(result.busy || baseline.busy);
 }
 
 void Wall::updateReach(int index) {
@@ -295,30 +367,37 @@ void Wall::updateStyle() {
   const ViewStyle& style = m_document->state().style;
   for (Column& column : m_columns)
     for (Panel* shown : column.panels) shown->setStyleChoices(style);
-  m_bar->setStyleChoices(style);
+  for (ColorBar* bar : {m_bar, m_differenceBar}) bar->setStyleChoices(style);
 }
 
 void Wall::setTheme(const PlotTheme& theme) {
   for (Column& column : m_columns)
     for (Panel* shown : column.panels) shown->setTheme(theme);
-  m_bar->setTheme(theme);
+  for (ColorBar* bar : {m_bar, m_differenceBar}) bar->setTheme(theme);
 }
 
-void Wall::placeColorBar() {
-  const Panel* first = panel(0, PanelKind::Map);
-  const QRect cells = first->cellArea();
-  if (!first->isVisible() || cells.isEmpty()) return;
-  m_bar->setSpan(first->mapTo(this, cells.topLeft()).y() - m_bar->y(), cells.height());
+void Wall::placeColorBars() {
+  // Beside the first column whose square is there: the baseline has none in the row of differences.
+  for (const auto& [bar, kind] :
+       {std::pair{m_bar, PanelKind::Map}, std::pair{m_differenceBar, PanelKind::Difference}}) {
+    for (int i = 0; i < m_document->columnCount(); ++i) {
+      const Panel* beside = panel(i, kind);
+      const QRect cells = beside->cellArea();
+      if (!beside->isVisible() || cells.isEmpty()) continue;
+      bar->setSpan(beside->mapTo(this, cells.topLeft()).y() - bar->y(), cells.height());
+      break;
+    }
+  }
 }
 
 void Wall::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   fitRows();
-  QTimer::singleShot(0, this, &Wall::placeColorBar);
+  QTimer::singleShot(0, this, &Wall::placeColorBars);
 }
 
 bool Wall::event(QEvent* event) {
-  if (event->type() == QEvent::LayoutRequest) QTimer::singleShot(0, this, &Wall::placeColorBar);
+  if (event->type() == QEvent::LayoutRequest) QTimer::singleShot(0, this, &Wall::placeColorBars);
   return QWidget::event(event);
 }
 

@@ -11,6 +11,7 @@ class QGridLayout;
 
 namespace attnscope {
 
+class BaselineService;
 class ColorBar;
 class ColumnHeader;
 class ComputeService;
@@ -25,15 +26,22 @@ class Wall final : public QWidget {
   Q_OBJECT
 
  public:
-  Wall(Document* document, ComputeService* service, ReachService* reach, ViewLink* link,
-       QWidget* parent = nullptr);
+  Wall(Document* document, ComputeService* service, ReachService* reach, BaselineService* baselines,
+       ViewLink* link, QWidget* parent = nullptr);
 
   [[nodiscard]] bool isSettled() const;  // every visible panel is drawn
   [[nodiscard]] Panel* panel(int column, PanelKind kind) const;
+  // The cross-hair and viewport of one column, which follow those of the wall unless the column zooms alone.
+  [[nodiscard]] ViewLink* columnLink(int column) const {
+    return m_columns[static_cast<std::size_t>(column)].link;
+  }
   [[nodiscard]] ColumnHeader* header(int column) const {
     return m_columns[static_cast<std::size_t>(column)].header;
   }
   void setTheme(const PlotTheme& theme);
+  // Every column shows its baseline in place of its own pattern and map, to be blinked between.
+  void setBlinking(bool blinking);
+  [[nodiscard]] bool isBlinking() const { return m_blinking; }
 
  Q_SIGNALS:
   void settled();
@@ -48,12 +56,16 @@ class Wall final : public QWidget {
   static constexpr int kRows = static_cast<int>(kRowOrder.size());
   struct Column {
     ColumnHeader* header = nullptr;
+    ViewLink* link = nullptr;
     std::array<Panel*, kRows> panels{};
     std::array<PanelCell*, kRows> cells{};
     Index shownHead = -1;
     std::shared_ptr<const Exploration> shown;
     std::shared_ptr<const std::vector<InsidePanel>> insides;
     std::shared_ptr<const Reach> reach;
+    std::shared_ptr<const Exploration> differs;  // what the difference shows, and from what
+    std::shared_ptr<const Exploration> baseline;
+    Index differsHead = -1;
   };
 
   void makeColumn(int column);
@@ -61,20 +73,26 @@ class Wall final : public QWidget {
   void updateColumn(int column);
   void updateInsides(int column);
   void updateReach(int column);
+  void updateDifference(int column);
+  void updateViews();
+  [[nodiscard]] std::shared_ptr<const Exploration> pictured(int column) const;
   void updateHeader(int column);
   void updateStyle();
   void fitRows();
-  void placeColorBar();
+  void placeColorBars();
   [[nodiscard]] bool rowVisible(int row) const;
 
   Document* m_document;
   ComputeService* m_service;
   ReachService* m_reach;
+  BaselineService* m_baselines;
   ViewLink* m_link;
   QGridLayout* m_grid;
   std::array<Column, kMaxColumns> m_columns;
   std::array<RowTitle*, kRows> m_titles{};
+  bool m_blinking = false;
   ColorBar* m_bar;
+  ColorBar* m_differenceBar;
 };
 
 }  // namespace attnscope

@@ -97,6 +97,13 @@ QImage weightImage(const Tensor& weights, const ViewStyle& style, QColor unread)
   return image;
 }
 
+QImage differenceImage(const Tensor& differences, const ViewStyle& style) {
+  ViewStyle diverging = style;
+  diverging.scale.diverging = true;
+  const Rgb middle = divergingMap()[127];
+  return weightImage(differences, diverging, QColor(middle.r, middle.g, middle.b));
+}
+
 void drawCells(QPainter& painter, const QImage& image, const QRectF& cells, const QRectF& viewport,
                const QRectF& target, int enlarge) {
   const QRectF visible = cells.intersected(viewport);

@@ -20,6 +20,10 @@ namespace attnscope {
 // float32 (rows, cols). An exact 0 is a pair that takes no part and shows `unread`.
 [[nodiscard]] QImage weightImage(const Tensor& weights, const ViewStyle& style, QColor unread);
 
+// float32 (rows, cols), positive where there is more than in the baseline. 0 is the middle of the map: no
+// difference.
+[[nodiscard]] QImage differenceImage(const Tensor& differences, const ViewStyle& style);
+
 // Colour of category `index`, e.g. of a pattern's label.
 [[nodiscard]] QColor categoryQColor(std::size_t index);
 

@@ -40,6 +40,21 @@ std::vector<ColorBarTick> logTicks(const ValueScale& scale) {
   return ticks;
 }
 
+// The colour of pairs that are not read, at the bottom of `area`; returns how wide its name is.
+double paintUnread(QPainter& painter, const QRectF& area, double thick, const PlotMetrics& metrics,
+                   const PlotTheme& theme) {
+  const QFontMetricsF font(metrics.font);
+  const QRectF swatch(area.left() + metrics.line, area.bottom() - 0.9 * metrics.em, thick, 0.8 * metrics.em);
+  painter.fillRect(swatch, theme.plotBackground);
+  paintFrame(painter, swatch, theme.frame, metrics.line);
+  const QString unread = QStringLiteral("not read");
+  painter.setPen(theme.secondaryText);
+  painter.drawText(QPointF(swatch.right() + 2.0 * metrics.gap,
+                           swatch.center().y() + 0.5 * (font.ascent() - font.descent())),
+                   unread);
+  return font.horizontalAdvance(unread);
+}
+
 }  // namespace
 
 std::vector<ColorBarTick> colorBarTicks(const ValueScale& scale) {
@@ -64,14 +79,16 @@ std::vector<ColorBarTick> colorBarTicks(const ValueScale& scale) {
   return ticks;
 }
 
-QString scaleTitle(const ValueScale& scale) {
+QString scaleTitle(const ValueScale& scale, BarContent content) {
+  const QString what =
+      content == BarContent::Weight ? QStringLiteral("weight") : QStringLiteral("difference");
   switch (scale.kind) {
     case ValueScale::Kind::Linear:
-      return QStringLiteral("weight, linear scale");
+      return QStringLiteral("%1, linear scale").arg(what);
     case ValueScale::Kind::Log:
-      return QStringLiteral("weight, log scale");
+      return QStringLiteral("%1, log scale").arg(what);
     case ValueScale::Kind::RowMax:
-      return QStringLiteral("weight / largest of its row");
+      return QStringLiteral("%1 / largest of its row").arg(what);
   }
   return {};
 }
@@ -84,11 +101,14 @@ int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale) {
   return static_cast<int>(std::ceil(0.9 * metrics.em + widest + 3.0 * metrics.gap + 1.1 * metrics.em));
 }
 
-void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& style, const PlotMetrics& metrics,
-                   const PlotTheme& theme) {
+void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& choices,
+                   const PlotMetrics& metrics, const PlotTheme& theme, BarContent content) {
+  ViewStyle style = choices;
+  style.scale.diverging = style.scale.diverging || content == BarContent::Difference;
   const QFontMetricsF font(metrics.font);
   const double thick = std::round(0.9 * metrics.em);
-  const double below = 1.6 * metrics.em;  // the swatch of what is not read
+  const double below =
+      content == BarContent::Weight ? 1.6 * metrics.em : 0.0;  // the swatch of what is not read
   const QRectF bar(area.left() + metrics.line, area.top(), thick, std::max(10.0, area.height() - below));
   const std::span<const Rgb> map =
       style.scale.diverging ? divergingMap() : colorMap(style.colorMap.toStdString());
@@ -111,15 +131,11 @@ void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& style
     painter.drawText(QPointF(bar.right() + 2.0 * metrics.gap, baseline), tick.text);
     widest = std::max(widest, font.horizontalAdvance(tick.text));
   }
-  const QRectF swatch(bar.left(), area.bottom() - 0.9 * metrics.em, thick, 0.8 * metrics.em);
-  painter.fillRect(swatch, theme.plotBackground);
-  paintFrame(painter, swatch, theme.frame, metrics.line);
-  const QString unread = QStringLiteral("not read");
-  painter.drawText(QPointF(swatch.right() + 2.0 * metrics.gap,
-                           swatch.center().y() + 0.5 * (font.ascent() - font.descent())),
-                   unread);
-  widest = std::max(widest, font.horizontalAdvance(unread));
-  const QString title = font.elidedText(scaleTitle(style.scale), Qt::ElideRight, bar.height());
+  if (content == BarContent::Weight)
+    widest = std::max(widest, paintUnread(painter, area, thick, metrics, theme));
+  QString title = scaleTitle(style.scale, content);
+  if (font.horizontalAdvance(title) > bar.height()) title = title.section(QStringLiteral(", "), -1);
+  title = font.elidedText(title, Qt::ElideRight, bar.height());
   painter.save();
   painter.translate(bar.right() + 3.0 * metrics.gap + widest + font.ascent() - 0.5 * metrics.gap,
                     bar.center().y());
@@ -129,10 +145,11 @@ void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& style
   painter.restore();
 }
 
-ColorBar::ColorBar(QWidget* parent) : QWidget(parent), m_theme(PlotTheme::light()) {
+ColorBar::ColorBar(BarContent content, QWidget* parent)
+    : QWidget(parent), m_content(content), m_theme(PlotTheme::light()) {
   setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Expanding);
   setAccessibleName(tr("Colour bar"));
-  setAccessibleDescription(scaleTitle(m_style.scale));
+  setAccessibleDescription(scaleTitle(m_style.scale, m_content));
 }
 
 PlotMetrics ColorBar::metrics() const {
@@ -141,7 +158,8 @@ PlotMetrics ColorBar::metrics() const {
 
 void ColorBar::setStyleChoices(const ViewStyle& style) {
   m_style = style;
-  setAccessibleDescription(scaleTitle(style.scale));
+  m_style.scale.diverging = m_style.scale.diverging || m_content == BarContent::Difference;
+  setAccessibleDescription(scaleTitle(style.scale, m_content));
   updateGeometry();
   update();
 }
@@ -172,7 +190,7 @@ void ColorBar::paintEvent(QPaintEvent* /*event*/) {
   const PlotMetrics look = metrics();
   const int top = m_height > 0 ? m_top : look.top;
   const int high = m_height > 0 ? m_height : std::max(40, height() - look.top - look.bottom);
-  paintColorBar(painter, QRectF(1.0, top, width() - 2.0, high), m_style, look, m_theme);
+  paintColorBar(painter, QRectF(1.0, top, width() - 2.0, high), m_style, look, m_theme, m_content);
 }
 
 }  // namespace attnscope

@@ -93,10 +93,11 @@ class Panel::Impl {
 
 Panel::Panel(PanelKind kind, ViewLink* link, QWidget* parent)
     : QWidget(parent), m_impl(std::make_unique<Impl>(kind, link, this)) {
-  const QString name = kind == PanelKind::Pattern ? tr("Pattern")
-                       : kind == PanelKind::Map   ? tr("Map")
-                       : kind == PanelKind::Reach ? tr("Reach over layers")
-                                                  : tr("Insides");
+  const QString name = kind == PanelKind::Pattern      ? tr("Pattern")
+                       : kind == PanelKind::Map        ? tr("Map")
+                       : kind == PanelKind::Reach      ? tr("Reach over layers")
+                       : kind == PanelKind::Difference ? tr("Difference")
+                                                       : tr("Insides");
   setAccessibleName(name);
   m_impl->view()->setAccessibleName(name);
   if (m_impl->square) {
@@ -133,6 +134,22 @@ void Panel::setReach(std::shared_ptr<const Exploration> exploration, std::shared
   m_impl->square->setReach(std::move(exploration), std::move(reach));
   m_impl->showPicture(true);
   updateGeometry();
+}
+
+void Panel::setDifference(std::shared_ptr<const Exploration> exploration,
+                          const std::shared_ptr<const Exploration>& baseline, Index head) {
+  m_impl->error.clear();
+  m_impl->nameAfter(*exploration, tr("Difference of %1"));
+  m_impl->square->setDifference(std::move(exploration), baseline, head);
+  m_impl->showPicture(true);
+  updateGeometry();
+}
+
+void Panel::setNote(const QString& sentence) {
+  clear();
+  m_impl->emptyText = sentence;
+  setAccessibleDescription(sentence);
+  update();
 }
 
 void Panel::setInsides(std::vector<InsidePanel> panels) {
@@ -188,7 +205,7 @@ int Panel::requestCount() const {
 }
 
 QRect Panel::cellArea() const {
-  return m_impl->square ? m_impl->square->cellArea() : QRect();
+  return m_impl->square && !m_impl->square->isHidden() ? m_impl->square->cellArea() : QRect();
 }
 
 bool Panel::hasHeightForWidth() const {

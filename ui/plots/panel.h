@@ -16,12 +16,18 @@ namespace attnscope {
 
 class ViewLink;
 
-enum class PanelKind { Pattern, Map, Insides, Reach };
+enum class PanelKind { Pattern, Map, Insides, Reach, Difference };
 
-// One cell of the wall: the pattern, the map or the reach over layers of one mechanism (a square linked by
-// cross-hair and zoom), or its insides. Draws from a finished Exploration only; numbers of the visible
-// rectangle are made on worker threads, coarse first, and painting only blits. States: empty, busy (keeps the
-// last picture, dimmed), error (the sentence), ready.
+// Squares of weights share a colour bar; the others have legends.
+[[nodiscard]] constexpr bool showsWeights(PanelKind kind) {
+  return kind == PanelKind::Map || kind == PanelKind::Difference;
+}
+
+// One cell of the wall: the pattern, the map, the difference from a baseline or the reach over layers of one
+// mechanism (a square linked by cross-hair and zoom), or its insides. Draws from a finished Exploration only;
+// numbers of the visible rectangle are made on worker threads, coarse first, and painting only blits. States:
+// empty, busy (keeps the last picture, dimmed), error (the sentence), note (a sentence where a picture would
+// say nothing), ready.
 class Panel : public QWidget {
   Q_OBJECT
 
@@ -33,6 +39,9 @@ class Panel : public QWidget {
   void setExploration(std::shared_ptr<const Exploration> exploration, Index head);
   void setInsides(std::vector<InsidePanel> panels);
   void setReach(std::shared_ptr<const Exploration> exploration, std::shared_ptr<const Reach> reach);
+  void setDifference(std::shared_ptr<const Exploration> exploration,
+                     const std::shared_ptr<const Exploration>& baseline, Index head);
+  void setNote(const QString& sentence);
   void setBusy(bool busy);
   void setError(const QString& sentence);
   void clear();
@@ -42,7 +51,8 @@ class Panel : public QWidget {
   [[nodiscard]] bool isSettled() const;
   // How often numbers were asked for: changing colours must not change it.
   [[nodiscard]] int requestCount() const;
-  // Where the cells are, in the panel's coordinates: for a colour bar beside it. Empty for insides.
+  // Where the cells are, in the panel's coordinates: for a colour bar beside it. Empty for insides
+  // and where a sentence stands.
   [[nodiscard]] QRect cellArea() const;
 
   [[nodiscard]] bool hasHeightForWidth() const override;

@@ -132,6 +132,10 @@ void SquarePlot::paintAround(QPainter& painter) const {
                      caption.text);
   }
   paintTitles(painter);
+  if (content.note.isEmpty()) return;
+  painter.setFont(m_metrics.font);
+  painter.setPen(m_theme.secondaryText);
+  painter.drawText(QRectF(m_layout.all()), Qt::AlignCenter, content.note);
 }
 
 SquarePlot::SlotCaption SquarePlot::slotCaption() const {

@@ -38,6 +38,7 @@ struct SquareContent {
   QString queryTitle;
   QString keyTitle;
   bool queryLabels = true;
+  QString note;  // instead of cells
 };
 
 // What moves over the picture without redrawing it.

@@ -73,6 +73,12 @@ void SquareView::setReach(std::shared_ptr<const Exploration> exploration,
   show(reachSource(reach));
 }
 
+void SquareView::setDifference(std::shared_ptr<const Exploration> exploration,
+                               const std::shared_ptr<const Exploration>& baseline, Index head) {
+  takeExploration(std::move(exploration));
+  show(differenceSource(m_exploration, baseline, head));
+}
+
 void SquareView::takeExploration(std::shared_ptr<const Exploration> exploration) {
   m_exploration = std::move(exploration);
   SquareContent& content = m_square->content;
@@ -102,7 +108,7 @@ void SquareView::setBusy(bool busy) {
 
 void SquareView::setStyleChoices(const ViewStyle& style) {
   m_style = style;
-  if (m_kind != PanelKind::Map) return;
+  if (!showsWeights(m_kind)) return;
   recolor();
   if (m_request.reduce != style.reduce) requestNumbers();
 }
@@ -137,7 +143,7 @@ void SquareView::updateLook() {
       plotMetrics(m_theme, 0.0, content.queries, content.keys,
                   roomForWords && (!content.queryTexts.empty() || !content.keyTexts.empty()));
   // Two lines of names whatever the mechanism, so that the squares of a row are equally large.
-  if (m_kind != PanelKind::Map) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
+  if (!showsWeights(m_kind)) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
   m_square->setLook(metrics, m_theme);
 }
 
@@ -208,6 +214,8 @@ void SquareView::recolor() {
     } else if (m_kind == PanelKind::Reach) {
       content.tokenImage =
           coverageImage(m_numbers->tokenCoverage, m_theme.plotBackground, layerColors(m_layers));
+    } else if (m_kind == PanelKind::Difference) {
+      content.tokenImage = differenceImage(m_numbers->weights, m_style);
     } else {
       ViewStyle style = m_style;
       style.scale.diverging = style.scale.diverging || m_exploration->matrix->isSigned();

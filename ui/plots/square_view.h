@@ -17,20 +17,22 @@ namespace attnscope {
 
 class ViewLink;
 
-// The pattern, the map or the reach of one mechanism on screen: numbers from workers, colours, cross-hair and
-// zoom through the link. Wheel zooms at the cursor, dragging pans, Shift and dragging zooms into a rectangle,
-// a double click shows everything, a click selects; arrows move the selection, + and - zoom, Home shows
-// everything, Escape deselects.
+// The pattern, the map, the difference from a baseline or the reach of one mechanism on screen: numbers from
+// workers, colours, cross-hair and zoom through the link. Wheel zooms at the cursor, dragging pans, Shift and
+// dragging zooms into a rectangle, a double click shows everything, a click selects; arrows move the
+// selection, + and - zoom, Home shows everything, Escape deselects.
 class SquareView final : public QWidget {
   Q_OBJECT
 
  public:
-  // Pattern, Map or Reach.
+  // Pattern, Map, Difference or Reach.
   SquareView(PanelKind kind, ViewLink* link, QWidget* parent);
   ~SquareView() override;
 
   void setExploration(std::shared_ptr<const Exploration> exploration, Index head);
   void setReach(std::shared_ptr<const Exploration> exploration, const std::shared_ptr<const Reach>& reach);
+  void setDifference(std::shared_ptr<const Exploration> exploration,
+                     const std::shared_ptr<const Exploration>& baseline, Index head);
   void setBusy(bool busy);
   void setStyleChoices(const ViewStyle& style);
   void setTheme(const PlotTheme& theme);

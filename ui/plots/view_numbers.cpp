@@ -7,6 +7,7 @@
 #include <cmath>
 #include <new>
 
+#include "kernels/difference.h"
 #include "kernels/explore.h"
 
 namespace attnscope {
@@ -120,6 +121,18 @@ NumberSource weightSource(std::shared_ptr<const Exploration> exploration, Index 
                                        const JobContext& job) {
     return exploration->matrix->reduced(head, w.row0, w.rows, w.col0, w.cols, w.outRows, w.outCols, reduce,
                                         job);
+  };
+  return source;
+}
+
+NumberSource differenceSource(std::shared_ptr<const Exploration> exploration,
+                              std::shared_ptr<const Exploration> baseline, Index head) {
+  NumberSource source;
+  source.tokens = exploration->call.plan->plan().shape.nK;
+  source.weights = [exploration, baseline, head](const CellWindow& w, EffectiveMatrix::Reduce reduce,
+                                                 const JobContext& job) {
+    return reducedDifference(*exploration->matrix, *baseline->matrix, head, w.row0, w.rows, w.col0, w.cols,
+                             w.outRows, w.outCols, reduce, job);
   };
   return source;
 }

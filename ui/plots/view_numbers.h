@@ -48,6 +48,9 @@ struct NumberSource {
 [[nodiscard]] NumberSource supportSource(const Exploration& exploration, Index head);
 [[nodiscard]] NumberSource reachSource(std::shared_ptr<const Reach> reach);
 [[nodiscard]] NumberSource weightSource(std::shared_ptr<const Exploration> exploration, Index head);
+// The map less that of a baseline on the same input.
+[[nodiscard]] NumberSource differenceSource(std::shared_ptr<const Exploration> exploration,
+                                            std::shared_ptr<const Exploration> baseline, Index head);
 
 struct NumberRequest {
   NumberSource source;

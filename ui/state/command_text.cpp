@@ -23,6 +23,9 @@ QString commandLineOf(const DocumentState& state, Index head) {
   if (state.scale) words << QStringLiteral("--scale") << QString::number(*state.scale);
   if (state.seed != 0) words << QStringLiteral("--seed") << QString::number(state.seed);
   if (state.rows.reach) words << QStringLiteral("--layers") << QString::number(state.reachLayers);
+  if (const int baseline = baselineColumn(state); baseline >= 0 && state.rows.difference)
+    words << QStringLiteral("--baseline")
+          << toQ(shellWord(state.columns[static_cast<std::size_t>(baseline)].text()));
   words << QStringLiteral("--colormap") << state.style.colorMap;
   words << QStringLiteral("--output") << QStringLiteral("attention.pdf");
   return words.join(QLatin1Char(' '));

@@ -17,6 +17,12 @@ bool sameMechanisms(const std::vector<MechanismSpec>& a, const std::vector<Mecha
 
 }  // namespace
 
+int baselineColumn(const DocumentState& state) {
+  const auto found = std::find_if(state.views.begin(), state.views.end(),
+                                  [](const ColumnView& view) { return view.baseline; });
+  return found == state.views.end() ? -1 : static_cast<int>(found - state.views.begin());
+}
+
 bool sameStyle(const ViewStyle& a, const ViewStyle& b) {
   return a.colorMap == b.colorMap && a.reduce == b.reduce && a.scale.kind == b.scale.kind &&
          a.scale.low == b.scale.low && a.scale.high == b.scale.high && a.scale.diverging == b.scale.diverging;
@@ -37,8 +43,9 @@ Document::Document(QObject* parent) : QObject(parent) {
   m_undo.setUndoLimit(500);
 }
 
-void Document::push(const QString& name, const DocumentState& next, const QString& mergeKey, int gesture) {
-  m_undo.push(new StateCommand(this, name, m_state, next, mergeKey, gesture));
+void Document::push(const QString& name, DocumentState next, const QString& mergeKey, int gesture) {
+  next.views.resize(next.columns.size());
+  m_undo.push(new StateCommand(this, name, m_state, std::move(next), mergeKey, gesture));
 }
 
 void Document::apply(const DocumentState& next) {
@@ -53,6 +60,7 @@ void Document::apply(const DocumentState& next) {
       if (!(old.columns[at] == m_state.columns[at])) Q_EMIT columnChanged(i);
     }
   }
+  if (old.views != m_state.views) Q_EMIT viewsChanged();
   if (old.source != m_state.source || old.layer != m_state.layer) Q_EMIT inputChanged();
   if (old.head != m_state.head) Q_EMIT headChanged();
   if (old.causal != m_state.causal || old.scale != m_state.scale || old.seed != m_state.seed)
@@ -113,6 +121,7 @@ void Document::removeColumn(int column) {
   DocumentState next = m_state;
   const QString name = tr("remove %1").arg(toQ(next.columns[static_cast<std::size_t>(column)].id));
   next.columns.erase(next.columns.begin() + column);
+  next.views.erase(next.views.begin() + column);
   if (m_selected > column) --m_selected;
   push(name, next);
 }
@@ -120,9 +129,12 @@ void Document::removeColumn(int column) {
 void Document::moveColumn(int from, int to) {
   if (from == to || from < 0 || to < 0 || from >= columnCount() || to >= columnCount()) return;
   DocumentState next = m_state;
-  MechanismSpec moved = next.columns[static_cast<std::size_t>(from)];
+  const MechanismSpec moved = next.columns[static_cast<std::size_t>(from)];
+  const ColumnView view = next.views[static_cast<std::size_t>(from)];
   next.columns.erase(next.columns.begin() + from);
+  next.views.erase(next.views.begin() + from);
   next.columns.insert(next.columns.begin() + to, moved);
+  next.views.insert(next.views.begin() + to, view);
   push(tr("move %1").arg(toQ(moved.id)), next);
   selectColumn(to);
 }
@@ -133,6 +145,24 @@ void Document::setColumns(const std::vector<MechanismSpec>& columns, const QStri
   next.columns.assign(columns.begin(),
                       columns.begin() + std::min<std::ptrdiff_t>(kMaxColumns, std::ssize(columns)));
   push(stepName, next);
+}
+
+void Document::pinBaseline(int column) {
+  if (column >= columnCount() || column == baselineColumn(m_state)) return;
+  DocumentState next = m_state;
+  for (ColumnView& view : next.views) view.baseline = false;
+  if (column >= 0) next.views[static_cast<std::size_t>(column)].baseline = true;
+  push(column >= 0 ? tr("pin %1 as the baseline").arg(toQ(next.columns[static_cast<std::size_t>(column)].id))
+                   : tr("no baseline"),
+       next);
+}
+
+void Document::setOwnZoom(int column, bool own) {
+  if (column < 0 || column >= columnCount() || m_state.views[static_cast<std::size_t>(column)].ownZoom == own)
+    return;
+  DocumentState next = m_state;
+  next.views[static_cast<std::size_t>(column)].ownZoom = own;
+  push(own ? tr("zoom one column alone") : tr("zoom all columns together"), next);
 }
 
 void Document::setParam(int column, const std::string& id, const std::string& text, int gesture) {

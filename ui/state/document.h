@@ -38,6 +38,8 @@ class Document final : public QObject {
   void removeColumn(int column);  // the last one stays
   void moveColumn(int from, int to);
   void setColumns(const std::vector<MechanismSpec>& columns, const QString& stepName);
+  void pinBaseline(int column);  // -1: none, compare with full attention
+  void setOwnZoom(int column, bool own);
 
   void setParam(int column, const std::string& id, const std::string& text, int gesture = 0);
   void resetParam(int column, const std::string& id);
@@ -58,6 +60,7 @@ class Document final : public QObject {
   void headChanged();
   void columnsChanged();           // which mechanisms stand where
   void columnChanged(int column);  // parameters of one column
+  void viewsChanged();             // baseline, or who zooms alone
   void optionsChanged();           // causal, scale, seed
   void styleChanged();
   void rowsChanged();
@@ -67,7 +70,7 @@ class Document final : public QObject {
 
  private:
   friend class StateCommand;
-  void push(const QString& name, const DocumentState& next, const QString& mergeKey = {}, int gesture = 0);
+  void push(const QString& name, DocumentState next, const QString& mergeKey = {}, int gesture = 0);
   void apply(const DocumentState& next);
 
   DocumentState m_state;

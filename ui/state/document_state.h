@@ -22,8 +22,9 @@ struct RowName {
   PanelKind kind;
   const char* id;
 };
-inline constexpr std::array<RowName, 4> kRowOrder{{{PanelKind::Pattern, "pattern"},
+inline constexpr std::array<RowName, 5> kRowOrder{{{PanelKind::Pattern, "pattern"},
                                                    {PanelKind::Map, "map"},
+                                                   {PanelKind::Difference, "difference"},
                                                    {PanelKind::Reach, "reach"},
                                                    {PanelKind::Insides, "insides"}}};
 
@@ -32,6 +33,7 @@ struct RowChoice {
   bool map = true;
   bool insides = true;
   bool reach = false;
+  bool difference = false;
 
   [[nodiscard]] bool& of(PanelKind kind) {
     switch (kind) {
@@ -41,14 +43,23 @@ struct RowChoice {
         return map;
       case PanelKind::Reach:
         return reach;
+      case PanelKind::Difference:
+        return difference;
       case PanelKind::Insides:
         break;
     }
     return insides;
   }
   [[nodiscard]] bool shows(PanelKind kind) const { return RowChoice(*this).of(kind); }
-  [[nodiscard]] bool none() const { return !pattern && !map && !insides && !reach; }
+  [[nodiscard]] bool none() const { return !pattern && !map && !insides && !reach && !difference; }
   friend bool operator==(const RowChoice&, const RowChoice&) = default;
+};
+
+// What a column has for itself on a wall that otherwise shares everything.
+struct ColumnView {
+  bool ownZoom = false;   // its viewport does not follow the others
+  bool baseline = false;  // pinned: the others are compared with it; one column at most
+  friend bool operator==(const ColumnView&, const ColumnView&) = default;
 };
 
 // Everything that the user decided and nothing that was computed from it. A small value: undo keeps whole
@@ -58,6 +69,7 @@ struct DocumentState {
   Index layer = 0;
   Index head = 0;
   std::vector<MechanismSpec> columns;  // 1 to kMaxColumns, from left to right
+  std::vector<ColumnView> views;       // one a column
   CausalChoice causal = CausalChoice::AsPaper;
   std::optional<double> scale;  // empty: 1/sqrt(d), or what the mechanism says
   std::uint64_t seed = 0;
@@ -66,7 +78,10 @@ struct DocumentState {
   Index reachLayers = 4;  // of the view of reach: 1 to 12
 };
 
-inline constexpr int kMaxColumns = 4;
+inline constexpr int kMaxColumns = 6;
+
+// The pinned column, or -1: then columns are compared with full attention.
+[[nodiscard]] int baselineColumn(const DocumentState& state);
 
 [[nodiscard]] bool sameStyle(const ViewStyle& a, const ViewStyle& b);
 

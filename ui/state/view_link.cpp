@@ -7,6 +7,9 @@ namespace attnscope {
 
 namespace {
 
+constexpr int kRestMs = 400;
+constexpr std::size_t kMostPlaces = 100;
+
 // One axis of a viewport: at least a cell, at most everything, moved rather than cut where it sticks out.
 void clip(double& begin, double& size, double low, double extent) {
   size = std::clamp(size, std::min(1.0, extent), extent);
@@ -15,7 +18,29 @@ void clip(double& begin, double& size, double low, double extent) {
 
 }  // namespace
 
-ViewLink::ViewLink(QObject* parent) : QObject(parent) {}
+ViewLink::ViewLink(QObject* parent) : QObject(parent) {
+  m_rest.setSingleShot(true);
+  m_rest.setInterval(kRestMs);
+  connect(&m_rest, &QTimer::timeout, this, &ViewLink::keepPlace);
+}
+
+void ViewLink::follow(ViewLink* shared) {
+  m_shared = shared;
+  connect(shared, &ViewLink::boundsChanged, this, &ViewLink::setBounds);
+  connect(shared, &ViewLink::hoveredChanged, this, &ViewLink::setHovered);
+  connect(shared, &ViewLink::selectedChanged, this, &ViewLink::setSelected);
+  connect(shared, &ViewLink::viewportChanged, this, [this](const QRectF& viewport) {
+    if (m_sharesZoom) show(viewport);
+  });
+  connect(this, &ViewLink::hoveredChanged, shared, &ViewLink::setHovered);
+  connect(this, &ViewLink::selectedChanged, shared, &ViewLink::setSelected);
+}
+
+void ViewLink::setSharesZoom(bool shares) {
+  if (shares == m_sharesZoom) return;
+  m_sharesZoom = shares;
+  if (shares && m_shared) show(m_shared->viewport());
+}
 
 void ViewLink::setBounds(qint64 keys, qint64 queries) {
   const QRectF bounds(0.0, 0.0, static_cast<double>(keys), static_cast<double>(queries));
@@ -28,6 +53,17 @@ void ViewLink::setBounds(qint64 keys, qint64 queries) {
     m_viewport = bounds;
     emit viewportChanged(m_viewport);
   }
+  m_rest.stop();
+  m_places = {m_viewport};
+  m_place = 0;
+  emit historyChanged();
+  emit boundsChanged(keys, queries);
+}
+
+void ViewLink::show(const QRectF& viewport) {
+  if (viewport == m_viewport) return;
+  m_viewport = viewport;
+  emit viewportChanged(m_viewport);
 }
 
 void ViewLink::setViewport(const QRectF& viewport) {
@@ -40,8 +76,44 @@ void ViewLink::setViewport(const QRectF& viewport) {
   clip(y, height, m_bounds.y(), m_bounds.height());
   const QRectF clipped(x, y, width, height);
   if (clipped == m_viewport) return;
-  m_viewport = clipped;
-  emit viewportChanged(m_viewport);
+  if (m_shared && m_sharesZoom) return m_shared->setViewport(clipped);
+  show(clipped);
+  m_rest.start();
+  emit historyChanged();
+}
+
+void ViewLink::keepPlace() {
+  m_rest.stop();
+  if (m_places.empty() || m_places[m_place] == m_viewport) return;
+  m_places.resize(m_place + 1);
+  m_places.push_back(m_viewport);
+  if (m_places.size() > kMostPlaces) m_places.erase(m_places.begin());
+  m_place = m_places.size() - 1;
+  emit historyChanged();
+}
+
+bool ViewLink::canGoBack() const {
+  return m_place > 0 || (!m_places.empty() && m_places[m_place] != m_viewport);
+}
+
+bool ViewLink::canGoForward() const {
+  return m_place + 1 < m_places.size() && m_places[m_place] == m_viewport;
+}
+
+void ViewLink::goTo(std::size_t place) {
+  m_place = place;
+  show(m_places[place]);
+  emit historyChanged();
+}
+
+void ViewLink::goBack() {
+  keepPlace();
+  if (m_place > 0) goTo(m_place - 1);
+}
+
+void ViewLink::goForward() {
+  keepPlace();
+  if (m_place + 1 < m_places.size()) goTo(m_place + 1);
 }
 
 void ViewLink::zoomAt(QPointF center, double factor) {

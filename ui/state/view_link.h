@@ -3,17 +3,24 @@
 
 #include <QObject>
 #include <QRectF>
+#include <QTimer>
+#include <vector>
 
 namespace attnscope {
 
-// What all panels of the wall share: one cross-hair, one visible rectangle, one selected query. Positions are
-// in cells: x is the key, y the query, both from the top left, so that cell (i, j) covers [j, j+1) x [i,
-// i+1).
+// What the panels of a wall, or of one column, share: a cross-hair, a visible rectangle, a selected query.
+// Positions are in cells: x is the key, y the query, both from the top left, so that cell (i, j) covers [j,
+// j+1) x [i, i+1).
 class ViewLink final : public QObject {
   Q_OBJECT
 
  public:
   explicit ViewLink(QObject* parent = nullptr);
+  // Shares everything with another link from now on, in both directions.
+  void follow(ViewLink* shared);
+  // Whether the viewport is shared as well; coming back, it takes the shared one.
+  void setSharesZoom(bool shares);
+  [[nodiscard]] bool sharesZoom() const { return m_sharesZoom; }
 
   [[nodiscard]] QRectF viewport() const { return m_viewport; }
   [[nodiscard]] QRectF bounds() const { return m_bounds; }
@@ -21,6 +28,8 @@ class ViewLink final : public QObject {
   [[nodiscard]] qint64 hoveredKey() const { return m_hoveredKey; }
   [[nodiscard]] qint64 selectedQuery() const { return m_selectedQuery; }
   [[nodiscard]] qint64 selectedKey() const { return m_selectedKey; }
+  [[nodiscard]] bool canGoBack() const;
+  [[nodiscard]] bool canGoForward() const;
 
  public slots:
   // The size of the token square changed: keeps the viewport if it still fits, else shows everything.
@@ -29,22 +38,37 @@ class ViewLink final : public QObject {
   void setViewport(const QRectF& viewport);
   void zoomAt(QPointF center, double factor);
   void resetViewport();
+  // Where the view stood before, and forward again. Viewports that follow each other within a moment (a
+  // wheel, a drag) are one place.
+  void goBack();
+  void goForward();
   void setHovered(qint64 query, qint64 key);
   void clearHovered();
   void setSelected(qint64 query, qint64 key);
 
  signals:
   void viewportChanged(QRectF viewport);
+  void boundsChanged(qint64 keys, qint64 queries);
+  void historyChanged();
   void hoveredChanged(qint64 query, qint64 key);
   void selectedChanged(qint64 query, qint64 key);
 
  private:
+  void show(const QRectF& viewport);
+  void goTo(std::size_t place);
+  void keepPlace();
+
   QRectF m_viewport;
   QRectF m_bounds;
   qint64 m_hoveredQuery = -1;
   qint64 m_hoveredKey = -1;
   qint64 m_selectedQuery = -1;
   qint64 m_selectedKey = -1;
+  ViewLink* m_shared = nullptr;
+  bool m_sharesZoom = true;
+  std::vector<QRectF> m_places;  // where the view rested, oldest first
+  std::size_t m_place = 0;       // the last of them that was gone to
+  QTimer m_rest;
 };
 
 }  // namespace attnscope

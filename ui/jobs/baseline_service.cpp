@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/jobs/baseline_service.h"
+
+#include "ui/jobs/guarded.h"
+#include "ui/state/text.h"
+
+namespace attnscope {
+
+namespace {
+
+// What full attention on the wall's input depends on.
+QString fullKey(const Exploration& other) {
+  return QStringLiteral("%1|%2").arg(other.input.digest, 16, 16).arg(other.call.options.causal ? 1 : 0);
+}
+
+}  // namespace
+
+BaselineService::BaselineService(const Document* document, const ComputeService* service, QObject* parent)
+    : QObject(parent), m_document(document), m_service(service), m_fulls(document, service) {
+  m_pool.setMaxThreadCount(1);
+  connect(service, &ComputeService::columnUpdated, this, &BaselineService::next);
+  connect(document, &Document::viewsChanged, this, &BaselineService::next);
+}
+
+BaselineService::~BaselineService() {
+  shutDown();
+}
+
+void BaselineService::shutDown() {
+  m_job.cancel();
+  m_pool.waitForDone();
+}
+
+void BaselineService::setWanted(bool wanted) {
+  if (wanted == m_wanted) return;
+  m_wanted = wanted;
+  if (wanted)
+    next();
+  else
+    m_job.cancel();
+}
+
+BaselineResult BaselineService::pinned(int baseline, int column) const {
+  BaselineResult result;
+  result.name = tr("column %1").arg(columnLetter(baseline));
+  result.shortName = columnLetter(baseline);
+  if (baseline == column) {
+    result.why = tr("This column is the baseline. The others show what they differ from it.");
+    return result;
+  }
+  const ColumnResult& other = m_service->column(baseline);
+  result.busy = other.busy;
+  const ExplorationPtr& own = m_service->column(column).exploration;
+  if (other.exploration && own && other.exploration->input.digest == own->input.digest)
+    result.exploration = other.exploration;
+  else if (!other.error.isEmpty())
+    result.why = tr("The baseline, column %1, could not be computed.").arg(columnLetter(baseline));
+  return result;
+}
+
+BaselineResult BaselineService::of(int column) const {
+  if (const int baseline = baselineColumn(m_document->state()); baseline >= 0)
+    return pinned(baseline, column);
+  BaselineResult result;
+  result.name = tr("full attention");
+  result.shortName = tr("full");
+  const ExplorationPtr& own = m_service->column(column).exploration;
+  if (!own) return result;
+  if (isFullFor(*own, *own)) {
+    result.why = tr("This is full attention itself, which the others are compared with.");
+  } else if (ExplorationPtr full = m_fulls.known(*own)) {
+    result.exploration = std::move(full);
+  } else if (!isFullAffordable(*own)) {
+    result.why =
+        tr("Full attention on this input takes too long for a view. Pin a column as the baseline instead.");
+  } else if (m_failed == fullKey(*own)) {
+    result.why = m_failure;
+  } else {
+    result.busy = m_wanted;
+  }
+  return result;
+}
+
+void BaselineService::next() {
+  if (!m_wanted) return;
+  for (int i = 0; i < m_document->columnCount(); ++i) Q_EMIT updated(i);
+  ExplorationPtr missing;
+  for (int i = 0; i < m_document->columnCount() && !missing; ++i)
+    if (const BaselineResult result = of(i); result.busy && baselineColumn(m_document->state()) < 0)
+      missing = m_service->column(i).exploration;
+  if (!missing) return m_job.cancel();
+  const QString key = fullKey(*missing);
+  if (m_job.isRunning() && m_asked == key) return;
+  m_asked = key;
+  m_job.start(
+      [missing](const JobContext& job) {
+        return guarded([&] { return FullAttention::make(*missing, job); });
+      },
+      [this, key](const Result<ExplorationPtr>& result) {
+        if (result) {
+          m_fulls.remember(*result);
+        } else {
+          m_failed = key;
+          m_failure = toQ(result.error().message);
+        }
+        next();
+      });
+}
+
+}  // namespace attnscope

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/jobs/full_attention.h"
+
+#include "kernels/backend_registry.h"
+#include "kernels/fidelity.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr double kMostPairs = 268435456.0;  // 2^28: seconds on a few cores
+
+}  // namespace
+
+bool isFullAffordable(const Exploration& exploration) {
+  const Shape shape = exploration.input.shape();
+  return static_cast<double>(shape.nQ) * static_cast<double>(shape.nK) * static_cast<double>(shape.heads) <=
+         kMostPairs;
+}
+
+bool isFullFor(const Exploration& candidate, const Exploration& other) {
+  return candidate.call.spec.id == fullFor(other.call).id &&
+         candidate.call.options.causal == other.call.options.causal && !candidate.call.options.scale &&
+         candidate.input.digest == other.input.digest;
+}
+
+ExplorationPtr FullAttention::known(const Exploration& other) const {
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const ExplorationPtr& shown = m_service->column(i).exploration;
+    if (shown && isFullFor(*shown, other)) return shown;
+  }
+  const ExplorationPtr& kept = m_last[other.call.options.causal ? 1 : 0];
+  return kept && isFullFor(*kept, other) ? kept : nullptr;
+}
+
+void FullAttention::remember(const ExplorationPtr& full) {
+  m_last[full->call.options.causal ? 1 : 0] = full;
+}
+
+Result<ExplorationPtr> FullAttention::make(const Exploration& other, const JobContext& job) {
+  ATTN_ASSIGN(backend, findBackend("auto"));
+  return explore(fullFor(other.call), other.input, *backend, {}, {}, job);
+}
+
+}  // namespace attnscope
