@@ -192,6 +192,7 @@ void MainWindow::connectParts() {
   connect(m_inspector, &Inspector::updated, this, &MainWindow::checkSettled);
   connect(m_wall, &Wall::panelMenuAsked, this, &MainWindow::showPanelMenu);
   connect(m_wall, &Wall::headerMenuAsked, this, &MainWindow::showHeaderMenu);
+  connect(m_wall, &Wall::scaleMenuAsked, this, [this](QPoint position) { m_scaleMenu->popup(position); });
   // Two kinds of work at a time would spoil what is measured.
   connect(m_runner, &ScalingRunner::started, m_fidelity, &FidelityService::cancel);
   connect(m_runner, &ScalingRunner::finished, this, &MainWindow::checkSettled);

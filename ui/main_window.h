@@ -87,6 +87,7 @@ class MainWindow final : public QMainWindow {
   void buildZoomCommands(QMenu* view);
   void buildMechanismMenu();
   void buildColumnViewCommands();
+  void buildScaleMenu(QMenu* view);
   void connectParts();
   QAction* addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
                       std::function<void()> run);
@@ -136,6 +137,7 @@ class MainWindow final : public QMainWindow {
   QDockWidget* m_bottomDock = nullptr;
   QMenu* m_recentMenu = nullptr;
   QMenu* m_mechanismMenu = nullptr;
+  QMenu* m_scaleMenu = nullptr;
   QStringList m_recent;
   ThemeChoice m_theme = ThemeChoice::System;
   bool m_wasSettled = false;

@@ -169,6 +169,7 @@ void MainWindow::buildViewMenu() {
     m_leftTabs->setCurrentWidget(m_gallery);
     m_gallery->focusSearch();
   });
+  buildScaleMenu(view);
   QMenu* theme = view->addMenu(tr("Theme"));
   auto* group = new QActionGroup(this);
   const std::array<QString, 3> names{tr("System"), tr("Light"), tr("Dark")};
@@ -205,6 +206,58 @@ void MainWindow::buildZoomCommands(QMenu* view) {
   blink->setShortcut(Qt::CTRL | Qt::Key_B);
   blink->setToolTip(tr("Every column shows what it is compared with"));
   connect(blink, &QAction::toggled, m_wall, &Wall::setBlinking);
+}
+
+void MainWindow::buildScaleMenu(QMenu* view) {
+  m_scaleMenu = view->addMenu(tr("Colour scale"));
+  const auto addChoice = [this](QActionGroup* group, const QString& name, const QString& text, auto isOn,
+                                auto set) {
+    QAction* action = m_scaleMenu->addAction(text);
+    action->setObjectName(name);
+    action->setCheckable(true);
+    group->addAction(action);
+    connect(action, &QAction::triggered, this, [this, set] {
+      ViewStyle style = m_document->state().style;
+      set(style);
+      m_document->setStyle(style);
+    });
+    const auto show = [this, action, isOn] { action->setChecked(isOn(m_document->state().style)); };
+    connect(m_document, &Document::styleChanged, action, show);
+    show();
+  };
+  auto* kinds = new QActionGroup(this);
+  using Kind = ValueScale::Kind;
+  const std::array<std::tuple<Kind, const char*, QString>, 3> kindNames{
+      {{Kind::Linear, "scaleLinear", tr("Linear")},
+       {Kind::Log, "scaleLog", tr("Logarithmic")},
+       {Kind::RowMax, "scaleRowMax", tr("Each query by its largest weight")}}};
+  for (const auto& [kind, name, text] : kindNames)
+    addChoice(
+        kinds, QString::fromLatin1(name), text,
+        [kind = kind](const ViewStyle& style) { return style.scale.kind == kind; },
+        [kind = kind](ViewStyle& style) { style.scale.kind = kind; });
+  m_scaleMenu->addSeparator();
+  auto* ranges = new QActionGroup(this);
+  ranges->setExclusionPolicy(QActionGroup::ExclusionPolicy::ExclusiveOptional);
+  addChoice(
+      ranges, QStringLiteral("rangeWhole"), tr("From 10⁻⁴ to 1"),
+      [](const ViewStyle& style) {
+        return style.range == ScaleRange::Fixed && style.scale.low == ValueScale().low &&
+               style.scale.high == ValueScale().high;
+      },
+      [](ViewStyle& style) {
+        style.range = ScaleRange::Fixed;
+        style.scale.low = ValueScale().low;
+        style.scale.high = ValueScale().high;
+      });
+  addChoice(
+      ranges, QStringLiteral("rangePercentiles"), tr("1st to 99th percentile of what is drawn"),
+      [](const ViewStyle& style) { return style.range == ScaleRange::Percentiles; },
+      [](ViewStyle& style) { style.range = ScaleRange::Percentiles; });
+  addChoice(
+      ranges, QStringLiteral("rangeWithoutSinks"), tr("The same beside attention sinks"),
+      [](const ViewStyle& style) { return style.range == ScaleRange::WithoutSinks; },
+      [](ViewStyle& style) { style.range = ScaleRange::WithoutSinks; });
 }
 
 void MainWindow::buildReachMenu(QMenu* view) {

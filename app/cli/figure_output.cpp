@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <QApplication>
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "core/params/mechanism_spec.h"
@@ -23,12 +24,31 @@ Status checkChoice(const std::string& option, const std::string& value,
                           near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
 }
 
-ValueScale valueScale(const std::string& kind) {
-  ValueScale scale;
-  if (kind == "log") return scale;
-  scale.kind = kind == "linear" ? ValueScale::Kind::Linear : ValueScale::Kind::RowMax;
-  scale.low = 0.0;
-  return scale;
+ValueScale::Kind scaleKindOf(const std::string& kind) {
+  return kind == "log"      ? ValueScale::Kind::Log
+         : kind == "linear" ? ValueScale::Kind::Linear
+                            : ValueScale::Kind::RowMax;
+}
+
+// "percentiles", "nosinks", or the ends: "1e-4..1".
+Status readScaleRange(const std::string& text, ViewStyle& style) {
+  if (text == "percentiles" || text == "nosinks") {
+    style.range = text == "nosinks" ? ScaleRange::WithoutSinks : ScaleRange::Percentiles;
+    return {};
+  }
+  double low = 0.0;
+  double high = 0.0;
+  int used = 0;
+  const bool read = std::sscanf(text.c_str(), "%lf..%lf%n", &low, &high, &used) == 2 &&
+                    used == static_cast<int>(text.size());
+  if (!read || !(low > 0.0) || !(high > low) || !std::isfinite(high))
+    return fail(ErrorKind::Usage,
+                fmt::format("--scale-range {}: write percentiles, nosinks, or two sizes of weights with the "
+                            "smaller one above 0, such as 1e-4..1.",
+                            text));
+  style.scale.low = low;
+  style.scale.high = high;
+  return {};
 }
 
 // Qt tells developers about the platform on standard error, where only messages for the user belong.
@@ -64,6 +84,11 @@ void FigureArguments::declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--scale-kind", scaleKind,
                  "Colours of a map by log, linear or rowmax (each row by its maximum)")
+      ->capture_default_str();
+  app.add_option(
+         "--scale-range", scaleRange,
+         "Ends of that scale: LOW..HIGH, percentiles (1st to 99th of what is drawn) or nosinks (the same "
+         "beside attention sinks)")
       ->capture_default_str();
 }
 
@@ -109,7 +134,8 @@ Result<FigureSpec> FigureArguments::makeSpec() const {
   spec.fontPoints = fontPoints;
   spec.theme = theme == "dark" ? PlotTheme::dark() : PlotTheme::light();
   spec.style.colorMap = QString::fromStdString(colorMap);
-  spec.style.scale = valueScale(scaleKind);
+  spec.style.scale.kind = scaleKindOf(scaleKind);
+  ATTN_TRY(readScaleRange(scaleRange, spec.style));
   return spec;
 }
 

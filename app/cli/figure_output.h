@@ -23,6 +23,7 @@ struct FigureArguments {
   std::string theme = "light";
   std::string colorMap = "viridis";
   std::string scaleKind = "log";
+  std::string scaleRange = "1e-4..1";
 
   void declare(CLI::App& app);
   // A FigureSpec with everything but its contents. Errors (Usage) name the option and the valid values.

@@ -178,6 +178,16 @@ class StateTest final : public QObject {
                  "attnscope figure pattern+map+difference full longformer:window=8 linear --input "
                  "'text:unit=word:it'\\''s here' --head 2 ")),
              qPrintable(line));
+    QVERIFY(!line.contains(QStringLiteral("--scale-")));
+    ViewStyle style = m_document->state().style;
+    style.scale.kind = ValueScale::Kind::Linear;
+    style.scale.high = 0.25;
+    m_document->setStyle(style);
+    QVERIFY(commandLineOf(m_document->state(), 0)
+                .contains(QStringLiteral(" --scale-kind linear --scale-range 0.0001..0.25 ")));
+    style.range = ScaleRange::WithoutSinks;
+    m_document->setStyle(style);
+    QVERIFY(commandLineOf(m_document->state(), 0).contains(QStringLiteral(" --scale-range nosinks ")));
     QVERIFY2(line.contains(QStringLiteral(" --baseline longformer:window=8 ")), qPrintable(line));
   }
 

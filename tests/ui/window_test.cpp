@@ -32,6 +32,7 @@
 #include "ui/panels/parameter_form.h"
 #include "ui/panels/step_view.h"
 #include "ui/panels/wall.h"
+#include "ui/plots/color_bar_view.h"
 #include "ui/plots/pareto_plot.h"
 #include "ui/state/document.h"
 #include "ui/state/view_link.h"
@@ -133,6 +134,33 @@ class WindowTest final : public QObject {
     QTest::keyClick(m_window.get(), Qt::Key_B, Qt::ControlModifier);
     QTRY_VERIFY(m_window->isSettled());
     QTRY_VERIFY(longformer->grab().toImage() == own);
+  }
+
+  void aScaleFollowsWhatIsDrawn() {
+    auto* bar = m_window->wall()->findChild<ColorBar*>();
+    QVERIFY(bar && bar->isVisible());
+    Panel* map = m_window->wall()->panel(0, PanelKind::Map);
+    const QImage fixed = map->grab().toImage();
+    const int requests = map->requestCount();
+    m_window->command(QStringLiteral("rangeWithoutSinks"))->trigger();
+    QVERIFY(map->grab().toImage() != fixed);
+    // Dragging the upper end makes the range the user's own, in one step.
+    const int steps = document()->undoStack()->count();
+    const QPoint top = bar->placeOf(1.0).toPoint();
+    QTest::mousePress(bar, Qt::LeftButton, {}, top);
+    for (int i = 1; i <= 6; ++i) {
+      QMouseEvent move(QEvent::MouseMove, top + QPoint(0, 5 * i), bar->mapToGlobal(top + QPoint(0, 5 * i)),
+                       Qt::NoButton, Qt::LeftButton, Qt::NoModifier);
+      QCoreApplication::sendEvent(bar, &move);
+    }
+    QTest::mouseRelease(bar, Qt::LeftButton, {}, top + QPoint(0, 30));
+    QCOMPARE(document()->undoStack()->count(), steps + 1);
+    QCOMPARE(document()->state().style.range, ScaleRange::Fixed);
+    QVERIFY(document()->state().style.scale.high < 1.0);
+    QCOMPARE(map->requestCount(), requests);  // colours are not numbers
+    document()->undoStack()->undo();
+    document()->undoStack()->undo();
+    QTRY_VERIFY(map->grab().toImage() == fixed);
   }
 
   void zoomsGoBackAndAlone() {

@@ -119,6 +119,10 @@ int FigurePage::rowHeight(std::size_t row, int side) const {
 
 int FigurePage::barWidth() const {
   ValueScale scale = m_spec.style.scale;
+  if (m_spec.style.range != ScaleRange::Fixed) {  // ends to come, with two digits and more noughts than these
+    scale.low = 0.000012;
+    scale.high = 0.0012;
+  }
   const int plain = colorBarWidth(m_metrics, scale);
   scale.diverging = true;
   return std::max(plain, colorBarWidth(m_metrics, scale));
@@ -255,7 +259,23 @@ Status FigurePage::computeNumbers(const JobContext& job) {
     if (!cell.numbers) return cancelled();
     if (!cell.numbers->error.isEmpty()) return fail(ErrorKind::Compute, cell.numbers->error.toStdString());
   }
+  fitScales();
   return {};
+}
+
+void FigurePage::fitScales() {
+  for (const PanelKind kind : {PanelKind::Map, PanelKind::Difference}) {
+    WeightSummary drawn;
+    for (const Cell& cell : m_cells)
+      if (cell.kind == kind && cell.numbers) drawn.add(cell.numbers->weights);
+    ViewStyle& style = kind == PanelKind::Map ? m_mapStyle : m_differenceStyle;
+    style = m_spec.style;
+    style.scale = fittedScale(style.scale, style.range, drawn);
+  }
+}
+
+const ViewStyle& FigurePage::styleOf(BarContent content) const {
+  return content == BarContent::Weight ? m_mapStyle : m_differenceStyle;
 }
 
 }  // namespace attnscope

@@ -73,11 +73,15 @@ class FigurePage {
   void paintSquare(QPainter& painter, const Cell& cell) const;
   void paintInside(QPainter& painter, const Cell& cell) const;
   void paintBars(QPainter& painter) const;
+  void fitScales();
+  [[nodiscard]] const ViewStyle& styleOf(BarContent content) const;
   void paintScaling(QPainter& painter) const;
 
   FigureSpec m_spec;
   PageDevice m_device;
-  PlotMetrics m_metrics;   // of the first column
+  PlotMetrics m_metrics;  // of the first column
+  ViewStyle m_mapStyle;   // the scales fitted to what is drawn
+  ViewStyle m_differenceStyle;
   int m_otherLeft = 0;     // left margin of the other columns
   int m_legendHeight = 0;  // of a row of patterns or reach: the tallest of them
   int m_side = 0;

@@ -61,9 +61,9 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
       content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground,
                                          layerColors(column.reach->layers));
     } else if (cell.kind == PanelKind::Difference) {
-      content.tokenImage = differenceImage(cell.numbers->weights, m_spec.style);
+      content.tokenImage = differenceImage(cell.numbers->weights, m_differenceStyle);
     } else {
-      content.tokenImage = weightImage(cell.numbers->weights, m_spec.style, m_spec.theme.plotBackground);
+      content.tokenImage = weightImage(cell.numbers->weights, m_mapStyle, m_spec.theme.plotBackground);
     }
   }
   if (cell.kind == PanelKind::Difference && !column.baseline) content.note = QStringLiteral("the baseline");
@@ -88,7 +88,7 @@ void FigurePage::paintInside(QPainter& painter, const Cell& cell) const {
 void FigurePage::paintBars(QPainter& painter) const {
   for (const Bar& bar : m_bars) {
     painter.save();
-    paintColorBar(painter, bar.area, m_spec.style, m_metrics, m_spec.theme, bar.content);
+    paintColorBar(painter, bar.area, styleOf(bar.content), m_metrics, m_spec.theme, bar.content);
     painter.restore();
   }
 }

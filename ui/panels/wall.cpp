@@ -14,7 +14,7 @@
 #include "ui/models/cost_model.h"
 #include "ui/panels/column_header.h"
 #include "ui/panels/row_title.h"
-#include "ui/plots/color_bar.h"
+#include "ui/plots/color_bar_view.h"
 #include "ui/state/text.h"
 #include "ui/state/view_link.h"
 
@@ -99,6 +99,17 @@ Wall::Wall(Document* document, ComputeService* service, ReachService* reach, Bas
     const Shape shape = m_service->input()->shape();
     m_link->setBounds(shape.nK, shape.nQ);
   });
+  for (ColorBar* bar : {m_bar, m_differenceBar}) {
+    connect(bar, &ColorBar::scaleDragged, this, [this](double low, double high, bool first) {
+      if (first) m_scaleGesture = m_document->newGesture();
+      ViewStyle style = m_document->state().style;
+      style.range = ScaleRange::Fixed;
+      style.scale.low = low;
+      style.scale.high = high;
+      m_document->setStyle(style, m_scaleGesture);
+    });
+    connect(bar, &ColorBar::menuAsked, this, &Wall::scaleMenuAsked);
+  }
   updateStructure();
   updateStyle();
 }
@@ -121,8 +132,9 @@ void Wall::makeColumn(int column) {
     auto* cell = new PanelCell(view, this);
     made.cells[static_cast<std::size_t>(row)] = cell;
     m_grid->addWidget(cell, row + 1, column + 1);
-    connect(view, &Panel::settled, this, [this] {
+    connect(view, &Panel::settled, this, [this, kind] {
       placeColorBars();
+      if (showsWeights(kind)) fitScale(kind);
       Q_EMIT settled();
     });
     connect(view, &Panel::contextMenuAt, this,
@@ -365,9 +377,20 @@ void Wall::updateHeader(int index) {
 
 void Wall::updateStyle() {
   const ViewStyle& style = m_document->state().style;
-  for (Column& column : m_columns)
-    for (Panel* shown : column.panels) shown->setStyleChoices(style);
-  for (ColorBar* bar : {m_bar, m_differenceBar}) bar->setStyleChoices(style);
+  for (Column& column : m_columns) column.panels[rowOf(PanelKind::Insides)]->setStyleChoices(style);
+  for (const PanelKind kind : {PanelKind::Map, PanelKind::Difference}) fitScale(kind);
+}
+
+void Wall::fitScale(PanelKind kind) {
+  // One scale for what stands side by side, so that equal colours are equal weights.
+  WeightSummary drawn;
+  for (int i = 0; i < m_document->columnCount(); ++i) drawn.add(panel(i, kind)->drawnWeights());
+  ViewStyle style = m_document->state().style;
+  style.scale = fittedScale(style.scale, style.range, drawn);
+  for (int i = 0; i < kMaxColumns; ++i) panel(i, kind)->setStyleChoices(style);
+  ColorBar* bar = kind == PanelKind::Map ? m_bar : m_differenceBar;
+  bar->setStyleChoices(style);
+  bar->setDrawn(drawn);
 }
 
 void Wall::setTheme(const PlotTheme& theme) {

@@ -47,6 +47,7 @@ class Wall final : public QWidget {
   void settled();
   void panelMenuAsked(int column, PanelKind kind, QPoint globalPosition);
   void headerMenuAsked(int column, QPoint globalPosition);
+  void scaleMenuAsked(QPoint globalPosition);
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
@@ -78,6 +79,7 @@ class Wall final : public QWidget {
   [[nodiscard]] std::shared_ptr<const Exploration> pictured(int column) const;
   void updateHeader(int column);
   void updateStyle();
+  void fitScale(PanelKind kind);
   void fitRows();
   void placeColorBars();
   [[nodiscard]] bool rowVisible(int row) const;
@@ -93,6 +95,7 @@ class Wall final : public QWidget {
   bool m_blinking = false;
   ColorBar* m_bar;
   ColorBar* m_differenceBar;
+  int m_scaleGesture = 0;
 };
 
 }  // namespace attnscope

@@ -101,15 +101,19 @@ int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale) {
   return static_cast<int>(std::ceil(0.9 * metrics.em + widest + 3.0 * metrics.gap + 1.1 * metrics.em));
 }
 
+QRectF colorBarRect(const QRectF& area, const PlotMetrics& metrics, BarContent content) {
+  const double below =
+      content == BarContent::Weight ? 1.6 * metrics.em : 0.0;  // the swatch of what is not read
+  return {area.left() + metrics.line, area.top(), std::round(0.9 * metrics.em),
+          std::max(10.0, area.height() - below)};
+}
+
 void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& choices,
                    const PlotMetrics& metrics, const PlotTheme& theme, BarContent content) {
   ViewStyle style = choices;
   style.scale.diverging = style.scale.diverging || content == BarContent::Difference;
   const QFontMetricsF font(metrics.font);
-  const double thick = std::round(0.9 * metrics.em);
-  const double below =
-      content == BarContent::Weight ? 1.6 * metrics.em : 0.0;  // the swatch of what is not read
-  const QRectF bar(area.left() + metrics.line, area.top(), thick, std::max(10.0, area.height() - below));
+  const QRectF bar = colorBarRect(area, metrics, content);
   const std::span<const Rgb> map =
       style.scale.diverging ? divergingMap() : colorMap(style.colorMap.toStdString());
   QImage strip(1, 256, QImage::Format_RGB32);
@@ -132,7 +136,7 @@ void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& choic
     widest = std::max(widest, font.horizontalAdvance(tick.text));
   }
   if (content == BarContent::Weight)
-    widest = std::max(widest, paintUnread(painter, area, thick, metrics, theme));
+    widest = std::max(widest, paintUnread(painter, area, bar.width(), metrics, theme));
   QString title = scaleTitle(style.scale, content);
   if (font.horizontalAdvance(title) > bar.height()) title = title.section(QStringLiteral(", "), -1);
   title = font.elidedText(title, Qt::ElideRight, bar.height());
@@ -143,54 +147,6 @@ void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& choic
   painter.setPen(theme.text);
   painter.drawText(QPointF(-0.5 * font.horizontalAdvance(title), 0.0), title);
   painter.restore();
-}
-
-ColorBar::ColorBar(BarContent content, QWidget* parent)
-    : QWidget(parent), m_content(content), m_theme(PlotTheme::light()) {
-  setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Expanding);
-  setAccessibleName(tr("Colour bar"));
-  setAccessibleDescription(scaleTitle(m_style.scale, m_content));
-}
-
-PlotMetrics ColorBar::metrics() const {
-  return plotMetrics(m_theme, 0.0, 0, 0, false);
-}
-
-void ColorBar::setStyleChoices(const ViewStyle& style) {
-  m_style = style;
-  m_style.scale.diverging = m_style.scale.diverging || m_content == BarContent::Difference;
-  setAccessibleDescription(scaleTitle(style.scale, m_content));
-  updateGeometry();
-  update();
-}
-
-void ColorBar::setTheme(const PlotTheme& theme) {
-  m_theme = theme;
-  updateGeometry();
-  update();
-}
-
-void ColorBar::setSpan(int top, int height) {
-  m_top = top;
-  m_height = height;
-  update();
-}
-
-QSize ColorBar::sizeHint() const {
-  return {colorBarWidth(metrics(), m_style.scale) + 2, 160};
-}
-
-QSize ColorBar::minimumSizeHint() const {
-  return {sizeHint().width(), 60};
-}
-
-void ColorBar::paintEvent(QPaintEvent* /*event*/) {
-  QPainter painter(this);
-  painter.fillRect(rect(), m_theme.background);
-  const PlotMetrics look = metrics();
-  const int top = m_height > 0 ? m_top : look.top;
-  const int high = m_height > 0 ? m_height : std::max(40, height() - look.top - look.bottom);
-  paintColorBar(painter, QRectF(1.0, top, width() - 2.0, high), m_style, look, m_theme, m_content);
 }
 
 }  // namespace attnscope

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QWidget>
+#include <QRectF>
+#include <QString>
 #include <vector>
 
 #include "ui/plots/plot_metrics.h"
@@ -27,32 +28,8 @@ enum class BarContent { Weight, Difference };
 // itself is as high as `area` less that swatch. Differences are always drawn in the diverging map.
 void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& style, const PlotMetrics& metrics,
                    const PlotTheme& theme, BarContent content = BarContent::Weight);
+// The bar alone.
+[[nodiscard]] QRectF colorBarRect(const QRectF& area, const PlotMetrics& metrics, BarContent content);
 [[nodiscard]] int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale);
-
-// The colour bar of one row of the wall.
-class ColorBar final : public QWidget {
-  Q_OBJECT
-
- public:
-  explicit ColorBar(BarContent content, QWidget* parent = nullptr);
-  void setStyleChoices(const ViewStyle& style);
-  void setTheme(const PlotTheme& theme);
-  // The rows of pixels that the squares beside it take: the bar stands exactly beside them. (0, 0): all of
-  // the widget.
-  void setSpan(int top, int height);
-  [[nodiscard]] QSize sizeHint() const override;
-  [[nodiscard]] QSize minimumSizeHint() const override;
-
- protected:
-  void paintEvent(QPaintEvent* event) override;
-
- private:
-  [[nodiscard]] PlotMetrics metrics() const;
-  BarContent m_content;
-  ViewStyle m_style;
-  PlotTheme m_theme;
-  int m_top = 0;
-  int m_height = 0;
-};
 
 }  // namespace attnscope

@@ -204,6 +204,11 @@ int Panel::requestCount() const {
   return m_impl->square ? m_impl->square->requestCount() : 0;
 }
 
+const WeightSummary& Panel::drawnWeights() const {
+  static const WeightSummary kNone;
+  return m_impl->square && !m_impl->square->isHidden() ? m_impl->square->drawnWeights() : kNone;
+}
+
 QRect Panel::cellArea() const {
   return m_impl->square && !m_impl->square->isHidden() ? m_impl->square->cellArea() : QRect();
 }

@@ -51,6 +51,8 @@ class Panel : public QWidget {
   [[nodiscard]] bool isSettled() const;
   // How often numbers were asked for: changing colours must not change it.
   [[nodiscard]] int requestCount() const;
+  // Of the weights of a map or of differences that are drawn now.
+  [[nodiscard]] const WeightSummary& drawnWeights() const;
   // Where the cells are, in the panel's coordinates: for a colour bar beside it. Empty for insides
   // and where a sentence stands.
   [[nodiscard]] QRect cellArea() const;

@@ -107,8 +107,8 @@ void SquareView::setBusy(bool busy) {
 }
 
 void SquareView::setStyleChoices(const ViewStyle& style) {
+  if (!showsWeights(m_kind) || sameStyle(style, m_style)) return;
   m_style = style;
-  if (!showsWeights(m_kind)) return;
   recolor();
   if (m_request.reduce != style.reduce) requestNumbers();
 }
@@ -126,6 +126,7 @@ void SquareView::clear() {
   m_source = {};
   m_request = {};
   m_numbers.reset();
+  m_drawn = {};
   m_square->content = {};
   m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -201,6 +202,8 @@ void SquareView::take(const ViewNumbersPtr& numbers) {
     return;
   }
   m_numbers = numbers;
+  m_drawn = {};
+  m_drawn.add(numbers->weights);
   recolor();
   if (numbers->complete) emit settled();
 }

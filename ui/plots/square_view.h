@@ -38,6 +38,8 @@ class SquareView final : public QWidget {
   void setTheme(const PlotTheme& theme);
   void clear();
   [[nodiscard]] bool isSettled() const;
+  // Of the weights that are drawn now; empty for patterns and reach.
+  [[nodiscard]] const WeightSummary& drawnWeights() const { return m_drawn; }
   [[nodiscard]] int requestCount() const { return m_maker.requestCount(); }
   [[nodiscard]] const PlotMetrics& metrics() const { return m_square->metrics(); }
   // Where the cells are, in this widget's coordinates.
@@ -82,6 +84,7 @@ class SquareView final : public QWidget {
   NumberSource m_source;
   NumberRequest m_request;
   ViewNumbersPtr m_numbers;
+  WeightSummary m_drawn;
   std::shared_ptr<const Exploration> m_exploration;
   Index m_layers = 0;  // of the reach
   ViewStyle m_style;

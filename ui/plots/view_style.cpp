@@ -39,6 +39,12 @@ PlotTheme PlotTheme::forPalette(const QPalette& palette) {
   return theme;
 }
 
+bool sameStyle(const ViewStyle& a, const ViewStyle& b) {
+  return a.colorMap == b.colorMap && a.reduce == b.reduce && a.scale.kind == b.scale.kind &&
+         a.scale.low == b.scale.low && a.scale.high == b.scale.high &&
+         a.scale.diverging == b.scale.diverging && a.range == b.range;
+}
+
 QChar columnLetter(int column) {
   return QChar(u'A' + column % 26);
 }

@@ -6,6 +6,7 @@
 #include <QString>
 
 #include "core/raster/color_map.h"
+#include "core/raster/weight_summary.h"
 #include "kernels/effective.h"
 
 namespace attnscope {
@@ -15,7 +16,10 @@ struct ViewStyle {
   QString colorMap = QStringLiteral("viridis");
   ValueScale scale;
   EffectiveMatrix::Reduce reduce = EffectiveMatrix::Reduce::Max;
+  ScaleRange range = ScaleRange::Fixed;  // what the ends of `scale` follow; of maps and of differences apart
 };
+
+[[nodiscard]] bool sameStyle(const ViewStyle& a, const ViewStyle& b);
 
 // Colours and fonts around the data. The data palettes never depend on it.
 struct PlotTheme {

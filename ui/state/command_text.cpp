@@ -8,6 +8,27 @@
 
 namespace attnscope {
 
+namespace {
+
+QStringList scaleOptions(const ViewStyle& style) {
+  QStringList words;
+  if (style.scale.kind == ValueScale::Kind::Linear)
+    words << QStringLiteral("--scale-kind") << QStringLiteral("linear");
+  if (style.scale.kind == ValueScale::Kind::RowMax)
+    words << QStringLiteral("--scale-kind") << QStringLiteral("rowmax");
+  const ValueScale usual;
+  if (style.range == ScaleRange::Percentiles)
+    words << QStringLiteral("--scale-range") << QStringLiteral("percentiles");
+  else if (style.range == ScaleRange::WithoutSinks)
+    words << QStringLiteral("--scale-range") << QStringLiteral("nosinks");
+  else if (style.scale.low != usual.low || style.scale.high != usual.high)
+    words << QStringLiteral("--scale-range")
+          << QStringLiteral("%1..%2").arg(style.scale.low).arg(style.scale.high);
+  return words;
+}
+
+}  // namespace
+
 QString commandLineOf(const DocumentState& state, Index head) {
   QStringList rows;
   for (const auto& [kind, id] : kRowOrder)
@@ -27,6 +48,7 @@ QString commandLineOf(const DocumentState& state, Index head) {
     words << QStringLiteral("--baseline")
           << toQ(shellWord(state.columns[static_cast<std::size_t>(baseline)].text()));
   words << QStringLiteral("--colormap") << state.style.colorMap;
+  words << scaleOptions(state.style);
   words << QStringLiteral("--output") << QStringLiteral("attention.pdf");
   return words.join(QLatin1Char(' '));
 }

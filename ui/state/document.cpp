@@ -23,11 +23,6 @@ int baselineColumn(const DocumentState& state) {
   return found == state.views.end() ? -1 : static_cast<int>(found - state.views.begin());
 }
 
-bool sameStyle(const ViewStyle& a, const ViewStyle& b) {
-  return a.colorMap == b.colorMap && a.reduce == b.reduce && a.scale.kind == b.scale.kind &&
-         a.scale.low == b.scale.low && a.scale.high == b.scale.high && a.scale.diverging == b.scale.diverging;
-}
-
 MechanismSpec callSpec(const DocumentState& state, int column) {
   MechanismSpec spec = state.columns[static_cast<std::size_t>(column)];
   if (!spec.options.causalGiven && state.causal != CausalChoice::AsPaper) {

@@ -83,8 +83,6 @@ inline constexpr int kMaxColumns = 6;
 // The pinned column, or -1: then columns are compared with full attention.
 [[nodiscard]] int baselineColumn(const DocumentState& state);
 
-[[nodiscard]] bool sameStyle(const ViewStyle& a, const ViewStyle& b);
-
 // What is asked of the core for a column: its own choices, and the document's where it has none.
 [[nodiscard]] MechanismSpec callSpec(const DocumentState& state, int column);
 
