@@ -20,6 +20,7 @@
 #include "ui/jobs/baseline_service.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/fidelity_service.h"
+#include "ui/jobs/marginal_service.h"
 #include "ui/jobs/reach_service.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/models/cost_model.h"
@@ -69,6 +70,7 @@ MainWindow::MainWindow(const QStringList& files)
       m_fidelity(new FidelityService(m_document, m_service, this)),
       m_reach(new ReachService(m_document, m_service, this)),
       m_baselines(new BaselineService(m_document, m_service, this)),
+      m_marginals(new MarginalService(m_document, m_service, this)),
       m_runner(new ScalingRunner(this)),
       m_link(new ViewLink(this)),
       m_figures(new FigureWriter(this)) {
@@ -106,6 +108,7 @@ MainWindow::~MainWindow() {
   m_fidelity->shutDown();
   m_reach->shutDown();
   m_baselines->shutDown();
+  m_marginals->shutDown();
   m_service->shutDown();
   m_runner->cancel();
 }
@@ -114,7 +117,7 @@ void MainWindow::buildCentre() {
   m_tools = new ToolStrip(m_document, m_service, this);
   addToolBar(Qt::TopToolBarArea, m_tools);
   m_messages = new MessageBar(this);
-  m_wall = new Wall(m_document, m_service, m_reach, m_baselines, m_link, this);
+  m_wall = new Wall(m_document, {m_service, m_reach, m_baselines, m_marginals}, m_link, this);
   auto* scroll = new QScrollArea(this);
   scroll->setWidget(m_wall);
   scroll->setWidgetResizable(true);
@@ -148,7 +151,7 @@ void MainWindow::buildDocks() {
   addDockWidget(Qt::LeftDockWidgetArea, m_parameterDock);
   splitDockWidget(m_leftDock, m_parameterDock, Qt::Vertical);
 
-  m_inspector = new Inspector(m_document, m_service, m_reach, m_link, this);
+  m_inspector = new Inspector(m_document, m_service, m_reach, m_marginals, m_link, this);
   m_rightDock = makeDock(this, QStringLiteral("rightDock"), tr("Inspector"), m_inspector);
   addDockWidget(Qt::RightDockWidgetArea, m_rightDock);
 
@@ -187,6 +190,7 @@ void MainWindow::connectParts() {
   connect(m_wall, &Wall::settled, this, &MainWindow::checkSettled);
   connect(m_reach, &ReachService::updated, this, &MainWindow::checkSettled);
   connect(m_baselines, &BaselineService::updated, this, &MainWindow::checkSettled);
+  connect(m_marginals, &MarginalService::updated, this, &MainWindow::checkSettled);
   connect(m_document, &Document::styleChanged, this,
           [this] { m_steps->setStyleChoices(m_document->state().style); });
   connect(m_inspector, &Inspector::updated, this, &MainWindow::checkSettled);
@@ -224,8 +228,8 @@ void MainWindow::inputOpened() {
 }
 
 bool MainWindow::isSettled() const {
-  return m_service->isIdle() && m_reach->isIdle() && m_baselines->isIdle() && m_inspector->isIdle() &&
-         m_wall->isSettled();
+  return m_service->isIdle() && m_reach->isIdle() && m_baselines->isIdle() && m_marginals->isIdle() &&
+         m_inspector->isIdle() && m_wall->isSettled();
 }
 
 void MainWindow::checkSettled() {
@@ -263,6 +267,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   m_fidelity->shutDown();
   m_reach->shutDown();
   m_baselines->shutDown();
+  m_marginals->shutDown();
   m_service->shutDown();
   QMainWindow::closeEvent(event);
 }

@@ -27,6 +27,7 @@ class ReachService;
 class FigureWriter;
 class Gallery;
 class InputPanel;
+class MarginalService;
 class Inspector;
 class MessageBar;
 class ParameterForm;
@@ -115,6 +116,7 @@ class MainWindow final : public QMainWindow {
   FidelityService* m_fidelity;
   ReachService* m_reach;
   BaselineService* m_baselines;
+  MarginalService* m_marginals;
   ScalingRunner* m_runner;
   ViewLink* m_link;
   FigureWriter* m_figures;

@@ -170,6 +170,19 @@ void MainWindow::buildViewMenu() {
     m_gallery->focusSearch();
   });
   buildScaleMenu(view);
+  QAction* marginals = view->addAction(tr("Sums beside the maps"));
+  marginals->setObjectName(QStringLiteral("marginals"));
+  marginals->setCheckable(true);
+  marginals->setShortcut(Qt::CTRL | Qt::Key_M);
+  marginals->setToolTip(
+      tr("Above, what each key receives; to the right, over how many keys each query spreads"));
+  connect(marginals, &QAction::triggered, this, [this](bool on) {
+    ViewStyle style = m_document->state().style;
+    style.marginals = on;
+    m_document->setStyle(style);
+  });
+  connect(m_document, &Document::styleChanged, marginals,
+          [this, marginals] { marginals->setChecked(m_document->state().style.marginals); });
   QMenu* theme = view->addMenu(tr("Theme"));
   auto* group = new QActionGroup(this);
   const std::array<QString, 3> names{tr("System"), tr("Light"), tr("Dark")};

@@ -90,6 +90,8 @@ void FigureArguments::declare(CLI::App& app) {
          "Ends of that scale: LOW..HIGH, percentiles (1st to 99th of what is drawn) or nosinks (the same "
          "beside attention sinks)")
       ->capture_default_str();
+  app.add_flag("--marginals", marginals,
+               "Beside maps, what each key receives and over how many keys each query spreads");
 }
 
 std::optional<QSizeF> parseFigureSize(const std::string& text) {
@@ -136,6 +138,7 @@ Result<FigureSpec> FigureArguments::makeSpec() const {
   spec.style.colorMap = QString::fromStdString(colorMap);
   spec.style.scale.kind = scaleKindOf(scaleKind);
   ATTN_TRY(readScaleRange(scaleRange, spec.style));
+  spec.style.marginals = marginals;
   return spec;
 }
 

@@ -24,6 +24,7 @@ struct FigureArguments {
   std::string colorMap = "viridis";
   std::string scaleKind = "log";
   std::string scaleRange = "1e-4..1";
+  bool marginals = false;
 
   void declare(CLI::App& app);
   // A FigureSpec with everything but its contents. Errors (Usage) name the option and the valid values.

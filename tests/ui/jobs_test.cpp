@@ -6,7 +6,9 @@
 #include <QTest>
 #include <QThread>
 
+#include "core/inputs/recipes.h"
 #include "core/mechanisms/registry.h"
+#include "kernels/backend_registry.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/latest_job.h"
 #include "ui/jobs/row_reader.h"
@@ -26,6 +28,23 @@ class JobsTest final : public QObject {
   Q_OBJECT
 
  private Q_SLOTS:
+  void readsTheColumnOfAKey() {
+    const auto input = makeRecipe("clustered:n=40,d=8,heads=2");
+    const auto backend = findBackend("cpu");
+    const auto exploration = explore(specOf("longformer:window=6"), *input, **backend);
+    QVERIFY(exploration);
+    RowReader reader;
+    QSignalSpy changed(&reader, &RowReader::readingChanged);
+    reader.ask({*exploration}, 1, 5, 3, true);
+    QVERIFY(changed.wait());
+    const auto matrix = (*exploration)->matrix->block(1, 0, 40, 0, 40);
+    QVERIFY(matrix && reader.reading().columns[0].queries);
+    QCOMPARE(reader.reading().columns[0].queries->size(), std::size_t{40});
+    for (std::size_t i = 0; i < 40; ++i)
+      QCOMPARE((*reader.reading().columns[0].queries)[i], matrix->values<float>()[i * 40 + 3]);
+    QCOMPARE(reader.reading().columns[0].weight, static_cast<double>(matrix->values<float>()[5 * 40 + 3]));
+  }
+
   void theNewestWinsThoughTheOlderEndsLater() {
     QThreadPool pool;
     pool.setMaxThreadCount(2);

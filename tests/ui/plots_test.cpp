@@ -16,6 +16,7 @@
 #include "ui/plots/cell_image.h"
 #include "ui/plots/color_bar.h"
 #include "ui/plots/panel.h"
+#include "ui/plots/square_support.h"
 #include "ui/plots/view_numbers.h"
 #include "ui/state/view_link.h"
 
@@ -97,6 +98,8 @@ class PlotsTest : public QObject {
   void ticksBecomeTokens();
   void colorBarSaysWhatIsBelow();
   void notANumberIsNeverData();
+  void stripsShowTheLargestOfAPixel();
+  void squaresStayAlignedBesideMarginals();
   void scalingNamesItsExponents();
 };
 
@@ -413,6 +416,41 @@ void PlotsTest::colorBarSaysWhatIsBelow() {
   QCOMPARE(colorBarTicks(scale).front().text, QStringLiteral("0"));
   scale.diverging = true;
   QCOMPARE(colorBarTicks(scale).front().text, QStringLiteral("−1"));
+}
+
+void PlotsTest::stripsShowTheLargestOfAPixel() {
+  std::vector<float> values(1000, 0.1F);
+  values[503] = 2.0F;
+  const std::vector<StripBar> all = stripBars(values, 0.0, 1000.0, 100.0);
+  QCOMPARE(all.size(), std::size_t{100});
+  for (std::size_t i = 0; i < all.size(); ++i)
+    QVERIFY(std::abs(all[i].share - (i == 50 ? 1.0 : 0.05)) < 1e-6);
+  // Half a cell hangs over each end; heights are of the largest that is visible.
+  const std::vector<StripBar> few = stripBars(values, 9.5, 3.0, 60.0);
+  QCOMPARE(few.size(), std::size_t{4});
+  QCOMPARE(few.front().begin, 0.0);
+  QCOMPARE(few.front().length, 10.0);
+  QCOMPARE(few.back().begin + few.back().length, 60.0);
+  QCOMPARE(few[1].share, 1.0);
+  QVERIFY(stripBars({}, 0.0, 10.0, 50.0).empty());
+}
+
+void PlotsTest::squaresStayAlignedBesideMarginals() {
+  Shown pattern(PanelKind::Pattern, "full");
+  Shown map(PanelKind::Map, "full");
+  const int before = map.panel.cellArea().width();
+  ViewStyle style;
+  style.marginals = true;
+  for (Panel* panel : {&pattern.panel, &map.panel}) panel->setStyleChoices(style);
+  const auto sums = marginalsOf(*exploration("full")->matrix, 0);
+  QVERIFY(sums);
+  map.panel.setMarginals(std::make_shared<const Marginals>(*sums));
+  QVERIFY(map.panel.cellArea().width() < before);
+  QCOMPARE(map.panel.cellArea().width(), pattern.panel.cellArea().width());
+  QCOMPARE(map.panel.cellArea().topLeft(), pattern.panel.cellArea().topLeft());
+  const QImage with = map.panel.grab().toImage();
+  map.panel.setMarginals(nullptr);
+  QVERIFY(map.panel.grab().toImage() != with);
 }
 
 void PlotsTest::notANumberIsNeverData() {

@@ -30,6 +30,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/param_row.h"
 #include "ui/panels/parameter_form.h"
+#include "ui/panels/row_curve.h"
 #include "ui/panels/step_view.h"
 #include "ui/panels/wall.h"
 #include "ui/plots/color_bar_view.h"
@@ -161,6 +162,33 @@ class WindowTest final : public QObject {
     document()->undoStack()->undo();
     document()->undoStack()->undo();
     QTRY_VERIFY(map->grab().toImage() == fixed);
+  }
+
+  void sumsStandBesideMaps() {
+    m_window->link()->setSelected(60, 57);
+    QTRY_VERIFY(m_window->inspector()->isIdle());
+    QVERIFY(!m_window->inspector()->text().contains(QStringLiteral("spreads over")));
+    QTest::keyClick(m_window.get(), Qt::Key_M, Qt::ControlModifier);
+    QTRY_VERIFY(m_window->isSettled());
+    QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("A spreads over")));
+    QVERIFY(m_window->inspector()->text().contains(QStringLiteral("D spreads over")));
+    document()->undoStack()->undo();
+    QTRY_VERIFY(!m_window->inspector()->text().contains(QStringLiteral("spreads over")));
+  }
+
+  void readsAKeyInAllQueries() {
+    m_window->link()->setSelected(60, 57);
+    QTRY_VERIFY(m_window->inspector()->isIdle());
+    auto* curve = m_window->inspector()->findChild<RowCurve*>();
+    const QImage row = curve->grab().toImage();
+    QTest::mouseClick(m_window->inspector()->findChild<QToolButton*>(QStringLiteral("alongQueries")),
+                      Qt::LeftButton);
+    QTRY_VERIFY(m_window->inspector()->isIdle() && curve->grab().toImage() != row);
+    QVERIFY(curve->accessibleName().contains(QStringLiteral("all queries")));
+    // The curve of a key selects queries.
+    QTest::mouseMove(curve, QPoint(curve->width() / 4, curve->height() / 2));
+    QTRY_COMPARE(m_window->link()->hoveredKey(), qint64{57});
+    QVERIFY(std::abs(m_window->link()->hoveredQuery() - 32) <= 3);
   }
 
   void zoomsGoBackAndAlone() {

@@ -85,6 +85,7 @@ void FigurePage::measureColumns() {
   m_metrics = plotMetrics(m_spec.theme, font, queries, keys, words);
   m_metrics.enlarge = m_device.vector ? 1024 : 0;
   m_metrics.top = m_metrics.em + 2 * m_metrics.gap;
+  if (m_spec.style.marginals) addStrips(m_metrics);
   const bool insides =
       std::find(m_spec.rows.begin(), m_spec.rows.end(), PanelKind::Insides) != m_spec.rows.end();
   m_metrics.left += m_metrics.em;  // the title of the axis
@@ -257,6 +258,11 @@ Status FigurePage::computeNumbers(const JobContext& job) {
       return fail(ErrorKind::Usage, "A column has no map yet. Wait until it is shown, then export again.");
     cell.numbers = attnscope::computeNumbers(requestFor(cell), job);
     if (!cell.numbers) return cancelled();
+    if (cell.kind == PanelKind::Map && m_spec.style.marginals) {
+      ATTN_ASSIGN(sums,
+                  marginalsOf(*m_spec.columns[cell.column].exploration->matrix, m_spec.head, job.quiet()));
+      cell.marginals = std::make_shared<const Marginals>(std::move(sums));
+    }
     if (!cell.numbers->error.isEmpty()) return fail(ErrorKind::Compute, cell.numbers->error.toStdString());
   }
   fitScales();

@@ -54,6 +54,7 @@ class FigurePage {
     bool firstColumn = false;
     bool lastSquare = false;  // carries the title of the key axis
     ViewNumbersPtr numbers;
+    std::shared_ptr<const Marginals> marginals;  // of a map, where the style asks for them
   };
 
   FigurePage(FigureSpec spec, const PageDevice& device) : m_spec(std::move(spec)), m_device(device) {}

@@ -44,6 +44,7 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
   content.keyTexts = exploration.input.tokensK;
   content.queryLabels = cell.firstColumn;
   content.letter = cell.letter;
+  content.marginals = cell.marginals;
   if (cell.firstRow) content.heading = column.title;
   if (cell.firstColumn) content.queryTitle = QStringLiteral("query");
   if (cell.lastSquare) content.keyTitle = QStringLiteral("key");

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <QCache>
 #include <QObject>
-#include <QThreadPool>
 
 #include "core/analysis/reach.h"
-#include "ui/jobs/compute_service.h"
-#include "ui/jobs/latest_job.h"
+#include "ui/jobs/column_queue.h"
 
 namespace attnscope {
 
@@ -26,12 +23,11 @@ class ReachService final : public QObject {
 
  public:
   ReachService(const Document* document, const ComputeService* service, QObject* parent = nullptr);
-  ~ReachService() override;
 
   void setWanted(bool wanted);
-  void shutDown();  // cancels and waits; nothing is delivered afterwards
+  void shutDown() { m_queue.shutDown(); }
   [[nodiscard]] ReachResult of(int column) const;
-  [[nodiscard]] bool isIdle() const { return !m_job.isRunning(); }
+  [[nodiscard]] bool isIdle() const { return !m_queue.isRunning(); }
 
  Q_SIGNALS:
   void updated(int column);
@@ -39,16 +35,11 @@ class ReachService final : public QObject {
  private:
   [[nodiscard]] QString keyOf(int column) const;  // empty: nothing to follow
   void next();
-  void arrived(const QString& key, const ExplorationPtr& exploration,
-               const Result<std::shared_ptr<const Reach>>& result);
 
   const Document* m_document;
   const ComputeService* m_service;
   bool m_wanted = false;
-  QThreadPool m_pool;
-  LatestJob m_job{&m_pool, this};
-  QString m_running;
-  QCache<QString, ReachResult> m_known;
+  ColumnQueue<std::shared_ptr<const Reach>> m_queue;
 };
 
 }  // namespace attnscope

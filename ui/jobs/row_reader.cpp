@@ -10,10 +10,10 @@ namespace attnscope {
 
 namespace {
 
-std::shared_ptr<const std::vector<float>> readRow(const Exploration& exploration, Index head, Index query,
-                                                  const JobContext& job) {
-  const auto block =
-      guarded([&] { return exploration.matrix->block(head, query, 1, 0, exploration.matrix->cols(), job); });
+std::shared_ptr<const std::vector<float>> readBlock(const Exploration& exploration, Index head, Index query,
+                                                    Index queries, Index key, Index keys,
+                                                    const JobContext& job) {
+  const auto block = guarded([&] { return exploration.matrix->block(head, query, queries, key, keys, job); });
   if (!block) return nullptr;
   const auto values = block->values<float>();
   return std::make_shared<const std::vector<float>>(values.begin(), values.end());
@@ -27,13 +27,20 @@ ColumnReading readColumn(const RowReading& request, std::size_t at, const RowRea
   const EffectiveMatrix& matrix = *exploration->matrix;
   if (request.query >= matrix.rows() || request.key >= matrix.cols() || request.head >= matrix.heads())
     return reading;
-  const bool known = at < last.columns.size() && last.explorations[at] == exploration &&
-                     last.head == request.head && last.query == request.query;
-  reading.row = known && last.columns[at].row ? last.columns[at].row
-                                              : readRow(*exploration, request.head, request.query, job);
+  const bool known =
+      at < last.columns.size() && last.explorations[at] == exploration && last.head == request.head;
+  const bool sameQuery = known && last.query == request.query;
+  reading.row = sameQuery && last.columns[at].row
+                    ? last.columns[at].row
+                    : readBlock(*exploration, request.head, request.query, 1, 0, matrix.cols(), job);
   if (!reading.row) return reading;
   reading.available = true;
   if (request.key < 0) return reading;
+  if (request.alongQueries) {
+    const bool sameKey = known && last.key == request.key && last.columns[at].queries;
+    reading.queries = sameKey ? last.columns[at].queries
+                              : readBlock(*exploration, request.head, 0, matrix.rows(), request.key, 1, job);
+  }
   reading.weight = (*reading.row)[static_cast<std::size_t>(request.key)];
   reading.reason = exploration->reason(request.head, request.query, request.key);
   reading.rank = reading.weight != 0.0 ? rankOf(*reading.row, request.key) : 0;
@@ -57,8 +64,9 @@ RowReader::~RowReader() {
 }
 
 void RowReader::ask(std::vector<std::shared_ptr<const Exploration>> explorations, Index head, Index query,
-                    Index key) {
+                    Index key, bool alongQueries) {
   RowReading request;
+  request.alongQueries = alongQueries;
   request.query = query;
   request.key = key;
   request.head = head;

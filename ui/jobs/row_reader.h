@@ -13,8 +13,9 @@ namespace attnscope {
 
 // What one mechanism says about one query: its whole row of weights, and why it reads one key.
 struct ColumnReading {
-  bool available = false;                         // false: nothing computed, or another shape
-  std::shared_ptr<const std::vector<float>> row;  // n_k weights
+  bool available = false;                             // false: nothing computed, or another shape
+  std::shared_ptr<const std::vector<float>> row;      // n_k weights
+  std::shared_ptr<const std::vector<float>> queries;  // n_q weights of the key, where they were asked for
   double weight = 0.0;
   Index rank = 0;  // 1: no key has a larger weight; 0: not read
   Exploration::PairReason reason;
@@ -24,6 +25,7 @@ struct RowReading {
   Index query = -1;
   Index key = -1;  // -1: only the row
   Index head = 0;
+  bool alongQueries = false;  // read the key's weights in all queries as well
   std::vector<std::shared_ptr<const Exploration>> explorations;
   std::vector<ColumnReading> columns;
 };
@@ -31,8 +33,8 @@ struct RowReading {
 // Place of weights[key] among all weights, by size; ties share the best place.
 [[nodiscard]] Index rankOf(const std::vector<float>& weights, Index key);
 
-// Reads rows for the inspector off the GUI thread; the newest question wins. A row that was just read is not
-// read again when only the key moves.
+// Reads rows and columns for the inspector off the GUI thread; the newest question wins. A row that was just
+// read is not read again when only the key moves.
 class RowReader final : public QObject {
   Q_OBJECT
 
@@ -40,7 +42,8 @@ class RowReader final : public QObject {
   explicit RowReader(QObject* parent = nullptr);
   ~RowReader() override;
 
-  void ask(std::vector<std::shared_ptr<const Exploration>> explorations, Index head, Index query, Index key);
+  void ask(std::vector<std::shared_ptr<const Exploration>> explorations, Index head, Index query, Index key,
+           bool alongQueries = false);
   void clear();
   [[nodiscard]] const RowReading& reading() const { return m_reading; }
   [[nodiscard]] bool isIdle() const { return !m_job.isRunning(); }

@@ -4,11 +4,13 @@
 #include <QLabel>
 #include <QScrollArea>
 #include <QTimer>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/marginal_service.h"
 #include "ui/jobs/reach_service.h"
 #include "ui/jobs/row_reader.h"
 #include "ui/panels/heading.h"
@@ -36,21 +38,24 @@ QString distanceText(Index query, Index key) {
 
 }  // namespace
 
-Inspector::Inspector(Document* document, ComputeService* service, ReachService* reach, ViewLink* link,
-                     QWidget* parent)
+Inspector::Inspector(Document* document, ComputeService* service, ReachService* reach,
+                     MarginalService* marginals, ViewLink* link, QWidget* parent)
     : QWidget(parent),
       m_document(document),
       m_service(service),
       m_reach(reach),
+      m_marginals(marginals),
       m_link(link),
       m_reader(new RowReader(this)),
       m_askSoon(new QTimer(this)),
       m_pair(new QLabel(this)),
       m_position(makeNote({}, this)),
       m_hops(makeNote({}, this)),
+      m_sums(makeNote({}, this)),
       m_hint(makeNote(tr("Move over a picture to read a pair. Click to keep it; arrow keys move it."), this)),
       m_table(new PairTable(this)),
       m_rowHeading(makeHeading(tr("Row over all keys"), this)),
+      m_alongQueries(new QToolButton(this)),
       m_curve(new RowCurve(this)),
       m_shadeHeading(makeHeading(tr("On the text"), this)),
       m_shade(new InputShade(this)),
@@ -72,10 +77,19 @@ Inspector::Inspector(Document* document, ComputeService* service, ReachService* 
   m_formula->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_summary->setTextInteractionFlags(Qt::TextSelectableByMouse);
   layout->addWidget(makeHeading(tr("Under the cursor"), this));
-  for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hops, m_hint, m_table})
+  for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hops, m_sums, m_hint, m_table})
     layout->addWidget(part);
   layout->addSpacing(6);
-  for (QWidget* part : std::initializer_list<QWidget*>{m_rowHeading, m_curve, m_shadeHeading, m_shade})
+  m_alongQueries->setText(tr("Column"));
+  m_alongQueries->setObjectName(QStringLiteral("alongQueries"));
+  m_alongQueries->setCheckable(true);
+  m_alongQueries->setProperty("framed", true);
+  m_alongQueries->setToolTip(tr("The key's weights in all queries, instead of the query's over all keys"));
+  auto* curveTop = new QHBoxLayout;
+  curveTop->addWidget(m_rowHeading, 1);
+  curveTop->addWidget(m_alongQueries);
+  layout->addLayout(curveTop);
+  for (QWidget* part : std::initializer_list<QWidget*>{m_curve, m_shadeHeading, m_shade})
     layout->addWidget(part);
   layout->addSpacing(6);
   for (QWidget* part : std::initializer_list<QWidget*>{m_formulaHeading, m_formula, m_summary})
@@ -117,10 +131,18 @@ Inspector::Inspector(Document* document, ComputeService* service, ReachService* 
   connect(m_reader, &RowReader::readingChanged, this, &Inspector::showReading);
   connect(m_reach, &ReachService::updated, this, &Inspector::showHops);
   connect(m_document, &Document::rowsChanged, this, &Inspector::showHops);
+  connect(m_document, &Document::styleChanged, this, &Inspector::showSums);
+  connect(m_marginals, &MarginalService::updated, this, &Inspector::showSums);
+  connect(m_alongQueries, &QToolButton::toggled, this, &Inspector::ask);
   const auto hoverKey = [this](qint64 key) {
     if (m_reader->reading().query >= 0) m_link->setHovered(m_reader->reading().query, key);
   };
-  connect(m_curve, &RowCurve::keyHovered, this, hoverKey);
+  connect(m_curve, &RowCurve::placeHovered, this, [this, hoverKey](qint64 place) {
+    if (m_reader->reading().alongQueries)
+      m_link->setHovered(place, m_reader->reading().key);
+    else
+      hoverKey(place);
+  });
   connect(m_shade, &InputShade::keyHovered, this, hoverKey);
   connect(m_shade, &InputShade::queryClicked, this,
           [this](qint64 query) { m_link->setSelected(query, m_link->selectedKey()); });
@@ -147,7 +169,7 @@ void Inspector::ask() {
         result.exploration && result.exploration->input.digest == m_service->input()->input.digest;
     explorations.push_back(fits ? result.exploration : nullptr);
   }
-  m_reader->ask(std::move(explorations), m_service->head(), query, key);
+  m_reader->ask(std::move(explorations), m_service->head(), query, key, m_alongQueries->isChecked());
 }
 
 void Inspector::showReading() {
@@ -158,9 +180,12 @@ void Inspector::showReading() {
   m_hint->setVisible(!any);
   m_table->setReading(reading);
   m_curve->setReading(reading);
-  m_rowHeading->setText(any ? tr("Row %1 over all keys").arg(reading.query) : tr("Row over all keys"));
+  m_rowHeading->setText(!any                   ? tr("Row over all keys")
+                        : reading.alongQueries ? tr("Key %1 in all queries").arg(reading.key)
+                                               : tr("Row %1 over all keys").arg(reading.query));
   showPairTitle();
   showHops();
+  showSums();
   showShade();
   Q_EMIT updated();
 }
@@ -213,6 +238,24 @@ void Inspector::showHops() {
   m_hops->setText(tr("Layers needed: %1").arg(parts.join(QStringLiteral(" · "))));
 }
 
+void Inspector::showSums() {
+  const RowReading& reading = m_reader->reading();
+  QStringList parts;
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const MarginalsPtr sums = m_marginals->of(i);
+    if (!sums || reading.query < 0 || reading.query >= std::ssize(sums->spread)) continue;
+    const auto two = [](float value) { return QString::number(static_cast<double>(value), 'g', 3); };
+    QString part = tr("%1 spreads over %2")
+                       .arg(columnLetter(i))
+                       .arg(two(sums->spread[static_cast<std::size_t>(reading.query)]));
+    if (reading.key >= 0 && reading.key < std::ssize(sums->received))
+      part += tr(", receives %1").arg(two(sums->received[static_cast<std::size_t>(reading.key)]));
+    parts << part;
+  }
+  m_sums->setVisible(m_document->state().style.marginals && !parts.isEmpty());
+  m_sums->setText(tr("The query and the key: %1").arg(parts.join(QStringLiteral(" · "))));
+}
+
 void Inspector::showShade() {
   const RowReading& reading = m_reader->reading();
   const int selected = m_document->selectedColumn();
@@ -255,6 +298,7 @@ QString Inspector::text() const {
   if (m_reader->reading().query < 0) return {};
   QStringList lines{m_pair->text(), m_position->text()};
   if (!m_hops->isHidden()) lines << m_hops->text();
+  if (!m_sums->isHidden()) lines << m_sums->text();
   lines << m_table->text() << QString();
   return lines.join(QLatin1Char('\n'));
 }

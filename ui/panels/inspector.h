@@ -4,6 +4,7 @@
 #include <QWidget>
 
 class QLabel;
+class QToolButton;
 class QTimer;
 
 namespace attnscope {
@@ -11,6 +12,7 @@ namespace attnscope {
 class ComputeService;
 class Document;
 class InputShade;
+class MarginalService;
 class PairTable;
 class ReachService;
 class RowCurve;
@@ -24,8 +26,8 @@ class Inspector final : public QWidget {
   Q_OBJECT
 
  public:
-  Inspector(Document* document, ComputeService* service, ReachService* reach, ViewLink* link,
-            QWidget* parent = nullptr);
+  Inspector(Document* document, ComputeService* service, ReachService* reach, MarginalService* marginals,
+            ViewLink* link, QWidget* parent = nullptr);
 
   // Everything that is shown, as text.
   [[nodiscard]] QString text() const;
@@ -41,19 +43,23 @@ class Inspector final : public QWidget {
   void showCard();
   void showPairTitle();
   void showHops();
+  void showSums();
 
   Document* m_document;
   ComputeService* m_service;
   ReachService* m_reach;
+  MarginalService* m_marginals;
   ViewLink* m_link;
   RowReader* m_reader;
   QTimer* m_askSoon;
   QLabel* m_pair;
   QLabel* m_position;
   QLabel* m_hops;  // layers until the pair is connected
+  QLabel* m_sums;  // what the key receives, over how many keys the query spreads
   QLabel* m_hint;
   PairTable* m_table;
   QLabel* m_rowHeading;
+  QToolButton* m_alongQueries;
   RowCurve* m_curve;
   QLabel* m_shadeHeading;
   InputShade* m_shade;

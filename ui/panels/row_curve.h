@@ -7,8 +7,8 @@
 
 namespace attnscope {
 
-// One query's weights over all keys, one line a column, with the key under the cursor marked. Where keys are
-// narrower than pixels, a pixel shows the largest weight of its keys.
+// One query's weights over all keys, or one key's over all queries, one line a column, with the place under
+// the cursor marked. Where places are narrower than pixels, a pixel shows the largest weight of its places.
 class RowCurve final : public QWidget {
   Q_OBJECT
 
@@ -19,7 +19,7 @@ class RowCurve final : public QWidget {
   [[nodiscard]] QSize minimumSizeHint() const override { return {160, 90}; }
 
  Q_SIGNALS:
-  void keyHovered(qint64 key);
+  void placeHovered(qint64 place);  // a key, or a query
 
  protected:
   void paintEvent(QPaintEvent* event) override;
@@ -27,7 +27,11 @@ class RowCurve final : public QWidget {
 
  private:
   [[nodiscard]] QRectF plotRect() const;
-  [[nodiscard]] Index keyCount() const;
+  using Curve = std::shared_ptr<const std::vector<float>>;
+  [[nodiscard]] const Curve& curveOf(const ColumnReading& column) const {
+    return m_reading.alongQueries ? column.queries : column.row;
+  }
+  [[nodiscard]] Index placeCount() const;
   RowReading m_reading;
 };
 

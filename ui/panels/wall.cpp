@@ -10,6 +10,7 @@
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/baseline_service.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/jobs/marginal_service.h"
 #include "ui/jobs/reach_service.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/column_header.h"
@@ -54,13 +55,13 @@ class PanelCell final : public QWidget {
   Panel* m_panel;
 };
 
-Wall::Wall(Document* document, ComputeService* service, ReachService* reach, BaselineService* baselines,
-           ViewLink* link, QWidget* parent)
+Wall::Wall(Document* document, const Services& services, ViewLink* link, QWidget* parent)
     : QWidget(parent),
       m_document(document),
-      m_service(service),
-      m_reach(reach),
-      m_baselines(baselines),
+      m_service(services.compute),
+      m_reach(services.reach),
+      m_baselines(services.baselines),
+      m_marginals(services.marginals),
       m_link(link),
       m_grid(new QGridLayout(this)),
       m_bar(new ColorBar(BarContent::Weight, this)),
@@ -95,6 +96,7 @@ Wall::Wall(Document* document, ComputeService* service, ReachService* reach, Bas
   connect(m_reach, &ReachService::updated, this, &Wall::updateReach);
   connect(m_baselines, &BaselineService::updated, this,
           [this](int column) { m_blinking ? updateColumn(column) : updateDifference(column); });
+  connect(m_marginals, &MarginalService::updated, this, &Wall::updateMarginals);
   connect(m_service, &ComputeService::inputReady, this, [this] {
     const Shape shape = m_service->input()->shape();
     m_link->setBounds(shape.nK, shape.nQ);
@@ -262,6 +264,7 @@ void Wall::updateColumn(int index) {
   updateInsides(index);
   updateReach(index);
   updateDifference(index);
+  updateMarginals(index);
 }
 
 void Wall::updateViews() {
@@ -377,8 +380,19 @@ void Wall::updateHeader(int index) {
 
 void Wall::updateStyle() {
   const ViewStyle& style = m_document->state().style;
-  for (Column& column : m_columns) column.panels[rowOf(PanelKind::Insides)]->setStyleChoices(style);
+  for (int i = 0; i < kMaxColumns; ++i)
+    for (const PanelKind kind : {PanelKind::Pattern, PanelKind::Reach, PanelKind::Insides})
+      panel(i, kind)->setStyleChoices(style);
+  m_marginals->setWanted(style.marginals);
+  for (int i = 0; i < m_document->columnCount(); ++i) updateMarginals(i);
   for (const PanelKind kind : {PanelKind::Map, PanelKind::Difference}) fitScale(kind);
+  fitRows();
+}
+
+void Wall::updateMarginals(int index) {
+  if (index >= m_document->columnCount()) return;
+  const bool wanted = m_document->state().style.marginals && !m_blinking;
+  panel(index, PanelKind::Map)->setMarginals(wanted ? m_marginals->of(index) : nullptr);
 }
 
 void Wall::fitScale(PanelKind kind) {

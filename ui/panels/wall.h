@@ -14,6 +14,7 @@ namespace attnscope {
 class BaselineService;
 class ColorBar;
 class ColumnHeader;
+class MarginalService;
 class ComputeService;
 class PanelCell;
 class ReachService;
@@ -26,8 +27,14 @@ class Wall final : public QWidget {
   Q_OBJECT
 
  public:
-  Wall(Document* document, ComputeService* service, ReachService* reach, BaselineService* baselines,
-       ViewLink* link, QWidget* parent = nullptr);
+  // What the wall shows comes from these.
+  struct Services {
+    ComputeService* compute;
+    ReachService* reach;
+    BaselineService* baselines;
+    MarginalService* marginals;
+  };
+  Wall(Document* document, const Services& services, ViewLink* link, QWidget* parent = nullptr);
 
   [[nodiscard]] bool isSettled() const;  // every visible panel is drawn
   [[nodiscard]] Panel* panel(int column, PanelKind kind) const;
@@ -75,6 +82,7 @@ class Wall final : public QWidget {
   void updateInsides(int column);
   void updateReach(int column);
   void updateDifference(int column);
+  void updateMarginals(int column);
   void updateViews();
   [[nodiscard]] std::shared_ptr<const Exploration> pictured(int column) const;
   void updateHeader(int column);
@@ -88,6 +96,7 @@ class Wall final : public QWidget {
   ComputeService* m_service;
   ReachService* m_reach;
   BaselineService* m_baselines;
+  MarginalService* m_marginals;
   ViewLink* m_link;
   QGridLayout* m_grid;
   std::array<Column, kMaxColumns> m_columns;

@@ -19,13 +19,30 @@ bool isLog(const ValueScale& scale) {
   return scale.kind == ValueScale::Kind::Log && scale.low > 0.0 && scale.low < scale.high;
 }
 
-// "10⁻³" for a power of ten, "0.3" for anything else.
+// "10⁻³" for a power of ten, "0.3" for what can be read so, else "1.2·10⁻⁶".
 QString valueText(double value) {
+  const QString sign = value < 0.0 ? QStringLiteral("−") : QString();
   const double exponent = std::log10(std::abs(value));
   const bool power = std::abs(exponent - std::round(exponent)) < 1e-9;
-  if (!power || (exponent > -2.5 && exponent < 2.5)) return QString::fromStdString(numberText(value));
-  return (value < 0.0 ? QStringLiteral("−") : QString()) +
-         powerOfTen(static_cast<int>(std::lround(exponent)));
+  if (exponent > -2.5 && exponent < 2.5) return QString::fromStdString(numberText(value));
+  if (power) return sign + powerOfTen(static_cast<int>(std::lround(exponent)));
+  const auto decade = static_cast<int>(std::floor(exponent));
+  const std::string digits = numberText(std::abs(value) / std::pow(10.0, decade));
+  return sign + QString::fromStdString(digits) + QStringLiteral("·") + powerOfTen(decade);
+}
+
+// Powers of ten on the upper half of a diverging scale, apart from each other and from its ends.
+std::vector<ColorBarTick> divergingDecades(const ValueScale& scale) {
+  std::vector<ColorBarTick> ticks;
+  double last = 1.0;
+  for (int e = static_cast<int>(std::floor(std::log10(scale.high))); std::pow(10.0, e) > scale.low; --e) {
+    const double position = scale.position(std::pow(10.0, e));
+    if (position > last - 0.11) continue;
+    if (position < 0.61) break;
+    ticks.push_back({position, valueText(std::pow(10.0, e))});
+    last = position;
+  }
+  return ticks;
 }
 
 std::vector<ColorBarTick> logTicks(const ValueScale& scale) {
@@ -34,7 +51,8 @@ std::vector<ColorBarTick> logTicks(const ValueScale& scale) {
   const int last = static_cast<int>(std::ceil(std::log10(scale.high) - 1e-9)) - 1;
   const int step = std::max(1, (last - first + 4) / 4);
   for (int e = first; e <= last; e += step)
-    ticks.push_back({scale.position(std::pow(10.0, e)), valueText(std::pow(10.0, e))});
+    if (scale.position(std::pow(10.0, e)) > 0.1)
+      ticks.push_back({scale.position(std::pow(10.0, e)), valueText(std::pow(10.0, e))});
   if (ticks.size() > 1 && ticks.back().position > 0.88) ticks.pop_back();
   ticks.push_back({1.0, valueText(scale.high)});
   return ticks;
@@ -64,12 +82,8 @@ std::vector<ColorBarTick> colorBarTicks(const ValueScale& scale) {
     const QString top =
         scale.kind == ValueScale::Kind::RowMax ? QStringLiteral("row max") : valueText(scale.high);
     std::vector<ColorBarTick> ticks{{0.0, QStringLiteral("−") + top}, {0.5, QStringLiteral("0")}, {1.0, top}};
-    if (isLog(scale)) {
-      for (const double value : {scale.low * 10.0, scale.high / 10.0})
-        if (value > scale.low && value < scale.high && scale.position(value) > 0.56 &&
-            scale.position(value) < 0.94)
-          ticks.push_back({scale.position(value), valueText(value)});
-    }
+    if (isLog(scale))
+      for (const ColorBarTick& tick : divergingDecades(scale)) ticks.push_back(tick);
     return ticks;
   }
   if (isLog(scale)) return logTicks(scale);

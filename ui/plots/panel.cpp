@@ -145,6 +145,10 @@ void Panel::setDifference(std::shared_ptr<const Exploration> exploration,
   updateGeometry();
 }
 
+void Panel::setMarginals(std::shared_ptr<const Marginals> marginals) {
+  if (m_impl->square) m_impl->square->setMarginals(std::move(marginals));
+}
+
 void Panel::setNote(const QString& sentence) {
   clear();
   m_impl->emptyText = sentence;

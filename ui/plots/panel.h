@@ -10,6 +10,7 @@
 #include "core/mechanisms/insides.h"
 #include "kernels/bench/sweep.h"
 #include "kernels/explore.h"
+#include "kernels/marginals.h"
 #include "ui/plots/view_style.h"
 
 namespace attnscope {
@@ -41,6 +42,7 @@ class Panel : public QWidget {
   void setReach(std::shared_ptr<const Exploration> exploration, std::shared_ptr<const Reach> reach);
   void setDifference(std::shared_ptr<const Exploration> exploration,
                      const std::shared_ptr<const Exploration>& baseline, Index head);
+  void setMarginals(std::shared_ptr<const Marginals> marginals);
   void setNote(const QString& sentence);
   void setBusy(bool busy);
   void setError(const QString& sentence);

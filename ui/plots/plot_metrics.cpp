@@ -36,6 +36,12 @@ PlotMetrics plotMetrics(const PlotTheme& theme, double fontPixels, Index queries
   return metrics;
 }
 
+void addStrips(PlotMetrics& metrics) {
+  metrics.strip = std::max(10, static_cast<int>(std::lround(1.2 * metrics.em)));
+  metrics.top += metrics.strip;
+  metrics.right = std::max(metrics.right, metrics.strip + metrics.gap);
+}
+
 SquareLayout squareLayout(QSize size, const PlotMetrics& metrics, double share) {
   SquareLayout layout;
   const int width = size.width() - metrics.left - metrics.right;

@@ -23,6 +23,7 @@ struct PlotMetrics {
   int top = 0;
   int bottom = 0;   // room for the labels of the keys
   int legend = 0;   // below that: room for the names of the labels
+  int strip = 0;    // height of the marginals above and to the right, within `top` and `right`
   int enlarge = 0;  // see drawCells()
 
   [[nodiscard]] QFont bold() const;
@@ -31,6 +32,9 @@ struct PlotMetrics {
 // For a square of `queries` x `keys` cells. `fontPixels` 0: a little smaller than the theme's font.
 [[nodiscard]] PlotMetrics plotMetrics(const PlotTheme& theme, double fontPixels, Index queries, Index keys,
                                       bool tokens);
+
+// Makes room for marginals: the same around all squares of a wall, so that they stay aligned.
+void addStrips(PlotMetrics& metrics);
 
 // Where things are in a plot of a given size.
 struct SquareLayout {

@@ -9,6 +9,7 @@
 #include "ui/plots/axis_ticks.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/qcp_support.h"
+#include "ui/plots/square_support.h"
 
 namespace attnscope {
 
@@ -132,6 +133,7 @@ void SquarePlot::paintAround(QPainter& painter) const {
                      caption.text);
   }
   paintTitles(painter);
+  paintMarginals(painter);
   if (content.note.isEmpty()) return;
   painter.setFont(m_metrics.font);
   painter.setPen(m_theme.secondaryText);
@@ -151,7 +153,7 @@ SquarePlot::SlotCaption SquarePlot::slotCaption() const {
 void SquarePlot::paintTitles(QPainter& painter) const {
   const QFontMetricsF font(m_metrics.font);
   const QRectF all(m_layout.all());
-  const double above = all.top() - m_metrics.gap - font.descent();
+  const double above = all.top() - m_metrics.strip - m_metrics.gap - font.descent();
   double x = all.left();
   painter.setPen(m_theme.text);
   if (!content.letter.isEmpty()) {
@@ -176,6 +178,24 @@ void SquarePlot::paintTitles(QPainter& painter) const {
     painter.drawText(QPointF(-0.5 * font.horizontalAdvance(content.queryTitle), 0.0), content.queryTitle);
     painter.restore();
   }
+}
+
+void SquarePlot::paintMarginals(QPainter& painter) const {
+  if (!content.marginals || m_metrics.strip < 1 || m_layout.tokens.isEmpty()) return;
+  const QRectF square(m_layout.tokens);
+  const QRectF& view = content.viewport;
+  QColor fill = m_theme.secondaryText;
+  fill.setAlpha(150);
+  const QRectF above(square.left(), square.top() - m_metrics.line - m_metrics.strip, square.width(),
+                     m_metrics.strip);
+  for (const StripBar& bar : stripBars(content.marginals->received, view.left(), view.width(), above.width()))
+    painter.fillRect(QRectF(above.left() + bar.begin, above.bottom() - bar.share * above.height(), bar.length,
+                            bar.share * above.height()),
+                     fill);
+  const QRectF right(square.right() + m_metrics.line, square.top(), m_metrics.strip, square.height());
+  for (const StripBar& bar : stripBars(content.marginals->spread, view.top(), view.height(), right.height()))
+    painter.fillRect(QRectF(right.left(), right.top() + bar.begin, bar.share * right.width(), bar.length),
+                     fill);
 }
 
 void SquarePlot::paintOverlay(QPainter& painter) const {

@@ -3,10 +3,12 @@
 
 #include <QImage>
 #include <QRectF>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "kernels/marginals.h"
 #include "ui/plots/legend.h"
 #include "ui/plots/plot_metrics.h"
 
@@ -31,6 +33,7 @@ struct SquareContent {
   std::vector<std::string> queryTexts;  // empty: numbers
   std::vector<std::string> keyTexts;
   std::vector<LegendEntry> legend;
+  std::shared_ptr<const Marginals> marginals;  // null: none
 
   // For print.
   QString letter;
@@ -81,6 +84,7 @@ class SquarePlot {
   };
   [[nodiscard]] SlotCaption slotCaption() const;
   void paintTitles(QPainter& painter) const;
+  void paintMarginals(QPainter& painter) const;
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;
   void paintBusy(QPainter& painter) const;

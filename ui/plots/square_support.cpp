@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/plots/square_support.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/base/units.h"
 #include "core/raster/color_map.h"
 #include "ui/plots/cell_image.h"
@@ -22,6 +25,28 @@ std::vector<LegendEntry> patternLegend(const Plan& plan) {
   for (std::size_t i = 0; i < plan.labels.size(); ++i)
     entries.push_back({QString::fromStdString(plan.labels[i].name), categoryQColor(i)});
   return entries;
+}
+
+std::vector<StripBar> stripBars(const std::vector<float>& values, double begin, double extent,
+                                double length) {
+  std::vector<StripBar> bars;
+  const auto first = std::max<Index>(0, static_cast<Index>(std::floor(begin)));
+  const auto last = std::min(std::ssize(values), static_cast<Index>(std::ceil(begin + extent)));
+  if (first >= last || !(extent > 0.0)) return bars;
+  const double cell = length / extent;
+  const Index step = std::max<Index>(1, static_cast<Index>(std::floor(1.0 / cell)));
+  double largest = 0.0;
+  for (Index i = first; i < last; i += step) {
+    const auto from = values.begin() + i;
+    const double value = *std::max_element(from, values.begin() + std::min(i + step, last));
+    const double at = std::max(0.0, (static_cast<double>(i) - begin) * cell);
+    const double end = std::min(length, (static_cast<double>(std::min(i + step, last)) - begin) * cell);
+    if (!std::isfinite(value) || value <= 0.0 || end <= at) continue;
+    bars.push_back({at, end - at, value});
+    largest = std::max(largest, value);
+  }
+  for (StripBar& bar : bars) bar.share /= largest;
+  return bars;
 }
 
 std::vector<QColor> layerColors(Index layers) {

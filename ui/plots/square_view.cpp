@@ -97,6 +97,12 @@ void SquareView::show(NumberSource source) {
   updateView();
 }
 
+void SquareView::setMarginals(std::shared_ptr<const Marginals> marginals) {
+  if (m_square->content.marginals == marginals) return;
+  m_square->content.marginals = std::move(marginals);
+  m_plot->replot(QCustomPlot::rpQueuedRefresh);
+}
+
 void SquareView::setBusy(bool busy) {
   m_square->overlay.busy = busy;
   if (busy)
@@ -107,8 +113,14 @@ void SquareView::setBusy(bool busy) {
 }
 
 void SquareView::setStyleChoices(const ViewStyle& style) {
-  if (!showsWeights(m_kind) || sameStyle(style, m_style)) return;
+  if (sameStyle(style, m_style)) return;
+  const bool moved = style.marginals != m_style.marginals;
   m_style = style;
+  if (moved) {
+    updateLook();
+    updateView();
+  }
+  if (!showsWeights(m_kind)) return;
   recolor();
   if (m_request.reduce != style.reduce) requestNumbers();
 }
@@ -145,6 +157,7 @@ void SquareView::updateLook() {
                   roomForWords && (!content.queryTexts.empty() || !content.keyTexts.empty()));
   // Two lines of names whatever the mechanism, so that the squares of a row are equally large.
   if (!showsWeights(m_kind)) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
+  if (m_style.marginals) addStrips(metrics);
   m_square->setLook(metrics, m_theme);
 }
 

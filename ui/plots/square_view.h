@@ -33,6 +33,8 @@ class SquareView final : public QWidget {
   void setReach(std::shared_ptr<const Exploration> exploration, const std::shared_ptr<const Reach>& reach);
   void setDifference(std::shared_ptr<const Exploration> exploration,
                      const std::shared_ptr<const Exploration>& baseline, Index head);
+  // What stands above and to the right of a map; null: nothing.
+  void setMarginals(std::shared_ptr<const Marginals> marginals);
   void setBusy(bool busy);
   void setStyleChoices(const ViewStyle& style);
   void setTheme(const PlotTheme& theme);

@@ -16,6 +16,7 @@ struct ViewStyle {
   QString colorMap = QStringLiteral("viridis");
   ValueScale scale;
   EffectiveMatrix::Reduce reduce = EffectiveMatrix::Reduce::Max;
+  bool marginals = false;  // beside maps, what each key receives and over how many keys each query spreads
   ScaleRange range = ScaleRange::Fixed;  // what the ends of `scale` follow; of maps and of differences apart
 };
 

@@ -16,6 +16,7 @@ QStringList scaleOptions(const ViewStyle& style) {
     words << QStringLiteral("--scale-kind") << QStringLiteral("linear");
   if (style.scale.kind == ValueScale::Kind::RowMax)
     words << QStringLiteral("--scale-kind") << QStringLiteral("rowmax");
+  if (style.marginals) words << QStringLiteral("--marginals");
   const ValueScale usual;
   if (style.range == ScaleRange::Percentiles)
     words << QStringLiteral("--scale-range") << QStringLiteral("percentiles");

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/jobs/marginal_service.h"
+
+namespace attnscope {
+
+namespace {
+
+constexpr int kKeptMarginals = 64;
+constexpr double kMostCells = 268435456.0;  // of one head: 2^28, n = 16,384; a second or two
+
+}  // namespace
+
+MarginalService::MarginalService(const Document* document, const ComputeService* service, QObject* parent)
+    : QObject(parent), m_document(document), m_service(service), m_queue(this, kKeptMarginals) {
+  connect(service, &ComputeService::columnUpdated, this, &MarginalService::next);
+}
+
+void MarginalService::setWanted(bool wanted) {
+  if (wanted == m_wanted) return;
+  m_wanted = wanted;
+  if (wanted)
+    next();
+  else
+    m_queue.cancel();
+}
+
+QString MarginalService::keyOf(int column) const {
+  const ColumnResult& result = m_service->column(column);
+  if (!result.isCurrent() || !result.exploration->matrix) return {};
+  const EffectiveMatrix& matrix = *result.exploration->matrix;
+  if (static_cast<double>(matrix.rows()) * static_cast<double>(matrix.cols()) > kMostCells) return {};
+  return QStringLiteral("%1#%2").arg(result.shown).arg(m_service->head());
+}
+
+void MarginalService::next() {
+  if (!m_wanted) return;
+  std::vector<ColumnQueue<MarginalsPtr>::Question> questions;
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const ExplorationPtr exploration = m_service->column(i).exploration;
+    questions.push_back(
+        {keyOf(i), exploration,
+         [exploration, head = m_service->head()](const JobContext& job) -> Result<MarginalsPtr> {
+           ATTN_ASSIGN(marginals, marginalsOf(*exploration->matrix, head, job));
+           return std::make_shared<const Marginals>(std::move(marginals));
+         }});
+  }
+  m_queue.ask(std::move(questions), [this] { next(); });
+  for (int i = 0; i < m_document->columnCount(); ++i) Q_EMIT updated(i);
+}
+
+MarginalsPtr MarginalService::of(int column) const {
+  const auto* answer = m_queue.known(keyOf(column));
+  return answer ? answer->value : nullptr;
+}
+
+}  // namespace attnscope
