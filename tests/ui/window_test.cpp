@@ -167,13 +167,26 @@ class WindowTest final : public QObject {
   void sumsStandBesideMaps() {
     m_window->link()->setSelected(60, 57);
     QTRY_VERIFY(m_window->inspector()->isIdle());
-    QVERIFY(!m_window->inspector()->text().contains(QStringLiteral("spreads over")));
+    QVERIFY(!m_window->inspector()->text().contains(QStringLiteral("spreads over keys")));
     QTest::keyClick(m_window.get(), Qt::Key_M, Qt::ControlModifier);
     QTRY_VERIFY(m_window->isSettled());
-    QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("A spreads over")));
-    QVERIFY(m_window->inspector()->text().contains(QStringLiteral("D spreads over")));
+    QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("spreads over keys: A ")));
+    QVERIFY(m_window->inspector()->text().contains(QStringLiteral(" · D ")));
     document()->undoStack()->undo();
-    QTRY_VERIFY(!m_window->inspector()->text().contains(QStringLiteral("spreads over")));
+    QTRY_VERIFY(!m_window->inspector()->text().contains(QStringLiteral("spreads over keys")));
+  }
+
+  void theInspectorSpeaksThePair() {
+    m_window->link()->setSelected(60, 57);
+    QTRY_VERIFY(m_window->inspector()->isIdle());
+    const QString before = m_window->inspector()->accessibleDescription();
+    QVERIFY2(before.contains(QStringLiteral("reads")) && before.contains(QStringLiteral(", A 0.")),
+             qPrintable(before));
+    QWidget* square =
+        m_window->wall()->panel(0, PanelKind::Map)->findChild<QWidget*>(QStringLiteral("square"));
+    QTest::keyClick(square, Qt::Key_Left);
+    QTRY_VERIFY(m_window->inspector()->accessibleDescription() != before);
+    QCOMPARE(m_window->link()->selectedKey(), qint64{56});
   }
 
   void readsAKeyInAllQueries() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/inspector.h"
 
+#include <QAccessible>
 #include <QLabel>
 #include <QScrollArea>
 #include <QTimer>
@@ -187,6 +188,7 @@ void Inspector::showReading() {
   showHops();
   showSums();
   showShade();
+  speak();
   Q_EMIT updated();
 }
 
@@ -220,6 +222,26 @@ void Inspector::showPairTitle() {
   m_position->setText(where);
 }
 
+void Inspector::speak() {
+  // For screen readers: the pair that the arrow keys moved to, as the name of what is in focus. Not while the
+  // mouse only passes over.
+  const RowReading& reading = m_reader->reading();
+  if (m_link->hoveredQuery() >= 0 || reading.query < 0) return;
+  QStringList said{m_pair->text()};
+  for (std::size_t i = 0; i < reading.columns.size(); ++i) {
+    const ColumnReading& column = reading.columns[i];
+    if (!column.available || reading.key < 0) continue;
+    said << (column.rank > 0
+                 ? tr("%1 %2").arg(columnLetter(static_cast<int>(i))).arg(column.weight, 0, 'g', 3)
+                 : tr("%1 not read").arg(columnLetter(static_cast<int>(i))));
+  }
+  const QString text = said.join(QStringLiteral(", "));
+  if (text == accessibleDescription()) return;
+  setAccessibleDescription(text);
+  QAccessibleEvent event(this, QAccessible::DescriptionChanged);
+  QAccessible::updateAccessibility(&event);
+}
+
 void Inspector::showHops() {
   const RowReading& reading = m_reader->reading();
   QStringList parts;
@@ -240,20 +262,25 @@ void Inspector::showHops() {
 
 void Inspector::showSums() {
   const RowReading& reading = m_reader->reading();
-  QStringList parts;
-  for (int i = 0; i < m_document->columnCount(); ++i) {
-    const MarginalsPtr sums = m_marginals->of(i);
-    if (!sums || reading.query < 0 || reading.query >= std::ssize(sums->spread)) continue;
-    const auto two = [](float value) { return QString::number(static_cast<double>(value), 'g', 3); };
-    QString part = tr("%1 spreads over %2")
-                       .arg(columnLetter(i))
-                       .arg(two(sums->spread[static_cast<std::size_t>(reading.query)]));
-    if (reading.key >= 0 && reading.key < std::ssize(sums->received))
-      part += tr(", receives %1").arg(two(sums->received[static_cast<std::size_t>(reading.key)]));
-    parts << part;
-  }
-  m_sums->setVisible(m_document->state().style.marginals && !parts.isEmpty());
-  m_sums->setText(tr("The query and the key: %1").arg(parts.join(QStringLiteral(" · "))));
+  const auto listed = [this](Index at, auto side) {
+    QStringList parts;
+    for (int i = 0; i < m_document->columnCount(); ++i) {
+      const MarginalsPtr sums = m_marginals->of(i);
+      if (!sums || at < 0 || at >= std::ssize(side(*sums))) continue;
+      const auto value = static_cast<double>(side(*sums)[static_cast<std::size_t>(at)]);
+      parts << QStringLiteral("%1 %2").arg(columnLetter(i)).arg(QString::number(value, 'g', 3));
+    }
+    return parts.join(QStringLiteral(" · "));
+  };
+  const QString spread = listed(
+      reading.query, [](const Marginals& sums) -> auto& { return sums.spread; });
+  const QString received = listed(
+      reading.key, [](const Marginals& sums) -> auto& { return sums.received; });
+  QStringList lines;
+  if (!spread.isEmpty()) lines << tr("Query spreads over keys: %1").arg(spread);
+  if (!received.isEmpty()) lines << tr("Key receives: %1").arg(received);
+  m_sums->setVisible(m_document->state().style.marginals && !lines.isEmpty());
+  m_sums->setText(lines.join(QLatin1Char('\n')));
 }
 
 void Inspector::showShade() {

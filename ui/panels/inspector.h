@@ -44,6 +44,7 @@ class Inspector final : public QWidget {
   void showPairTitle();
   void showHops();
   void showSums();
+  void speak();
 
   Document* m_document;
   ComputeService* m_service;

@@ -160,7 +160,13 @@ void InsidePlot::paintAround(QPainter& painter) const {
     painter.restore();
   }
   paintNames(painter);
-  const QRect caption = captionRect();
+  QRect caption = captionRect();
+  if (m_panel.kind == InsidePanel::Kind::Curves && m_panel.curves.size() > 1 && !curveNamesFit()) {
+    const std::vector<LegendEntry> names = curveNames();
+    paintLegend(painter, caption, names, m_metrics, m_theme.text);
+    caption.setTop(caption.top() + legendHeight(names, caption.width(), m_metrics));
+    painter.setFont(m_metrics.font);
+  }
   if (caption.height() >= m_metrics.em)
     paintWrapped(painter, caption, QString::fromStdString(m_panel.caption), m_metrics, m_theme.secondaryText);
 }
@@ -190,16 +196,33 @@ void InsidePlot::paintNames(QPainter& painter) const {
     painter.drawText(QPointF(std::clamp(at, m_area.left() + m_metrics.gap + 0.0, last), m_area.center().y()),
                      text);
   }
-  if (m_panel.curves.size() > 1) paintCurveNames(painter);
+  if (m_panel.curves.size() > 1 && curveNamesFit()) paintCurveNames(painter);
+}
+
+std::vector<LegendEntry> InsidePlot::curveNames() const {
+  std::vector<LegendEntry> names;
+  for (std::size_t c = 0; c < m_panel.curves.size(); ++c)
+    names.push_back({QString::fromStdString(m_panel.curves[c].name), categoryQColor(c)});
+  return names;
+}
+
+QSizeF InsidePlot::curveNamesSize() const {
+  const QFontMetricsF font(m_metrics.font);
+  double widest = 0.0;
+  for (const InsidePanel::Curve& curve : m_panel.curves)
+    widest = std::max(widest, font.horizontalAdvance(QString::fromStdString(curve.name)));
+  return {widest + 1.8 * m_metrics.em, static_cast<double>(m_panel.curves.size()) * m_metrics.em};
+}
+
+bool InsidePlot::curveNamesFit() const {
+  const QSizeF size = curveNamesSize();
+  return size.width() <= 0.75 * m_area.width() && size.height() <= 0.6 * m_area.height();
 }
 
 // In the corner that the fewest points of the curves touch.
 void InsidePlot::paintCurveNames(QPainter& painter) const {
   const QFontMetricsF font(m_metrics.font);
-  double widest = 0.0;
-  for (const InsidePanel::Curve& curve : m_panel.curves)
-    widest = std::max(widest, font.horizontalAdvance(QString::fromStdString(curve.name)));
-  const QSizeF size(widest + 1.8 * m_metrics.em, static_cast<double>(m_panel.curves.size()) * m_metrics.em);
+  const QSizeF size = curveNamesSize();
   const QRectF inner = QRectF(m_area).adjusted(m_metrics.gap, m_metrics.gap, -m_metrics.gap, -m_metrics.gap);
   const std::array<QPointF, 4> corners{inner.topLeft(), QPointF(inner.right() - size.width(), inner.top()),
                                        QPointF(inner.left(), inner.bottom() - size.height()),

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/mechanisms/insides.h"
+#include "ui/plots/legend.h"
 #include "ui/plots/plot_metrics.h"
 #include "ui/plots/view_style.h"
 
@@ -43,6 +44,10 @@ class InsidePlot {
   void paintData(class QPainter& painter) const;
   void paintAround(QPainter& painter) const;
   void paintNames(QPainter& painter) const;
+  // Names of curves stand inside the plot where they leave room for the curves, else above the caption.
+  [[nodiscard]] bool curveNamesFit() const;
+  [[nodiscard]] std::vector<LegendEntry> curveNames() const;
+  [[nodiscard]] QSizeF curveNamesSize() const;
   void paintCurveNames(QPainter& painter) const;
   void paintMatrixBar(QPainter& painter) const;
   [[nodiscard]] QString matrixRange() const;

@@ -159,7 +159,7 @@ void Panel::setNote(const QString& sentence) {
 void Panel::setInsides(std::vector<InsidePanel> panels) {
   if (!m_impl->insides) return;
   m_impl->error.clear();
-  m_impl->emptyText = tr("Nothing inside to show: every step is in the pattern and the map.");
+  m_impl->emptyText = tr("No insides: pattern and map show every step.");
   const bool any = !panels.empty();
   m_impl->insides->setPanels(std::move(panels));
   m_impl->showPicture(any);
