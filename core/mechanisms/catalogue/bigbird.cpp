@@ -9,6 +9,7 @@
 #include "core/mechanisms/catalogue_support.h"
 #include "core/mechanisms/global_notes.h"
 #include "core/mechanisms/note_panels.h"
+#include "core/mechanisms/published_blocks.h"
 #include "core/mechanisms/rule_panels.h"
 
 namespace attnscope {
@@ -43,9 +44,10 @@ MechanismCard makeCard() {
       "\u2212 1 read all";
   card.ours =
       "Random blocks are drawn uniformly from all blocks that a row does not read anyway; plan=official "
-      "draws "
-      "from the part of the sequence that published code uses, with our own generator. The last block may be "
-      "short. "
+      "repeats "
+      "those of published code, number by number. A block that is drawn twice, or read anyway, counts once. "
+      "The "
+      "last block may be short. "
       "Notes of the extended construction (ETC) are means of their tokens unless given.";
   return card;
 }
@@ -73,12 +75,14 @@ std::vector<ParamSpec> makeParams() {
       "variant", "Where the global tokens are.", {"itc", "etc"},
       {"internal: the first and the last block", "extended: notes beside the text, one a sentence or block"},
       "itc"));
-  params.push_back(
-      choiceParam("plan", "Which blocks may be drawn.", {"uniform", "official"},
-                  {"all that a row does not read anyway",
-                   "as in published code: the first 1,024 tokens for n = 1,024 to 4,096 in steps of 1,024, "
-                   "else blocks 1 to 2 r + 3"},
-                  "uniform"));
+  params.push_back(choiceParam(
+      "plan", "Which blocks may be drawn.", {"uniform", "official"},
+      {"all that a row does not read anyway",
+       "the very blocks that published code draws (there the seed is the number of the layer): among "
+       "the first 1,024 tokens for n = 1,024 to 4,096 in steps of 1,024, else among blocks 1 to 2 r + "
+       "3"},
+      "uniform"));
+  // Published code fails for some lengths.
   params.back().examples = [](const Shape&) { return std::vector<std::string>{"uniform"}; };
   return params;
 }
@@ -100,35 +104,19 @@ struct Setting {
   [[nodiscard]] Index fixedBlocks() const { return extended ? 3 : 5; }
 };
 
-// The blocks that a row may draw from, by number.
-std::vector<std::int32_t> poolOf(const Setting& s, Index row, Index first, Index last) {
-  std::vector<std::int32_t> pool;
-  for (Index b = first; b <= last; ++b)
-    if (!s.isFixed(row, b)) pool.push_back(static_cast<std::int32_t>(b));
-  return pool;
-}
-
-// r distinct blocks from the pool, by the first steps of a shuffle: one more random block leaves the earlier
-// ones.
+// r distinct blocks of all that a row does not read anyway, by the first steps of a shuffle: one more random
+// block leaves the earlier ones.
 Tensor drawBlocks(const LoweringRequest& request, const Setting& s, Index random) {
   const Index heads = request.input.shape().heads;
-  const bool official = request.params.choice("plan") == "official";
-  const bool trained =
-      s.n % 1024 == 0 && s.n <= 4096;  // lengths that published code has a plan of its own for
-  const Index first = official ? 1 : 0;
-  const Index last = !official ? s.blocks - 1
-                     : trained ? std::min(s.blocks, 1024 / s.block) - 1
-                               : 2 * random + 3;
   const RandomStream stream(request.options.seed, "bigbird", "random_blocks");
   Tensor tensor(DType::I32, {heads, s.blocks, random});
   auto values = tensor.mutableValues<std::int32_t>();
   std::fill(values.begin(), values.end(), -1);
   for (Index row = 0; row < s.blocks; ++row) {
     if (s.readsAll(row)) continue;
-    std::vector<std::int32_t> pool = poolOf(s, row, first, last);
-    // Published planners also keep the second row and the last one that is drawn from apart.
-    if (official && !trained && row == 1) std::erase(pool, static_cast<std::int32_t>(last));
-    if (official && !trained && row == last) std::erase(pool, 1);
+    std::vector<std::int32_t> pool;
+    for (Index b = 0; b < s.blocks; ++b)
+      if (!s.isFixed(row, b)) pool.push_back(static_cast<std::int32_t>(b));
     for (Index h = 0; h < heads; ++h) {
       std::vector<std::int32_t> left = pool;
       const auto count = static_cast<Index>(left.size());
@@ -145,6 +133,17 @@ Tensor drawBlocks(const LoweringRequest& request, const Setting& s, Index random
   return tensor;
 }
 
+Result<OwnedTensor> randomTensor(const LoweringRequest& request, const Setting& s, Index random) {
+  const std::string name = "random_blocks";
+  const std::vector<Index> rest{s.blocks, random};
+  if (request.params.choice("plan") == "official" && !isGivenTensor(request, name)) {
+    ATTN_ASSIGN(
+        drawn, publishedBlocks(request.input.shape().heads, s.blocks, s.block, random, request.options.seed));
+    return OwnedTensor{std::move(drawn), false};
+  }
+  return ownTensor(request, name, DType::I32, rest, {}, [&] { return drawBlocks(request, s, random); });
+}
+
 Status checkBlocks(const Tensor& tensor, const Setting& s) {
   const Index blocks = tensor.dim(1);
   for (Index h = 0; h < tensor.dim(0); ++h) {
@@ -152,11 +151,11 @@ Status checkBlocks(const Tensor& tensor, const Setting& s) {
     for (Index row = 0; row < blocks; ++row)
       for (Index a = 0; a < tensor.dim(2) && !s.readsAll(row); ++a) {
         const std::int32_t block = rows[static_cast<std::size_t>(row * tensor.dim(2) + a)];
-        if (block < 0 || block >= blocks)
+        if (block < -1 || block >= blocks)
           return fail(
               ErrorKind::Input,
               fmt::format("Weights: 'random_blocks' lets block {} of head {} read block {}, but blocks "
-                          "go from 0 to {}.",
+                          "go from 0 to {} (-1: none).",
                           row, h, block, blocks - 1));
       }
   }
@@ -193,7 +192,7 @@ HeadAttend randomBlocks(const Setting& s, std::span<const std::int32_t> plan, In
     chosen.clear();
     for (Index a = 0; a < random && !s.readsAll(row); ++a) {
       const std::int32_t b = plan[static_cast<std::size_t>(row * random + a)];
-      if (!s.isFixed(row, b)) chosen.push_back(b);
+      if (b >= 0 && !s.isFixed(row, b)) chosen.push_back(b);
     }
     std::sort(chosen.begin(), chosen.end());
     chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
@@ -239,8 +238,7 @@ Result<std::vector<HeadAttend>> randomHeads(const LoweringRequest& request, cons
   const Index heads = plan.shape.heads;
   ATTN_TRY(requireMemory(4.0 * static_cast<double>(heads * random) * static_cast<double>(s.n + s.blocks),
                          "Gathering the random blocks of bigbird"));
-  ATTN_ASSIGN(owned, ownTensor(request, "random_blocks", DType::I32, {s.blocks, random}, {},
-                               [&] { return drawBlocks(request, s, random); }));
+  ATTN_ASSIGN(owned, randomTensor(request, s, random));
   ATTN_TRY(checkBlocks(owned.tensor, s));
   plan.params.push_back(
       {"random_blocks", originText(request, owned.fromFile), [tensor = owned.tensor] { return tensor; }});
@@ -254,22 +252,11 @@ Result<std::vector<HeadAttend>> randomHeads(const LoweringRequest& request, cons
   return attends;
 }
 
-Status checkPlan(const LoweringRequest& request, const Setting& s, Index random) {
-  if (request.params.choice("plan") != "official" || s.blocks > 2 * random + 5) return {};
-  return fail(
-      ErrorKind::Usage,
-      fmt::format(
-          "bigbird: plan=official needs more than 2 r + 5 = {} blocks, but {} tokens make {} blocks of "
-          "{}. Take block={} or smaller, or plan=uniform.",
-          2 * random + 5, s.n, s.blocks, s.block, std::max<Index>(1, s.n / (2 * random + 6))));
-}
-
 Result<Plan> BigBird::lower(const LoweringRequest& request) const {
   const Shape shape = request.input.shape();
   const Index random = request.params.integer("random");
   const Index block = request.params.integer("block");
   const Setting s{shape.nK, block, ceilDiv(shape.nK, block), request.params.choice("variant") == "etc"};
-  ATTN_TRY(checkPlan(request, s, random));
   Plan plan = Plan::begin(card().id, shape, false);
   GlobalNotes notes;
   if (s.extended) {
