@@ -135,24 +135,41 @@ Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Inde
 
 namespace {
 
-Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
-                             RunOptions options, bool withSlots, const JobContext& job) {
-  const Shape& shape = plan.plan().shape;
-  const Index cols = shape.nK + (withSlots ? plan.plan().slotCount : 0);
+enum class Axis { Tokens, Extended, ExtendedBothSides };
+
+// Columns [begin, begin + width) of the rows of one buffer of a slab run, from row `firstRow` of the matrix
+// on.
+void copySlab(const Tensor& slab, Index begin, Index width, Index firstRow, Tensor& matrix) {
+  for (Index h = 0; h < matrix.dim(0); ++h) {
+    const auto from = slab.slice<float>(h);
+    auto to = matrix.mutableSlice<float>(h);
+    for (Index row = 0; row < slab.dim(1); ++row)
+      std::copy_n(from.begin() + row * slab.dim(2), width,
+                  to.begin() + (firstRow + row) * matrix.dim(2) + begin);
+  }
+}
+
+Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& frozen, const AttentionInput& input,
+                             RunOptions options, Axis axis, const JobContext& job) {
+  const Plan& plan = frozen.plan();
+  const Shape& shape = plan.shape;
+  const Index cols = shape.nK + (axis == Axis::Tokens ? 0 : plan.slotCount);
+  const bool slotRows = axis == Axis::ExtendedBothSides && plan.slotOut != kNoBuffer;
+  const Index rows = shape.nQ + (slotRows ? plan.slotCount : 0);
   ATTN_TRY(requireMemory(
-      4.0 * static_cast<double>(shape.heads) * static_cast<double>(shape.nQ) * static_cast<double>(cols),
-      fmt::format("The {} x {} x {} matrix", shape.heads, shape.nQ, cols)));
-  Tensor matrix(DType::F32, {shape.heads, shape.nQ, cols});
-  auto cells = matrix.mutableValues<float>();
-  options.keepBuffers = false;
+      4.0 * static_cast<double>(shape.heads) * static_cast<double>(rows) * static_cast<double>(cols),
+      fmt::format("The {} x {} x {} matrix", shape.heads, rows, cols)));
+  Tensor matrix(DType::F32, {shape.heads, rows, cols});
+  options.keepBuffers = slotRows;
   for (Index begin = 0; begin < cols; begin += shape.dV) {
     if (job.isCancelled()) return cancelled();
-    options.identity = IdentitySlab{begin, shape.dV, withSlots};
-    ATTN_ASSIGN(run, backend.run(plan, input, options, job.quiet()));
-    const auto slab = run.out.values<float>();
+    options.identity = IdentitySlab{begin, shape.dV, axis != Axis::Tokens};
+    ATTN_ASSIGN(run, backend.run(frozen, input, options, job.quiet()));
     const Index width = std::min(shape.dV, cols - begin);
-    for (Index row = 0; row < shape.heads * shape.nQ; ++row)
-      std::copy_n(slab.begin() + row * shape.dV, width, cells.begin() + row * cols + begin);
+    copySlab(run.out, begin, width, 0, matrix);
+    if (slotRows)
+      copySlab(run.buffers.at(plan.buffers[static_cast<std::size_t>(plan.slotOut)].name), begin, width,
+               shape.nQ, matrix);
   }
   return matrix;
 }
@@ -161,14 +178,24 @@ Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& plan, con
 
 Result<Tensor> executedMatrix(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
                               const RunOptions& options, const JobContext& job) {
-  return matrixBySlabs(backend, plan, input, options, false, job);
+  return matrixBySlabs(backend, plan, input, options, Axis::Tokens, job);
+}
+
+Result<Tensor> extendedMatrix(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
+                              const RunOptions& options, const JobContext& job) {
+  return matrixBySlabs(backend, plan, input, options, Axis::ExtendedBothSides, job);
+}
+
+std::vector<Index> extendedMatrixShape(const Plan& plan) {
+  return {plan.shape.heads, plan.shape.nQ + (plan.slotOut == kNoBuffer ? 0 : plan.slotCount),
+          plan.shape.nK + plan.slotCount};
 }
 
 Result<Tensor> maskProbe(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
                          const RunOptions& options, const JobContext& job) {
   RunOptions probe = options;
   probe.zeroLogits = true;
-  return matrixBySlabs(backend, plan, input, probe, true, job);
+  return matrixBySlabs(backend, plan, input, probe, Axis::Extended, job);
 }
 
 }  // namespace attnscope

@@ -48,6 +48,13 @@ class EffectiveMatrix {
 [[nodiscard]] Result<Tensor> executedMatrix(const Backend& backend, const FrozenPlan& plan,
                                             const AttentionInput& input, const RunOptions& options,
                                             const JobContext& job = {});
+// What was applied on the key axis [tokens | slots], before slots are resolved into tokens: (H, n_q, n_k +
+// slots), and below these the rows of slots that live on themselves (Plan::slotOut), (H, n_q + slots, n_k +
+// slots). Rows sum to 1 where all weights of a query are one softmax.
+[[nodiscard]] Result<Tensor> extendedMatrix(const Backend& backend, const FrozenPlan& plan,
+                                            const AttentionInput& input, const RunOptions& options,
+                                            const JobContext& job = {});
+[[nodiscard]] std::vector<Index> extendedMatrixShape(const Plan& plan);
 [[nodiscard]] Result<Tensor> maskProbe(const Backend& backend, const FrozenPlan& plan,
                                        const AttentionInput& input, const RunOptions& options,
                                        const JobContext& job = {});

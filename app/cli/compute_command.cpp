@@ -17,6 +17,9 @@ namespace attnscope {
 
 namespace {
 
+// Larger matrices than this are written only where one was asked for.
+constexpr double kMostUnaskedBytes = 1 << 30;
+
 double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -63,7 +66,10 @@ class ComputeCommand final : public Command {
                  "pattern/label_names is UTF-8 text as bytes, one name a line");
     app.add_flag("--matrix", m_matrix,
                  "Also matrix (heads, queries, keys): the effective attention, as executed");
-    app.add_flag("--trace", m_trace, "Also trace/<name>: buckets, orders, features, what slots are made of");
+    app.add_flag(
+        "--trace", m_trace,
+        "Also trace/<name>: buckets, orders, features, what slots are made of; trace/matrix_ext: the "
+        "attention on [tokens | slots], with rows of notes below");
   }
 
   Status run(const JobContext& job) override {
@@ -112,7 +118,23 @@ class ComputeCommand final : public Command {
       computed.extras.push_back({"matrix", toFloat32(matrix)});
     }
     if (m_pattern) ATTN_TRY(addPattern(*call.plan, computed.extras, job));
+    if (m_trace) ATTN_TRY(addExtendedMatrix(*backend, *call.plan, input, options, job, computed.extras));
     return computed;
+  }
+
+  Status addExtendedMatrix(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
+                           const RunOptions& options, const JobContext& job, ArrayList& extras) const {
+    if (plan.slotCount() == 0) return {};
+    double bytes = 4.0;
+    for (const Index side : extendedMatrixShape(plan.plan())) bytes *= static_cast<double>(side);
+    if (!m_matrix && bytes > kMostUnaskedBytes) {
+      fmt::print(stderr, "trace/matrix_ext would take {} and is left out; add --matrix to have it written.\n",
+                 bytesText(bytes));
+      return {};
+    }
+    ATTN_ASSIGN(matrix, extendedMatrix(backend, plan, input, options, job));
+    extras.push_back({"trace/matrix_ext", std::move(matrix)});
+    return {};
   }
 
   Result<Computed> runReference(const PlannedCall& call, const AttentionInput& input,

@@ -137,6 +137,7 @@ void addNoteRows(Plan& plan, const GlobalNotes& notes, double scale, bool ownTok
   merge.outs = {toNotes.out, toTokens.out};
   merge.lses = {toNotes.lse, toTokens.lse};
   merge.out = plan.addBuffer("out_global", notes.count, plan.shape.dV, "out_global");
+  plan.slotOut = merge.out;
   merge.lse = plan.addBuffer("lse_global", notes.count, 1, "lse_global");
   plan.steps.emplace_back(std::move(toNotes));
   plan.steps.emplace_back(std::move(toTokens));

@@ -289,6 +289,7 @@ struct Plan {
   // Slots that live on from layer to layer (notes): what each reads in a layer, on the axis [tokens | slots],
   // by head. Empty: slots are made anew from the tokens of each layer.
   std::vector<PatternPtr> slotReads;
+  BufferId slotOut = kNoBuffer;  // their rows of the output, (slots, d_v)
 
   // Effective support by head, where it is not the union of what the attend steps read (products of stages,
   // steps whose rows are not queries). Empty: that union.
