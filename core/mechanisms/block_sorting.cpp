@@ -100,7 +100,8 @@ std::vector<double> netScores(std::span<const double> x, const SortNet& net, Ind
   return scores;
 }
 
-Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterations, const JobContext& job) {
+Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterations, const JobContext& job,
+                          std::span<float> halves) {
   Balanced balanced;
   balanced.matrix.resize(logits.size());
   for (Index half = 0; half < 2 * iterations; ++half) {
@@ -108,6 +109,9 @@ Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterat
     normaliseLines(logits, blocks, half % 2 == 0, job);
     std::transform(logits.begin(), logits.end(), balanced.matrix.begin(),
                    [](double l) { return std::exp(l); });
+    if (!halves.empty())
+      std::transform(balanced.matrix.begin(), balanced.matrix.end(), halves.begin() + half * blocks * blocks,
+                     [](double p) { return static_cast<float>(p); });
     double rowError = 0.0;
     std::vector<double> columns(at(blocks), 0.0);
     for (Index u = 0; u < blocks; ++u) {

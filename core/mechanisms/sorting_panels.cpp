@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/mechanisms/assignment.h"
 #include "core/mechanisms/block_sorting.h"
@@ -36,6 +37,32 @@ InsidePanel blockMatrix(const std::string& title, const std::string& caption, st
   for (Index u = 0; u < side; ++u) std::copy_n(matrix.begin() + u * blocks, side, cells.begin() + u * side);
   panel.diverging = std::any_of(cells.begin(), cells.end(), [](float x) { return x < 0.0F; });
   return panel;
+}
+
+double meanEntropy(std::span<const float> matrix, Index blocks) {
+  double sum = 0.0;
+  for (const float p : matrix)
+    if (p > 0.0F) sum -= static_cast<double>(p) * std::log(static_cast<double>(p));
+  return sum / static_cast<double>(blocks);
+}
+
+// P on its way to balance, after the rows and after the columns of a few iterations.
+std::vector<InsidePanel> iterations(const Tensor& halves, std::span<const float> errors, Index head) {
+  std::vector<InsidePanel> panels;
+  if (halves.empty()) return panels;
+  const Index count = halves.dim(1);
+  const Index blocks = halves.dim(2);
+  const auto size = static_cast<std::size_t>(blocks * blocks);
+  for (const Index half : {0, 1, 3, 9})
+    if (half + 1 < count) {  // the last is P itself
+      const auto at = static_cast<std::size_t>(half);
+      panels.push_back(blockMatrix(
+          fmt::format("Iteration {}, {}", half / 2 + 1, half % 2 == 0 ? "rows" : "columns"),
+          fmt::format("{} were just scaled. Row sums are off by at most {:.2g}, column sums by {:.2g}.",
+                      half % 2 == 0 ? "Rows" : "Columns", errors[2 * at], errors[2 * at + 1]),
+          halves.slice<float>(head).subspan(at * size, size), blocks));
+    }
+  return panels;
 }
 
 InsidePanel balancing(std::span<const float> errors) {
@@ -154,12 +181,20 @@ Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
   std::vector<InsidePanel> panels;
   panels.push_back(blockMatrix("Raw scores R", "How well each source block fits each destination.",
                                scores.slice<float>(request.head), blocks));
-  panels.push_back(blockMatrix("P, balanced",
-                               plan.causal ? "Row u says which earlier blocks are mixed for block u."
-                                           : "Row u says of which blocks the block brought to u is mixed.",
-                               soft, blocks));
   const Tensor errors = traceOf(plan, "sort_errors");
-  panels.push_back(errors.empty() ? sums(soft, blocks) : balancing(errors.slice<float>(request.head)));
+  if (!errors.empty())
+    for (InsidePanel& panel :
+         iterations(traceOf(plan, "sort_iterations"), errors.slice<float>(request.head), request.head))
+      panels.push_back(std::move(panel));
+  panels.push_back(
+      blockMatrix("P, balanced",
+                  fmt::format("{} Entropy of a row: {:.2f} of at most {:.2f} nats.",
+                              plan.causal ? "Row u says which earlier blocks are mixed for block u."
+                                          : "Row u says of which blocks the block brought to u is mixed.",
+                              meanEntropy(soft, blocks), std::log(static_cast<double>(blocks))),
+                  soft, blocks));
+  if (!errors.empty()) panels.push_back(balancing(errors.slice<float>(request.head)));
+  panels.push_back(sums(soft, blocks));
   if (!request.job.advance(0)) return cancelled();
   ATTN_ASSIGN(rounded, roundedSources(request, soft, blocks));
   panels.push_back(rounding(rounded, blocks));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Sparse Sinkhorn attention: what its definition promises whatever the input.
+#include <Eigen/Dense>
 #include <QTest>
 #include <cmath>
 #include <limits>
@@ -157,6 +158,41 @@ class SinkhornTest : public QObject {
     for (const float p : traceOf(call, "sort_matrix").values<float>()) QVERIFY(p > 0.0F);
   }
 
+  // P after every half-iteration: the definition with plain exponentials, which these scores allow.
+  void keepsEveryHalfIteration() {
+    const AttentionInput input = inputOf("gaussian:n=70,d=8,heads=2");
+    const PlannedCall call = planned("sinkhorn:block=9,temperature=0.9,iterations=6", input);
+    const Tensor halves = traceOf(call, "sort_iterations");
+    const Tensor errors = traceOf(call, "sort_errors");
+    QCOMPARE(halves.shape()[1], Index{12});
+    QCOMPARE(halves.shape()[2], Index{8});
+    for (Index h = 0; h < 2; ++h) {
+      Eigen::Matrix<double, 8, 8> p;
+      const auto raw = traceOf(call, "sort_scores").slice<float>(h);
+      for (Index at = 0; at < 64; ++at)
+        p(at / 8, at % 8) = std::exp(double{raw[static_cast<std::size_t>(at)]} / 0.9);
+      for (Index half = 0; half < 12; ++half) {
+        if (half % 2 == 0)
+          p = (p.rowwise().sum().cwiseInverse().asDiagonal() * p).eval();
+        else
+          p = (p * p.colwise().sum().cwiseInverse().asDiagonal()).eval();
+        const auto kept = halves.slice<float>(h).subspan(static_cast<std::size_t>(half * 64), 64);
+        for (Index at = 0; at < 64; ++at)
+          QVERIFY(std::abs(p(at / 8, at % 8) - double{kept[static_cast<std::size_t>(at)]}) < 1e-6);
+        const auto error = errors.slice<float>(h).subspan(static_cast<std::size_t>(2 * half), 2);
+        QVERIFY(std::abs((p.rowwise().sum().array() - 1.0).abs().maxCoeff() - double{error[0]}) < 1e-6);
+        QVERIFY(std::abs((p.colwise().sum().array() - 1.0).abs().maxCoeff() - double{error[1]}) < 1e-6);
+      }
+      const auto last = halves.slice<float>(h).last(64);
+      const auto soft = traceOf(call, "sort_soft").slice<float>(h);
+      QVERIFY(std::equal(last.begin(), last.end(), soft.begin()));
+    }
+    // 512 blocks of 2 heads would be 21 million cells: left out; causal sorting has no iterations.
+    QVERIFY(traceOf(planned("sinkhorn:block=1", inputOf("gaussian:n=512,d=4,heads=2")), "sort_iterations")
+                .empty());
+    QVERIFY(traceOf(planned("sinkhorn:causal=on", input), "sort_iterations").empty());
+  }
+
   // A constant added to a row of the scores is scaled away at once, one added to a column in the limit.
   void constantsOfRowsAndColumnsDoNotMatter() {
     const AttentionInput input = inputOf("gaussian:n=60,d=8,heads=1");
@@ -269,11 +305,27 @@ class SinkhornTest : public QObject {
       QVERIFY(run);
       const auto panels = (*run)->insides(1);
       QVERIFY(panels);
-      QCOMPARE(panels->size(), std::size_t{5});
-      QCOMPARE((*panels)[1].values.dim(0), Index{8});
+      const bool causal = (*run)->call.plan->plan().causal;
+      QCOMPARE(panels->size(), std::size_t{causal ? 5U : 10U});
+      const auto named = [&](const std::string& title) -> const InsidePanel* {
+        for (const InsidePanel& panel : *panels)
+          if (panel.title == title) return &panel;
+        return nullptr;
+      };
+      QVERIFY(named("P, balanced") && named("P, rounded") && named("Blocks, sorted") && named("Sums of P"));
+      QCOMPARE(named("P, balanced")->values.dim(0), Index{8});
+      // A half-iteration as it is kept, and the errors beside it.
+      if (!causal) {
+        const Tensor halves = traceOf((*run)->call, "sort_iterations");
+        const InsidePanel* columns = named("Iteration 2, columns");
+        QVERIFY(columns && named("Iteration 1, rows") && !named("Iteration 20, columns"));
+        const auto kept = halves.slice<float>(1).subspan(3 * 64, 64);
+        QVERIFY(std::equal(kept.begin(), kept.end(), columns->values.values<float>().begin()));
+        QVERIFY(contains(columns->caption, "column sums by"));
+      }
       // The strip below shows the blocks that the rounded matrix brings.
-      const auto rounded = (*panels)[3].values.values<float>();
-      const auto tokens = (*panels)[4].stripToken.values<std::int32_t>();
+      const auto rounded = named("P, rounded")->values.values<float>();
+      const auto tokens = named("Blocks, sorted")->stripToken.values<std::int32_t>();
       for (Index u = 0; u < 8; ++u)
         for (Index v = 0; v < 8; ++v)
           if (rounded[static_cast<std::size_t>(u * 8 + v)] == 1.0F)

@@ -20,6 +20,9 @@ namespace {
 
 enum : std::uint8_t { kOwn = 0, kSorted = 1 };
 
+// P after each half-iteration is kept for all heads up to so many cells: 32 MB.
+constexpr double kMostHalfCells = 8e6;
+
 MechanismCard makeCard() {
   MechanismCard card;
   card.id = "sinkhorn";
@@ -245,6 +248,10 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
   Tensor soft(DType::F32, square);
   Tensor shares = hard == "none" ? soft : Tensor(DType::F32, square);
   Tensor errors(DType::F32, {heads, 2 * iterations, 2});
+  Tensor halves;
+  if (!setting.causal &&
+      static_cast<double>(heads * 2 * iterations) * static_cast<double>(blocks * blocks) <= kMostHalfCells)
+    halves = Tensor(DType::F32, {heads, 2 * iterations, blocks, blocks});
   for (Index h = 0; h < heads; ++h) {
     if (!request.job.advance(0)) return cancelled();
     std::vector<double> logits = scoreBlocks(request, setting, tensors, h);
@@ -257,7 +264,8 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
     if (setting.causal) {
       matrix = earlierRows(logits, blocks);
     } else {
-      ATTN_ASSIGN(balanced, sinkhorn(std::move(logits), blocks, iterations, request.job));
+      ATTN_ASSIGN(balanced, sinkhorn(std::move(logits), blocks, iterations, request.job,
+                                     halves.empty() ? std::span<float>{} : halves.mutableSlice<float>(h)));
       auto error = errors.mutableSlice<float>(h).begin();
       for (std::size_t half = 0; half < balanced.rowErrors.size(); ++half) {
         *error++ = static_cast<float>(balanced.rowErrors[half]);
@@ -274,6 +282,7 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
   plan.trace.push_back({"sort_soft", soft});
   plan.trace.push_back({"sort_matrix", shares});
   if (!setting.causal) plan.trace.push_back({"sort_errors", errors});
+  if (!halves.empty()) plan.trace.push_back({"sort_iterations", halves});
   return shares;
 }
 
