@@ -136,6 +136,11 @@ CompressionDecoder copyingDecoder(Index rate, Index d, Index dV) {
           std::vector<Matrix>(count, Matrix::Identity(dV, dV))};
 }
 
+Matrix reconstructionDifference(const CompressionTask& task, const Matrix& slotKeys,
+                                const Matrix& slotValues) {
+  return attentionWeights(task, slotKeys) * slotValues - (task.read.size() > 0 ? task.read : readOf(task));
+}
+
 double attentionReconstructionLoss(const CompressionTask& task, const CompressionTaps& taps,
                                    CompressionTaps* gradient) {
   const Matrix target = task.read.size() > 0 ? task.read : readOf(task);

@@ -40,6 +40,12 @@ struct CompressionDecoder {
 };
 [[nodiscard]] CompressionDecoder copyingDecoder(Index rate, Index d, Index dV);
 
+// What the queries read of the slots less what they read of the old rows, (m, d_v): the
+// attention-reconstruction loss is the mean of its squares. Content only; no mask, no positions.
+[[nodiscard]] Eigen::MatrixXd reconstructionDifference(const CompressionTask& task,
+                                                       const Eigen::MatrixXd& slotKeys,
+                                                       const Eigen::MatrixXd& slotValues);
+
 // What content-only attention reads of the old rows, less what it reads of their slots; no mask, no
 // positions.
 [[nodiscard]] double attentionReconstructionLoss(const CompressionTask& task, const CompressionTaps& taps,

@@ -114,7 +114,8 @@ Result<std::vector<InsidePanel>> massPanel(const InsidesRequest& request,
   const auto seeing = std::find_if(timeline.segments.begin(), timeline.segments.end(),
                                    [](const MemorySegment& s) { return s.firstSlot < s.pastSlot; });
   const Index begin = seeing == timeline.segments.end() ? 0 : seeing->begin;
-  const auto workEach = static_cast<double>((timeline.sizes.memory + timeline.sizes.segment) * reading.width);
+  const auto workEach = static_cast<double>(
+      (std::min(timeline.sizes.memory, timeline.sizes.n) + timeline.sizes.segment) * reading.width);
   const auto most = std::max<Index>(16, static_cast<Index>(kMostMassWork / workEach));
   const Index stride = ceilDiv(timeline.sizes.n - begin, most);
   double memory = 0.0;
@@ -257,6 +258,36 @@ Result<std::vector<InsidePanel>> trainingPanel(const InsidesRequest& request,
   return std::vector<InsidePanel>{std::move(panel)};
 }
 
+// What the slots of the last eviction, as this call made them, change in what queries read of the old rows.
+std::vector<InsidePanel> reconstructionPanel(const InsidesRequest& request,
+                                             const CompressedTimeline& timeline) {
+  const Tensor keys = request.buffer("slot_keys");
+  const Tensor values = request.buffer("slot_values");
+  if (timeline.evictions.empty() || keys.empty() || values.empty()) return {};
+  const CompressionTask task = trainingTask(request, timeline);
+  const Eviction& eviction = timeline.evictions.back();
+  const Index slots = task.keys.rows() / task.rate;
+  const Eigen::MatrixXd difference =
+      reconstructionDifference(task, rowsOf(keys, request.head, eviction.firstSlot, slots),
+                               rowsOf(values, request.head, eviction.firstSlot, slots));
+  InsidePanel panel;
+  panel.title = "Reconstruction";
+  panel.caption = fmt::format(
+      "What the newest {} queries read of the {} slots of the last eviction, less what they would read of "
+      "its {} "
+      "tokens, by content alone. The mean of the squares, {:.3g}, is the attention-reconstruction loss.",
+      task.queries.rows(), slots, task.keys.rows(),
+      difference.squaredNorm() / static_cast<double>(difference.size()));
+  panel.xTitle = "channel of the value";
+  panel.yTitle = "query of the last segment";
+  panel.diverging = true;
+  panel.values = Tensor(DType::F32, {difference.rows(), difference.cols()});
+  auto cell = panel.values.mutableValues<float>().begin();
+  for (Eigen::Index i = 0; i < difference.rows(); ++i)
+    for (Eigen::Index c = 0; c < difference.cols(); ++c) *cell++ = static_cast<float>(difference(i, c));
+  return {std::move(panel)};
+}
+
 // most-used: what the rows of the last eviction received, and which were kept.
 std::vector<InsidePanel> usagePanel(const InsidesRequest& request, const CompressedTimeline& timeline) {
   constexpr Index kMostBars = 96;
@@ -297,6 +328,7 @@ Result<std::vector<InsidePanel>> compressivePanels(const InsidesRequest& request
   ATTN_ASSIGN(mass, massPanel(request, timeline));
   append(panels, std::move(mass));
   panels.push_back(sightPanel(request, timeline));
+  append(panels, reconstructionPanel(request, timeline));
   ATTN_ASSIGN(training, trainingPanel(request, timeline));
   append(panels, std::move(training));
   append(panels, usagePanel(request, timeline));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compressive Transformer where several of its parameters act together, and what its definition promises.
+#include <fmt/format.h>
+
 #include <QTest>
 #include <cmath>
 
@@ -261,6 +263,59 @@ class CompressiveTest : public QObject {
       }
       QCOMPARE(largestDifference((*run)->out, outOf(spec, input)), 0.0);
     }
+  }
+
+  // The map of what compression changes, by hand: softmax over the 9 tokens that leave, and over means of
+  // three.
+  void reconstructionIsWhatCompressionChanges() {
+    const AttentionInput input = inputOf("clustered:n=45,d=4,heads=2,dv=3");
+    const auto run =
+        explore(*parseMechanismSpec("compressive:rate=3,segment=9,memory=9"), input, cpuBackend());
+    QVERIFY(run);
+    const auto panels = (*run)->insides(1);
+    QVERIFY(panels);
+    const InsidePanel* map = panelNamed(*panels, "Reconstruction");
+    QVERIFY(map != nullptr && map->diverging);
+    QCOMPARE(map->values.shape()[0], Index{9});
+    QCOMPARE(map->values.shape()[1], Index{3});
+    // What leaves after the last segment nobody reads: the last to leave are 18 .. 26, after 27 .. 35 were
+    // read.
+    const auto row = [](const Tensor& tensor, Index i) {
+      const auto cells = tensor.slice<float>(1).subspan(static_cast<std::size_t>(i * tensor.dim(2)));
+      return Eigen::Map<const Eigen::RowVectorXf>(cells.data(), tensor.dim(2)).cast<double>().eval();
+    };
+    const auto readBy = [&](Index t, Index blocks) {
+      const Index width = 9 / blocks;
+      Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(3);
+      double total = 0.0;
+      for (Index b = 0; b < blocks; ++b) {
+        Eigen::RowVectorXd key = Eigen::RowVectorXd::Zero(4);
+        Eigen::RowVectorXd value = Eigen::RowVectorXd::Zero(3);
+        for (Index j = 18 + b * width; j < 18 + (b + 1) * width; ++j) {
+          key += row(input.k, j) / static_cast<double>(width);
+          value += row(input.v, j) / static_cast<double>(width);
+        }
+        const double weight = std::exp(0.5 * row(input.q, t).dot(key));
+        total += weight;
+        sum += weight * value;
+      }
+      return (sum / total).eval();
+    };
+    for (Index t = 27; t < 36; ++t) {
+      const Eigen::RowVectorXd expected = readBy(t, 3) - readBy(t, 9);
+      for (Index c = 0; c < 3; ++c)
+        QVERIFY(std::abs(expected[c] -
+                         double{map->values.values<float>()[static_cast<std::size_t>((t - 27) * 3 + c)]}) <
+                1e-5);
+    }
+    // The curve of the training begins at the mean of the squares.
+    double squares = 0.0;
+    for (const float x : map->values.values<float>()) squares += double{x} * double{x} / 27.0;
+    const InsidePanel* training = panelNamed(*panels, "Training");
+    QVERIFY(training != nullptr);
+    QVERIFY2(contains(training->curves.front().name, fmt::format("attention: {:.3g} to", squares)),
+             training->curves.front().name.c_str());
+    QVERIFY(contains(map->caption, fmt::format("{:.3g}", squares)));
   }
 
   // Trained taps act through the slots and nowhere else: rows that see none are the same to the bit.
