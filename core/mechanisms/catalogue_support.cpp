@@ -102,6 +102,10 @@ Order makeOrder(std::vector<std::int32_t> order) {
   return std::make_shared<const std::vector<std::int32_t>>(std::move(order));
 }
 
+double noLimit(const Shape& shape) {
+  return std::max(1e6, 2.0 * static_cast<double>(std::max(shape.nQ, shape.nK)));
+}
+
 PatternPtr densePattern(Index nQ, Index nK, bool causal, std::uint8_t label) {
   return makePattern(nQ, nK, [nQ, nK, causal, label](Index i, RunList& runs) {
     const Index end = causal ? std::min(i + nK - nQ + 1, nK) : nK;

@@ -60,6 +60,9 @@ class JoinedAttention {
   std::vector<std::string> m_names;
 };
 
+// Upper end of a parameter for which more than the length is legal and changes nothing: a memory, a window.
+[[nodiscard]] double noLimit(const Shape& shape);
+
 // One HeadAttend for all heads.
 [[nodiscard]] std::vector<HeadAttend> sameForAllHeads(Index heads, const HeadAttend& attend);
 

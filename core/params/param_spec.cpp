@@ -98,6 +98,9 @@ Result<ParamValue> parseParam(const ParamSpec& spec, const std::string& text, co
     case ParamKind::Choice:
       if (std::find(spec.choices.begin(), spec.choices.end(), text) != spec.choices.end())
         return ParamValue{text};
+      // A switch with a third position takes the words of a switch.
+      if (std::find(spec.choices.begin(), spec.choices.end(), "on") != spec.choices.end())
+        if (const auto flag = parseBool(spec, text)) return ParamValue{std::string(*flag ? "on" : "off")};
       return fail(ErrorKind::Usage, fmt::format("Parameter '{}' is '{}', but must be one of: {}.", spec.id,
                                                 text, fmt::join(spec.choices, ", ")));
     case ParamKind::IntList: {

@@ -71,20 +71,20 @@ std::vector<ParamSpec> makeParams() {
   params.back().paperValue = ParamValue{Index{512}};
   params.back().paperText = "512 (PG-19), 768 (enwik8)";
   params.push_back(intParam(
-      "memory", "M", "Tokens before the segment that are kept as they are; at least c - 1.", 0, toN,
+      "memory", "M", "Tokens before the segment that are kept as they are; at least c - 1.", 0, noLimit,
       [segmentFor](const Shape& s) { return segmentFor(s.nK, 3); }, "one segment"));
   params.back().derivedDefault = [](const Shape&, const ParamValues& before) {
     return ParamValue{std::max(before.integer("segment"), before.integer("rate") - 1)};
   };
   params.back().examples = [](const Shape& s) {
     return std::vector<std::string>{std::to_string(std::min<Index>(2, s.nK)), std::to_string(s.nK / 2 + 2),
-                                    std::to_string(s.nK)};
+                                    std::to_string(s.nK), std::to_string(3 * s.nK + 5)};
   };
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{512}};
   params.back().paperText = "512 (PG-19), 1152 (enwik8)";
   params.push_back(intParam(
-      "compressed", "n_cm", "Slots in the second drawer; older ones are forgotten.", 0, toN,
+      "compressed", "n_cm", "Slots in the second drawer; older ones are forgotten.", 0, noLimit,
       [segmentFor](const Shape& s) { return segmentFor(s.nK, 3); }, "as many as the memory has tokens"));
   params.back().derivedDefault = [](const Shape&, const ParamValues& before) {
     return ParamValue{before.integer("memory")};

@@ -50,7 +50,7 @@ std::vector<ParamSpec> makeParams() {
   const auto toN = [](const Shape& s) { return static_cast<double>(s.nK); };
   std::vector<ParamSpec> params;
   params.push_back(intParam(
-      "radius", "r", "Tokens to each side that a token reads.", 0, toN,
+      "radius", "r", "Tokens to each side that a token reads.", 0, noLimit,
       [](const Shape& s) { return std::max<Index>(1, ceilSqrt(s.nK) / 2); }, "ceil(sqrt n) / 2"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{84}};

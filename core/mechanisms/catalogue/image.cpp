@@ -59,7 +59,7 @@ std::vector<ParamSpec> makeParams() {
   params.back().paperValue = ParamValue{Index{256}};
   params.back().paperText = "256";
   params.push_back(intParam(
-      "memory", "l_p", "Extra keys before the block; on both sides when two-way (1d).", 0, toN,
+      "memory", "l_p", "Extra keys before the block; on both sides when two-way (1d).", 0, noLimit,
       [](const Shape& s) { return ceilSqrt(s.nK); }, "l_q"));
   params.back().derivedDefault = [](const Shape&, const ParamValues& before) {
     return ParamValue{before.integer("query_block")};

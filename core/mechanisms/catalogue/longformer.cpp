@@ -41,19 +41,17 @@ MechanismCard makeCard() {
 std::vector<ParamSpec> makeParams() {
   std::vector<ParamSpec> params;
   ParamSpec window = intParam(
-      "window", "w", "Width of the window, both sides together; the token itself comes on top.", 0,
-      [](const Shape& s) { return static_cast<double>(2 * s.nK); },
+      "window", "w", "Width of the window, both sides together; the token itself comes on top.", 0, noLimit,
       [](const Shape& s) { return 2 * ceilDiv(ceilSqrt(s.nK), 2); }, "ceil(sqrt n), rounded up to even");
   window.multipleOf = 2;
   window.unit = "tokens";
   window.paperValue = ParamValue{Index{512}};
   window.paperText = "512 in pre-training; 32 to 512 by layer for language models";
   params.push_back(std::move(window));
-  ParamSpec dilation = listParam(
-      "dilation", "\u03b4",
-      "Step between the keys of the window, one value a head (1: no gaps) or one "
-      "for all.",
-      1, [](const Shape& s) { return static_cast<double>(std::max<Index>(1, s.nK)); }, {1}, "1");
+  ParamSpec dilation = listParam("dilation", "\u03b4",
+                                 "Step between the keys of the window, one value a head (1: no gaps) or one "
+                                 "for all.",
+                                 1, noLimit, {1}, "1");
   dilation.paperValue = ParamValue{IndexList{1}};
   dilation.paperText = "1; on 2 of 8 heads up to 4 in upper layers of language models";
   params.push_back(std::move(dilation));

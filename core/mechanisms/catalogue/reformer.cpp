@@ -61,7 +61,7 @@ std::vector<ParamSpec> makeParams() {
   params.back().paperText = "64 to 256";
   ParamSpec buckets = intParam(
       "buckets", "b", "Number of hash buckets; the default fills half a chunk with each.", 2,
-      [](const Shape& s) { return static_cast<double>(std::max<Index>(2, 2 * s.nK)); },
+      [](const Shape& s) { return static_cast<double>(std::max<Index>(4096, 2 * s.nK)); },
       [](const Shape& s) { return 2 * ceilDiv(s.nK, ceilSqrt(s.nK)); }, "2 ceil(n/m)");
   buckets.multipleOf = 2;
   buckets.derivedDefault = [](const Shape& s, const ParamValues& before) {

@@ -47,8 +47,8 @@ std::vector<ParamSpec> makeParams() {
   std::vector<ParamSpec> params;
   params.push_back(intParam(
       "inducing", "m", "Inducing points that read all keys and are read by all queries.", 1,
-      [](const Shape& s) { return static_cast<double>(s.nK); }, [](const Shape& s) { return ceilSqrt(s.nK); },
-      "ceil(sqrt n)"));
+      [](const Shape& s) { return static_cast<double>(std::max<Index>(4096, s.nK)); },
+      [](const Shape& s) { return ceilSqrt(s.nK); }, "ceil(sqrt n)"));
   params.back().unit = "points";
   params.back().paperValue = ParamValue{Index{32}};
   params.back().paperText = "16 and 32 in its experiments";

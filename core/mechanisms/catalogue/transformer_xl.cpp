@@ -51,7 +51,7 @@ std::vector<ParamSpec> makeParams() {
   params.back().paperValue = ParamValue{Index{150}};
   params.back().paperText = "150 (WikiText-103, base), 512 (enwik8)";
   params.push_back(intParam(
-      "memory", "M", "Tokens before the segment that are kept in memory.", 0, toN,
+      "memory", "M", "Tokens before the segment that are kept in memory.", 0, noLimit,
       [](const Shape& s) { return 4 * ceilSqrt(s.nK); }, "2 segments"));
   params.back().derivedDefault = [](const Shape&, const ParamValues& before) {
     return ParamValue{2 * before.integer("segment")};
@@ -61,7 +61,7 @@ std::vector<ParamSpec> makeParams() {
   params.back().paperText = "the segment in training, 640 to 2100 in evaluation";
   params.push_back(intParam(
       "clamp", "", "Largest distance that is told apart: all beyond it count as this one. 0: no limit.", 0,
-      toN, [](const Shape&) { return Index{0}; }, "0, no limit"));
+      noLimit, [](const Shape&) { return Index{0}; }, "0, no limit"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{400}};
   params.back().paperText = "400 to 1000 in evaluation";
