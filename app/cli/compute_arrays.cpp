@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/analysis/running_state.h"
 #include "core/base/memory.h"
 
 namespace attnscope {
@@ -93,6 +94,18 @@ CompressedRows sparseFromDense(const std::vector<std::uint8_t>& support, Index r
   return sparse;
 }
 
+// Slots that are made alike in all heads are kept once, and written with the axis of heads that every array
+// has.
+Tensor forEveryHead(const Tensor& tensor, Index heads) {
+  if (tensor.dim(0) == heads) return tensor;
+  std::vector<Index> shape(tensor.shape().begin(), tensor.shape().end());
+  shape[0] = heads;
+  Tensor repeated(DType::F32, shape);
+  for (Index h = 0; h < heads; ++h)
+    std::ranges::copy(tensor.slice<float>(0), repeated.mutableSlice<float>(h).begin());
+  return repeated;
+}
+
 }  // namespace
 
 void addParams(const FrozenPlan& plan, ArrayList& arrays) {
@@ -137,7 +150,23 @@ Status addTrace(const FrozenPlan& plan, const RunResult& run, ArrayList& arrays)
   if (call.slotComposition) {
     ATTN_TRY(requireMemory(4.0 * static_cast<double>(call.shape.heads * call.slotCount * call.shape.nK),
                            fmt::format("trace/slots, {} slots of {} tokens", call.slotCount, call.shape.nK)));
-    arrays.push_back({"trace/slots", call.slotComposition()});
+    arrays.push_back({"trace/slots", forEveryHead(call.slotComposition(), call.shape.heads)});
+  }
+  return {};
+}
+
+Status addStates(const FrozenPlan& plan, const AttentionInput& input, const RunResult& run, ArrayList& arrays,
+                 const JobContext& job) {
+  for (const Step& step : plan.plan().steps) {
+    const auto* linear = std::get_if<LinearAttendStep>(&step);
+    if (linear == nullptr) continue;
+    const auto phiK = run.buffers.find(plan.plan().buffers[static_cast<std::size_t>(linear->phiK)].name);
+    if (phiK == run.buffers.end()) continue;
+    ATTN_ASSIGN(state, runningState(*linear, phiK->second, input, job));
+    arrays.push_back({"trace/S", state.s});
+    arrays.push_back({"trace/Z", state.z});
+    if (!state.log.empty()) arrays.push_back({"trace/log_scale", state.log});
+    arrays.push_back({"trace/state_tokens", state.tokens});
   }
   return {};
 }

@@ -27,6 +27,11 @@ void addParams(const FrozenPlan& plan, ArrayList& arrays);
 // oracle executes no plan).
 [[nodiscard]] Status addTrace(const FrozenPlan& plan, const RunResult& run, ArrayList& arrays);
 
+// trace/S, trace/Z and trace/state_tokens of linear attention (core/analysis/running_state.h): the sums after
+// so many keys; trace/log_scale where they are kept relative to their largest exponent.
+[[nodiscard]] Status addStates(const FrozenPlan& plan, const AttentionInput& input, const RunResult& run,
+                               ArrayList& arrays, const JobContext& job);
+
 // The same numbers as float32.
 [[nodiscard]] Tensor toFloat32(const Tensor& tensor);
 

@@ -118,7 +118,9 @@ class ComputeCommand final : public Command {
       computed.extras.push_back({"matrix", toFloat32(matrix)});
     }
     if (m_pattern) ATTN_TRY(addPattern(*call.plan, computed.extras, job));
-    if (m_trace) ATTN_TRY(addExtendedMatrix(*backend, *call.plan, input, options, job, computed.extras));
+    if (!m_trace) return computed;
+    ATTN_TRY(addStates(*call.plan, input, computed.run, computed.extras, job));
+    ATTN_TRY(addExtendedMatrix(*backend, *call.plan, input, options, job, computed.extras));
     return computed;
   }
 
