@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "core/base/memory.h"
-#include "core/params/param_spec.h"
 
 namespace attnscope {
 
@@ -20,7 +19,8 @@ constexpr Index kMostFrames = 256;
 
 std::vector<std::int32_t> frameEnds(const LinearAttendStep& step, Index n) {
   std::vector<std::int32_t> ends;
-  const Index every = step.causal ? step.chunk * std::max<Index>(1, ceilDiv(n, step.chunk * kMostFrames)) : n;
+  const Index most = step.chunk * kMostFrames;
+  const Index every = step.causal ? step.chunk * std::max<Index>(1, (n + most - 1) / most) : n;
   for (Index end = every; end < n; end += every) ends.push_back(static_cast<std::int32_t>(end));
   ends.push_back(static_cast<std::int32_t>(n));
   return ends;

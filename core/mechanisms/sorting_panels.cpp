@@ -58,8 +58,11 @@ std::vector<InsidePanel> iterations(const Tensor& halves, std::span<const float>
       const auto at = static_cast<std::size_t>(half);
       panels.push_back(blockMatrix(
           fmt::format("Iteration {}, {}", half / 2 + 1, half % 2 == 0 ? "rows" : "columns"),
-          fmt::format("{} were just scaled. Row sums are off by at most {:.2g}, column sums by {:.2g}.",
-                      half % 2 == 0 ? "Rows" : "Columns", errors[2 * at], errors[2 * at + 1]),
+          half % 2 == 0
+              ? fmt::format("Rows were just scaled to sum 1; column sums are off by at most {:.2g}.",
+                            errors[2 * at + 1])
+              : fmt::format("Columns were just scaled to sum 1; row sums are off by at most {:.2g}.",
+                            errors[2 * at]),
           halves.slice<float>(head).subspan(at * size, size), blocks));
     }
   return panels;
@@ -182,10 +185,6 @@ Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
   panels.push_back(blockMatrix("Raw scores R", "How well each source block fits each destination.",
                                scores.slice<float>(request.head), blocks));
   const Tensor errors = traceOf(plan, "sort_errors");
-  if (!errors.empty())
-    for (InsidePanel& panel :
-         iterations(traceOf(plan, "sort_iterations"), errors.slice<float>(request.head), request.head))
-      panels.push_back(std::move(panel));
   panels.push_back(
       blockMatrix("P, balanced",
                   fmt::format("{} Entropy of a row: {:.2f} of at most {:.2f} nats.",
@@ -194,11 +193,16 @@ Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
                               meanEntropy(soft, blocks), std::log(static_cast<double>(blocks))),
                   soft, blocks));
   if (!errors.empty()) panels.push_back(balancing(errors.slice<float>(request.head)));
-  panels.push_back(sums(soft, blocks));
   if (!request.job.advance(0)) return cancelled();
   ATTN_ASSIGN(rounded, roundedSources(request, soft, blocks));
   panels.push_back(rounding(rounded, blocks));
   panels.push_back(strips(rounded, plan.shape.nK, request.params.integer("block")));
+  panels.push_back(sums(soft, blocks));
+  // Last and together: a page of their own.
+  if (!errors.empty())
+    for (InsidePanel& panel :
+         iterations(traceOf(plan, "sort_iterations"), errors.slice<float>(request.head), request.head))
+      panels.push_back(std::move(panel));
   return panels;
 }
 

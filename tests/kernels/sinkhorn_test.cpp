@@ -321,7 +321,7 @@ class SinkhornTest : public QObject {
         QVERIFY(columns && named("Iteration 1, rows") && !named("Iteration 20, columns"));
         const auto kept = halves.slice<float>(1).subspan(3 * 64, 64);
         QVERIFY(std::equal(kept.begin(), kept.end(), columns->values.values<float>().begin()));
-        QVERIFY(contains(columns->caption, "column sums by"));
+        QVERIFY(contains(columns->caption, "row sums are off"));
       }
       // The strip below shows the blocks that the rounded matrix brings.
       const auto rounded = named("P, rounded")->values.values<float>();
