@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "core/base/memory.h"
@@ -43,21 +44,35 @@ bool planIsSigned(const Plan& plan, const RunResult& run) {
   return false;
 }
 
-// Cells that pixel p of `out` stands for, when `count` cells are drawn.
+// Which cells a number stands for, along one axis.
 struct CellRange {
   Index begin;
   Index end;
 };
-CellRange cellsOf(Index p, Index count, Index out) {
-  const Index begin = p * count / out;
-  return {begin, std::max(begin + 1, (p + 1) * count / out)};
-}
+class Reduction {
+ public:
+  static Reduction to(Index cells, Index numbers) { return {cells, numbers, -1}; }
+  static Reduction byLevel(Index cells, int level) {
+    return {cells, (cells + (Index{1} << level) - 1) >> level, level};
+  }
+  [[nodiscard]] Index numbers() const { return m_numbers; }
+  [[nodiscard]] CellRange cells(Index p) const {
+    if (m_level >= 0) return {p << m_level, std::min((p + 1) << m_level, m_cells)};
+    const Index begin = p * m_cells / m_numbers;
+    return {begin, std::max(begin + 1, (p + 1) * m_cells / m_numbers)};
+  }
 
-void foldRow(std::span<const float> row, Index outCols, EffectiveMatrix::Reduce reduce,
+ private:
+  Reduction(Index cells, Index numbers, int level) : m_cells(cells), m_numbers(numbers), m_level(level) {}
+  Index m_cells;
+  Index m_numbers;
+  int m_level;
+};
+
+void foldRow(std::span<const float> row, const Reduction& across, EffectiveMatrix::Reduce reduce,
              std::span<double> folded) {
-  const auto cols = static_cast<Index>(row.size());
-  for (Index c = 0; c < outCols; ++c) {
-    const CellRange cells = cellsOf(c, cols, outCols);
+  for (Index c = 0; c < across.numbers(); ++c) {
+    const CellRange cells = across.cells(c);
     double& target = folded[static_cast<std::size_t>(c)];
     for (Index j = cells.begin; j < cells.end; ++j) {
       const double value = row[static_cast<std::size_t>(j)];
@@ -67,6 +82,54 @@ void foldRow(std::span<const float> row, Index outCols, EffectiveMatrix::Reduce 
         target = value;
     }
   }
+}
+
+// Numbers of one picture: `rowsOf(r)` gives the rows of the matrix that row r of the picture is made of.
+struct Picture {
+  Index rows = 0;
+  std::function<std::vector<Index>(Index r)> rowsOf;
+  Reduction across = Reduction::to(1, 1);
+  EffectiveMatrix::Reduce reduce = EffectiveMatrix::Reduce::Max;
+};
+
+Result<Tensor> paint(const EffectiveRows& source, Index cols, const Picture& picture, const JobContext& job) {
+  const Index outCols = picture.across.numbers();
+  Tensor numbers(DType::F32, {picture.rows, outCols});
+  auto pixels = numbers.mutableValues<float>();
+  job.beginPhase(static_cast<double>(picture.rows));
+  std::atomic<bool> stopped{false};
+  tbb::parallel_for(Index{0}, picture.rows, [&](Index r) {
+    if (stopped.load(std::memory_order_relaxed)) return;
+    const std::vector<Index> rows = picture.rowsOf(r);
+    std::vector<float> row(static_cast<std::size_t>(cols));
+    std::vector<double> folded(static_cast<std::size_t>(outCols), 0.0);
+    EffectiveRows::Scratch scratch;
+    for (const Index i : rows) {
+      if (job.isCancelled()) {
+        stopped = true;
+        return;
+      }
+      source.fill(i, row, scratch);
+      foldRow(row, picture.across, picture.reduce, folded);
+    }
+    for (Index c = 0; c < outCols; ++c) {
+      double value = folded[static_cast<std::size_t>(c)];
+      if (picture.reduce == EffectiveMatrix::Reduce::Mean) {
+        const CellRange cells = picture.across.cells(c);
+        value /= static_cast<double>(std::ssize(rows) * (cells.end - cells.begin));
+      }
+      pixels[static_cast<std::size_t>(r * outCols + c)] = static_cast<float>(value);
+    }
+    if (!job.advance()) stopped = true;
+  });
+  if (stopped) return cancelled();
+  return numbers;
+}
+
+std::vector<Index> rowsFrom(Index first, const CellRange& range) {
+  std::vector<Index> rows;
+  for (Index i = range.begin; i < range.end; ++i) rows.push_back(first + i);
+  return rows;
 }
 
 }  // namespace
@@ -102,35 +165,26 @@ Result<Tensor> EffectiveMatrix::block(Index head, Index row0, Index rows, Index 
 Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Index col0, Index cols,
                                         Index outRows, Index outCols, Reduce reduce,
                                         const JobContext& job) const {
-  Tensor picture(DType::F32, {outRows, outCols});
-  auto pixels = picture.mutableValues<float>();
   const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, rows);
-  std::atomic<bool> stopped{false};
-  tbb::parallel_for(Index{0}, outRows, [&](Index r) {
-    if (stopped.load(std::memory_order_relaxed)) return;
-    const CellRange range = cellsOf(r, rows, outRows);
-    std::vector<float> row(static_cast<std::size_t>(cols));
-    std::vector<double> folded(static_cast<std::size_t>(outCols), 0.0);
-    EffectiveRows::Scratch scratch;
-    for (Index i = range.begin; i < range.end; ++i) {
-      if (job.isCancelled()) {
-        stopped = true;
-        return;
-      }
-      source.fill(row0 + i, row, scratch);
-      foldRow(row, outCols, reduce, folded);
-    }
-    for (Index c = 0; c < outCols; ++c) {
-      double value = folded[static_cast<std::size_t>(c)];
-      if (reduce == Reduce::Mean) {
-        const CellRange cells = cellsOf(c, cols, outCols);
-        value /= static_cast<double>((range.end - range.begin) * (cells.end - cells.begin));
-      }
-      pixels[static_cast<std::size_t>(r * outCols + c)] = static_cast<float>(value);
-    }
-  });
-  if (stopped) return cancelled();
-  return picture;
+  const Reduction down = Reduction::to(rows, outRows);
+  const auto rowsOf = [&](Index r) { return rowsFrom(row0, down.cells(r)); };
+  return paint(source, cols, {outRows, rowsOf, Reduction::to(cols, outCols), reduce}, job);
+}
+
+Result<Tensor> EffectiveMatrix::tile(Index head, Index row0, Index rows, int down, Index col0, Index cols,
+                                     int across, Reduce reduce, const JobContext& job) const {
+  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, rows);
+  const Reduction byRows = Reduction::byLevel(rows, down);
+  const auto rowsOf = [&](Index r) { return rowsFrom(row0, byRows.cells(r)); };
+  return paint(source, cols, {byRows.numbers(), rowsOf, Reduction::byLevel(cols, across), reduce}, job);
+}
+
+Result<Tensor> EffectiveMatrix::sampledRows(Index head, std::span<const Index> rows, Index col0, Index cols,
+                                            Index outCols, Reduce reduce, const JobContext& job) const {
+  const auto count = static_cast<Index>(rows.size());
+  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, count);
+  const auto rowsOf = [&](Index r) { return std::vector<Index>{rows[static_cast<std::size_t>(r)]}; };
+  return paint(source, cols, {count, rowsOf, Reduction::to(cols, outCols), reduce}, job);
 }
 
 namespace {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <span>
+
 #include "core/base/error.h"
 #include "core/base/job_context.h"
 #include "core/inputs/attention_input.h"
@@ -35,6 +37,15 @@ class EffectiveMatrix {
   [[nodiscard]] Result<Tensor> reduced(Index head, Index row0, Index rows, Index col0, Index cols,
                                        Index outRows, Index outCols, Reduce reduce,
                                        const JobContext& job = {}) const;
+
+  // The rectangle from (row0, col0) reduced so that a number stands for 2^down rows and 2^across columns; the
+  // last numbers of a rectangle that does not divide stand for fewer.
+  [[nodiscard]] Result<Tensor> tile(Index head, Index row0, Index rows, int down, Index col0, Index cols,
+                                    int across, Reduce reduce, const JobContext& job = {}) const;
+
+  // A first look at a large rectangle: one row of `outCols` numbers for each of the given rows.
+  [[nodiscard]] Result<Tensor> sampledRows(Index head, std::span<const Index> rows, Index col0, Index cols,
+                                           Index outCols, Reduce reduce, const JobContext& job = {}) const;
 
   struct Impl;
 

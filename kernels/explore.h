@@ -15,19 +15,32 @@
 
 namespace attnscope {
 
-// One mechanism computed on one input: everything that its panels, the inspector and the figures show.
-// Immutable, shared between threads.
+// What a pass that has not run would take on this machine.
+struct PassEstimate {
+  double seconds = 0.0;
+  double bytes = 0.0;  // beside what the plan holds already: input, buffers, tile maps
+  // Short and small enough that nobody needs to be asked: 5 s, and a quarter of the free memory.
+  [[nodiscard]] bool runsUnasked() const;
+};
+
+// One mechanism on one input: everything that its panels, the inspector and the figures show. Without a pass
+// there is the pattern, a sampled cost and the estimate, and nothing else. Immutable, shared between threads.
 struct Exploration {
+  std::uint64_t id = 0;  // unique in this process; the pass on a plan keeps the plan's
   PlannedCall call;
   AttentionInput input;
   Cost cost;
+  PassEstimate estimate;
+  std::vector<bool> readsTokens;  // by head: false if queries read slots only, never a token itself
   double planSeconds = 0.0;
   double runSeconds = 0.0;
   std::string device;
   std::vector<StepTiming> steps;
   Tensor out;
   Tensor lse;
-  std::shared_ptr<const EffectiveMatrix> matrix;
+  std::shared_ptr<const EffectiveMatrix> matrix;  // null: the pass has not run
+
+  [[nodiscard]] bool hasPass() const { return matrix != nullptr; }
 
   // Pictures of the insides for one head; a job of its own, since it can take as long as the pass.
   [[nodiscard]] Result<std::vector<InsidePanel>> insides(Index head, const JobContext& job = {}) const;
@@ -44,8 +57,20 @@ struct Exploration {
 
   std::shared_ptr<const std::map<std::string, Tensor>> buffers;
 };
+using ExplorationRef = std::shared_ptr<const Exploration>;
 
-// Plans, runs and wraps one call. Errors as of planCall() and Backend::run().
+// The pattern without a pass: plans and freezes, builds no tile maps, and takes an outline where the pattern
+// follows from positions. Errors as of planCall().
+[[nodiscard]] Result<ExplorationRef> explorePattern(const MechanismSpec& spec, const AttentionInput& input,
+                                                    const WeightSet& weights = {},
+                                                    const JobContext& job = {});
+
+// The pass on what explorePattern() made; makes the values of an outline. Errors as of Backend::run().
+[[nodiscard]] Result<ExplorationRef> runPass(const ExplorationRef& planned, const Backend& backend,
+                                             const RunOptions& options = {}, const WeightSet& weights = {},
+                                             const JobContext& job = {});
+
+// Plans, runs and wraps one call, whatever it takes. Errors as of planCall() and Backend::run().
 [[nodiscard]] Result<std::shared_ptr<const Exploration>> explore(
     const MechanismSpec& spec, const AttentionInput& input, const Backend& backend,
     const RunOptions& options = {}, const WeightSet& weights = {}, const JobContext& job = {});

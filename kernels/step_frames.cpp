@@ -194,6 +194,9 @@ StepFrame inputFrame(const Exploration& exploration, Index head) {
 }  // namespace
 
 Result<std::vector<StepFrame>> framesOf(const Exploration& exploration, Index head, const JobContext& job) {
+  if (!exploration.hasPass())
+    return fail(ErrorKind::Usage,
+                "The steps are shown from a pass, which has not run. Compute it from the map first.");
   std::vector<StepFrame> frames{inputFrame(exploration, head)};
   FrameMaker maker(exploration, head, job);
   for (std::size_t s = 0; s < exploration.call.plan->plan().steps.size(); ++s) {

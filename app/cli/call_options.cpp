@@ -107,6 +107,13 @@ Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const Job
   return selectHeads(input, heads);
 }
 
+Result<AttentionInput> outlineChosenInput(const CallArguments& arguments, const JobContext& job) {
+  if (!arguments.heads.empty()) return loadChosenInput(arguments, job);
+  ATTN_ASSIGN(document, openSource(resolvedSource(arguments.source), job));
+  ATTN_ASSIGN(layer, findLayer(*document, arguments.layer));
+  return document->outline(layer);
+}
+
 Result<MechanismSpec> chosenSpec(const std::string& text, const CallArguments& arguments) {
   ATTN_ASSIGN(spec, parseMechanismSpec(text));
   if (!spec.options.causalGiven && arguments.causalGiven()) {

@@ -43,6 +43,10 @@ struct CallArguments {
 // The chosen layer and heads of the source.
 [[nodiscard]] Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const JobContext& job);
 
+// The same as an outline where the source offers one and all heads are wanted.
+[[nodiscard]] Result<AttentionInput> outlineChosenInput(const CallArguments& arguments,
+                                                        const JobContext& job);
+
 // A SPEC with the command line's options applied; what the SPEC says itself stays.
 [[nodiscard]] Result<MechanismSpec> chosenSpec(const std::string& text, const CallArguments& arguments);
 [[nodiscard]] Result<std::vector<MechanismSpec>> chosenSpecs(const std::vector<std::string>& texts,

@@ -77,7 +77,7 @@ class FigureCommand final : public Command {
 
  private:
   Status compute(FigureSpec& figure, const std::vector<MechanismSpec>& specs, const JobContext& job) const {
-    ATTN_ASSIGN(input, loadChosenInput(m_arguments, job));
+    ATTN_ASSIGN(input, outlineChosenInput(m_arguments, job));
     if (m_head >= input.shape().heads) {
       return fail(ErrorKind::Usage, fmt::format("--head {}: there are {} heads; take 0 to {}.", m_head,
                                                 input.shape().heads, input.shape().heads - 1));
@@ -85,23 +85,33 @@ class FigureCommand final : public Command {
     ATTN_ASSIGN(weights, loadWeights(m_arguments.weights));
     ATTN_ASSIGN(backend, findBackend(m_arguments.device));
     figure.head = m_head;
+    // A pattern, and what it reaches, need no pass.
+    const bool patternOnly = std::all_of(figure.rows.begin(), figure.rows.end(), [](PanelKind row) {
+      return row == PanelKind::Pattern || row == PanelKind::Reach;
+    });
+    if (!patternOnly) {  // once for all columns
+      ATTN_ASSIGN(made, withValues(input, job));
+      input = std::move(made);
+    }
     for (const MechanismSpec& spec : specs) {
-      ATTN_ASSIGN(column, makeColumn(figure, spec, input, *backend, weights, job));
+      ATTN_ASSIGN(column, makeColumn(figure, spec, input, *backend, weights, patternOnly, job));
       figure.columns.push_back(std::move(column));
     }
-    figure.provenance = provenance(input.source, figure.columns.front().exploration->device);
+    const std::string& device = figure.columns.front().exploration->device;
+    figure.provenance = provenance(input.source, device.empty() ? "none (no pass)" : device);
     return {};
   }
 
   Result<FigureColumn> makeColumn(const FigureSpec& figure, const MechanismSpec& spec,
                                   const AttentionInput& input, const Backend& backend,
-                                  const WeightSet& weights, const JobContext& job) const {
+                                  const WeightSet& weights, bool patternOnly, const JobContext& job) const {
     RunOptions options;
     options.threads = m_arguments.threads;
     FigureColumn column;
     ATTN_ASSIGN(title, mechanismTitle(spec));
     column.title = QString::fromStdString(title);
-    ATTN_ASSIGN(exploration, explore(spec, input, backend, options, weights, job));
+    ATTN_ASSIGN(exploration, patternOnly ? explorePattern(spec, input, weights, job)
+                                         : explore(spec, input, backend, options, weights, job));
     column.exploration = std::move(exploration);
     if (std::find(figure.rows.begin(), figure.rows.end(), PanelKind::Insides) != figure.rows.end()) {
       ATTN_ASSIGN(insides, column.exploration->insides(m_head, job));

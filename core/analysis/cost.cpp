@@ -2,6 +2,8 @@
 #include "core/analysis/cost.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 
 namespace attnscope {
 
@@ -14,10 +16,65 @@ double cells(const Plan& plan, BufferId id) {
          static_cast<double>(buffer.cols);
 }
 
+// What a pattern asks of a kernel.
+struct PatternWork {
+  double pairs = 0.0;
+  double tiles = 0.0;
+  double bytes = 0.0;  // of its tile map
+};
+using WorkOf = std::function<PatternWork(std::size_t step, Index head)>;
+
+PatternWork executedWork(const FrozenPlan& frozen, std::size_t step, Index head) {
+  const TileMap& map = frozen.tiles(step, head);
+  return {static_cast<double>(map.pairs()), static_cast<double>(map.tiles()),
+          static_cast<double>(map.bytes())};
+}
+
+// Some rows of a pattern, each of which stands for `factor` rows.
+struct SampledRows {
+  PatternPtr rows;
+  double factor = 1.0;
+};
+constexpr Index kSampledTileRows = 48;
+
+PatternPtr tileRowsOf(const PatternPtr& pattern, Index count, const std::function<Index(Index)>& firstRow) {
+  return makePattern(count * kTile, pattern->cols(), [pattern, firstRow](Index i, RunList& runs) {
+    pattern->row(firstRow(i / kTile) + i % kTile, runs);
+  });
+}
+
+// The first and the last rows as they are (that is where global tokens are), and of those between them rows
+// of tiles that are spread evenly. Few rows are taken whole.
+std::vector<SampledRows> sampleOf(const PatternPtr& pattern) {
+  const Index rows = pattern->rows();
+  if (rows <= 2 * kSampledTileRows * kTile) return {{pattern, 1.0}};
+  const Index between = rows - 2 * kTile;
+  const auto spread = [between](Index tile) {
+    return kTile + (2 * tile + 1) * between / (2 * kSampledTileRows) / kTile * kTile;
+  };
+  const auto ends = [rows](Index tile) { return tile == 0 ? 0 : rows - kTile; };
+  return {{tileRowsOf(pattern, 2, ends), 1.0},
+          {tileRowsOf(pattern, kSampledTileRows, spread),
+           static_cast<double>(between) / static_cast<double>(kSampledTileRows * kTile)}};
+}
+
+PatternWork sampledWork(const PatternPtr& pattern) {
+  PatternWork work;
+  for (const SampledRows& sample : sampleOf(pattern)) {
+    const auto map = TileMap::build(*sample.rows, {});
+    if (!map) continue;  // only cancelling could be the reason
+    work.pairs += sample.factor * static_cast<double>((*map)->pairs());
+    work.tiles += sample.factor * static_cast<double>((*map)->tiles());
+    work.bytes += sample.factor * static_cast<double>((*map)->bytes());
+  }
+  return work;
+}
+
 // Adds what one step compares, multiplies and moves.
 class StepCounter {
  public:
-  StepCounter(const FrozenPlan& frozen, Cost& cost) : m_frozen(frozen), m_plan(frozen.plan()), m_cost(cost) {}
+  StepCounter(const FrozenPlan& frozen, WorkOf workOf, Cost& cost)
+      : m_plan(frozen.plan()), m_workOf(std::move(workOf)), m_cost(cost) {}
 
   void count(std::size_t index) {
     m_index = index;
@@ -28,8 +85,9 @@ class StepCounter {
     double pairs = 0.0;
     double tiles = 0.0;
     for (Index h = 0; h < m_plan.shape.heads; ++h) {
-      pairs += static_cast<double>(m_frozen.tiles(m_index, h).pairs());
-      tiles += static_cast<double>(m_frozen.tiles(m_index, h).tiles());
+      const PatternWork work = m_workOf(m_index, h);
+      pairs += work.pairs;
+      tiles += work.tiles;
     }
     m_cost.pairs += pairs;
     m_cost.tiles += tiles;
@@ -106,8 +164,8 @@ class StepCounter {
     m_cost.bytesRead += 4.0 * (cells(m_plan, in) + cells(m_plan, out));
   }
 
-  const FrozenPlan& m_frozen;
   const Plan& m_plan;
+  WorkOf m_workOf;
   Cost& m_cost;
   std::size_t m_index = 0;
 };
@@ -122,30 +180,27 @@ double tileMapBytes(const FrozenPlan& frozen) {
   return bytes;
 }
 
-double supportPairs(const FrozenPlan& frozen) {
+// Pairs of the support of all heads; `countOf` counts those of one pattern.
+template <class CountOf>
+double supportPairs(const FrozenPlan& frozen, CountOf countOf) {
   std::vector<double> counts;
   for (Index h = 0; h < frozen.plan().shape.heads; ++h) {
     Index like = 0;
     while (like < h && !frozen.sameSupport(like, h)) ++like;
-    const Pattern& support = *frozen.support(h);
-    counts.push_back(like < h
-                         ? counts[static_cast<std::size_t>(like)]
-                         : static_cast<double>(countPairs(support, 0, support.rows(), 0, support.cols())));
+    counts.push_back(like < h ? counts[static_cast<std::size_t>(like)] : countOf(frozen.support(h)));
   }
   double sum = 0.0;
   for (const double count : counts) sum += count;
   return sum;
 }
 
-}  // namespace
-
-Cost planCost(const FrozenPlan& frozen) {
+Cost costFrom(const FrozenPlan& frozen, const WorkOf& workOf, double support, double mapBytes) {
   const Plan& plan = frozen.plan();
   Cost cost;
-  StepCounter counter(frozen, cost);
+  StepCounter counter(frozen, workOf, cost);
   for (std::size_t s = 0; s < plan.steps.size(); ++s) counter.count(s);
-  cost.support = supportPairs(frozen);
-  cost.peakBytes = tileMapBytes(frozen);
+  cost.support = support;
+  cost.peakBytes = mapBytes;
   for (std::size_t b = 0; b < plan.buffers.size(); ++b)
     cost.peakBytes += 4.0 * cells(plan, static_cast<BufferId>(b));
   cost.peakBytes += 4.0 * (cells(plan, kKey) + cells(plan, kValue));  // the packed copies
@@ -155,6 +210,37 @@ Cost planCost(const FrozenPlan& frozen) {
   const auto tileRows = static_cast<double>((plan.shape.nQ + kTile - 1) / kTile);
   const auto tileCols = static_cast<double>((plan.shape.nK + kTile - 1) / kTile);
   cost.tileDensity = cost.tiles / (static_cast<double>(plan.shape.heads) * tileRows * tileCols);
+  return cost;
+}
+
+}  // namespace
+
+Cost planCost(const FrozenPlan& frozen) {
+  const double support = supportPairs(frozen, [](const PatternPtr& pattern) {
+    return static_cast<double>(countPairs(*pattern, 0, pattern->rows(), 0, pattern->cols()));
+  });
+  return costFrom(
+      frozen, [&](std::size_t step, Index head) { return executedWork(frozen, step, head); }, support,
+      tileMapBytes(frozen));
+}
+
+Cost estimateCost(const FrozenPlan& frozen) {
+  std::map<const Pattern*, PatternWork> known;
+  const auto workOf = [&](std::size_t step, Index head) {
+    const PatternPtr& pattern =
+        std::get<AttendStep>(frozen.plan().steps[step]).heads[static_cast<std::size_t>(head)].pattern;
+    const auto [at, isNew] = known.try_emplace(pattern.get());
+    if (isNew) at->second = sampledWork(pattern);
+    return at->second;
+  };
+  const double support = supportPairs(frozen, [](const PatternPtr& pattern) {
+    double pairs = 0.0;
+    for (const auto& [rows, factor] : sampleOf(pattern))
+      pairs += factor * static_cast<double>(countPairs(*rows, 0, rows->rows(), 0, rows->cols()));
+    return pairs;
+  });
+  Cost cost = costFrom(frozen, workOf, support, 0.0);
+  for (const auto& [pattern, work] : known) cost.peakBytes += work.bytes;
   return cost;
 }
 

@@ -102,6 +102,15 @@ Tensor Tensor::fromInts(std::vector<Index> shape, std::span<const std::int32_t> 
   return tensor;
 }
 
+Tensor Tensor::outline(DType type, std::vector<Index> shape) {
+  Tensor tensor;
+  tensor.m_type = type;
+  tensor.m_shape = std::move(shape);
+  tensor.m_size = elementCount(tensor.m_shape);
+  tensor.m_borrowed = true;
+  return tensor;
+}
+
 Tensor Tensor::borrow(DType type, std::vector<Index> shape, const void* data,
                       std::shared_ptr<const void> owner) {
   Tensor tensor;
@@ -114,6 +123,10 @@ Tensor Tensor::borrow(DType type, std::vector<Index> shape, const void* data,
 }
 
 void Tensor::check(DType type) const {
+  if (!hasValues()) {
+    std::fputs("attnscope: values of a tensor were read that are not made yet\n", stderr);
+    std::abort();
+  }
   if (type == m_type) return;
   std::fprintf(stderr, "attnscope: a %s tensor was read as %s\n", dtypeName(m_type), dtypeName(type));
   std::abort();

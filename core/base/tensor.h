@@ -30,6 +30,8 @@ class Tensor {
   static Tensor zeros(DType type, std::vector<Index> shape);
   static Tensor fromFloats(std::vector<Index> shape, std::span<const float> values);
   static Tensor fromInts(std::vector<Index> shape, std::span<const std::int32_t> values);
+  // A shape without values, for what is known before it is made: reading its values aborts.
+  static Tensor outline(DType type, std::vector<Index> shape);
   // Views memory owned by `owner`; `data` must be aligned for the type and stay unchanged.
   static Tensor borrow(DType type, std::vector<Index> shape, const void* data,
                        std::shared_ptr<const void> owner);
@@ -41,6 +43,7 @@ class Tensor {
   [[nodiscard]] Index size() const { return m_size; }
   [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(m_size) * dtypeSize(m_type); }
   [[nodiscard]] bool empty() const { return m_size == 0; }
+  [[nodiscard]] bool hasValues() const { return m_data != nullptr || m_size == 0; }
   [[nodiscard]] const void* raw() const { return m_data.get(); }
 
   // Typed access. T must match dtype() (checked, aborts otherwise: a programmer's error).

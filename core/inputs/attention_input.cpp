@@ -211,6 +211,13 @@ Result<AttentionInput> finishInput(AttentionInput input, const std::string& wher
   return input;
 }
 
+Result<AttentionInput> withValues(const AttentionInput& input, const JobContext& job) {
+  if (!input.isOutline()) return input;
+  ATTN_ASSIGN(made, input.make(job));
+  made.digest = input.digest;
+  return made;
+}
+
 Result<AttentionInput> selectHeads(const AttentionInput& input, const std::vector<Index>& heads) {
   const Index count = input.q.dim(0);
   if (heads.empty()) return fail(ErrorKind::Usage, "No head is selected; name at least one.");

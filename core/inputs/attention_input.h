@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/job_context.h"
 #include "core/base/tensor.h"
 
 namespace attnscope {
@@ -52,7 +54,12 @@ struct AttentionInput {
 
   std::string title;         // "MiniLM, paragraph": for headers and figures
   std::string source;        // what to write after --input to get exactly this again
-  std::uint64_t digest = 0;  // of q, k, v
+  std::uint64_t digest = 0;  // of q, k, v; of an outline: of what they would be made from
+
+  // Makes q, k and v of an outline: their shapes are known, their values are not made (Tensor::outline). That
+  // is enough to see a pattern that depends on positions only, without the gigabytes of a million tokens.
+  std::function<Result<AttentionInput>(const JobContext& job)> make;
+  [[nodiscard]] bool isOutline() const { return !q.hasValues(); }
 
   [[nodiscard]] Shape shape() const;
   // Head of k and v that query head h reads.
@@ -66,6 +73,10 @@ struct AttentionInput {
 // mechanism meets a NaN, an empty axis or shapes that do not fit. `where` names the file or recipe in
 // messages.
 [[nodiscard]] Result<AttentionInput> finishInput(AttentionInput input, const std::string& where);
+
+// The input itself, or what its outline stands for, with the outline's digest: whoever compares digests sees
+// one input. Errors as of the source.
+[[nodiscard]] Result<AttentionInput> withValues(const AttentionInput& input, const JobContext& job = {});
 
 // The same input with only the given query heads (in that order), with their own key and value heads.
 [[nodiscard]] Result<AttentionInput> selectHeads(const AttentionInput& input,

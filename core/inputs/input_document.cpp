@@ -21,6 +21,8 @@ namespace attnscope {
 
 namespace {
 
+constexpr double kLargeRecipeBytes = 128.0 * 1024 * 1024;
+
 using Document = std::shared_ptr<const InputDocument>;
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
@@ -71,9 +73,48 @@ std::string beginning(std::string_view text, std::size_t most) {
   return line.size() < text.size() ? line + "..." : line;
 }
 
+// A recipe that is too large to be made before anybody asks for its values.
+class LargeRecipe final : public InputDocument {
+ public:
+  LargeRecipe(AttentionInput outline, JobContext job, Facts facts)
+      : m_outline(std::move(outline)), m_job(std::move(job)), m_facts(std::move(facts)) {
+    m_facts.emplace_back("q", shapeText(m_outline.q.shape()));
+    m_facts.emplace_back("k", shapeText(m_outline.k.shape()));
+    m_facts.emplace_back("v", shapeText(m_outline.v.shape()));
+  }
+  [[nodiscard]] std::string title() const override { return m_outline.title; }
+  [[nodiscard]] std::string source() const override { return m_outline.source; }
+  [[nodiscard]] std::vector<std::string> layerNames() const override { return {"q, k, v"}; }
+  [[nodiscard]] Shape layerShape(Index) const override { return m_outline.shape(); }
+  [[nodiscard]] Result<AttentionInput> layer(Index layer) const override {
+    ATTN_ASSIGN(input, outline(layer));
+    return withValues(input, m_job);
+  }
+  [[nodiscard]] Result<AttentionInput> outline(Index layer) const override {
+    if (layer == 0) return m_outline;
+    return fail(ErrorKind::Usage,
+                fmt::format("{}: there is no layer {}; it has one, number 0.", m_outline.source, layer));
+  }
+  [[nodiscard]] Facts facts() const override { return m_facts; }
+
+ private:
+  AttentionInput m_outline;
+  JobContext m_job;
+  Facts m_facts;
+};
+
+double valueBytes(const AttentionInput& input) {
+  return 4.0 * static_cast<double>(input.q.size() + input.k.size() + input.v.size());
+}
+
 Result<Document> openRecipe(const std::string& source, const JobContext& job) {
-  ATTN_ASSIGN(input, makeRecipe(source, job));
   const Recipe* recipe = findRecipe(source.substr(0, source.find(':')));
+  ATTN_ASSIGN(outline, outlineRecipe(source));
+  if (valueBytes(outline) > kLargeRecipeBytes) {
+    Facts facts = {{"recipe", outline.source}, {"about", recipe->help}};
+    return Document(std::make_shared<const LargeRecipe>(std::move(outline), job, std::move(facts)));
+  }
+  ATTN_ASSIGN(input, makeRecipe(source, job));
   Facts facts = {{"recipe", input.source}, {"about", recipe->help}};
   return single(std::move(input), std::move(facts));
 }

@@ -24,6 +24,8 @@ class InputDocument {
   [[nodiscard]] virtual std::vector<std::string> layerNames() const = 0;  // never empty
   [[nodiscard]] virtual Shape layerShape(Index layer) const = 0;
   [[nodiscard]] virtual Result<AttentionInput> layer(Index layer) const = 0;
+  // The layer, or its outline where making its values would take a while and much memory (large recipes).
+  [[nodiscard]] virtual Result<AttentionInput> outline(Index index) const { return layer(index); }
   // The layer that the source names ("PATH:layer=3"), as an index into layerNames(); nothing where it names
   // none.
   [[nodiscard]] virtual std::optional<Index> chosenLayer() const { return std::nullopt; }
@@ -40,7 +42,8 @@ class InputDocument {
 //                               passes options to text and pictures, "PATH:layer=2" to arrays
 // A file whose whole name has a colon in it is found before options are looked for. A file called like a
 // recipe is named "./clustered". `job` covers the making of recipes, texts and pictures, which happens while
-// opening. Errors (Input) name the path or key, what was found, what was expected and the remedy.
+// opening, but for recipes of more than 128 MiB: these are made when a layer is read. Errors (Input) name the
+// path or key, what was found, what was expected and the remedy.
 [[nodiscard]] Result<std::shared_ptr<const InputDocument>> openSource(const std::string& source,
                                                                       const JobContext& job = {});
 

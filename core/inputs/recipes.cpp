@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/base/digest.h"
 #include "core/base/memory.h"
 #include "core/base/rng.h"
 #include "core/base/units.h"
@@ -17,7 +18,7 @@ namespace attnscope {
 
 namespace {
 
-constexpr double kMaxLength = 65536;
+constexpr double kMaxLength = static_cast<double>(kMostRecipeTokens);
 constexpr double kMaxWidth = 1024;
 constexpr double kMaxHeads = 128;
 constexpr double kMaxSeed = 9007199254740991;  // 2^53 - 1: every value survives a file in JSON
@@ -161,21 +162,14 @@ Result<AttentionInput> makeStructured(const Recipe& recipe, const SourceOptions&
   return embed(embedding, job);
 }
 
-}  // namespace
+// A recipe with its options, checked.
+struct RecipeCall {
+  const Recipe* recipe = nullptr;
+  SourceOptions options;
+  Shape shape;
+};
 
-const std::vector<Recipe>& recipes() {
-  static const std::vector<Recipe> table = makeTable();
-  return table;
-}
-
-const Recipe* findRecipe(std::string_view id) {
-  const auto& table = recipes();
-  const auto found =
-      std::find_if(table.begin(), table.end(), [&](const Recipe& recipe) { return recipe.id == id; });
-  return found == table.end() ? nullptr : &*found;
-}
-
-Result<AttentionInput> makeRecipe(const std::string& spec, const JobContext& job) {
+Result<RecipeCall> parseCall(const std::string& spec) {
   const std::string id = spec.substr(0, spec.find(':'));
   const Recipe* recipe = findRecipe(id);
   if (recipe == nullptr) {
@@ -195,13 +189,52 @@ Result<AttentionInput> makeRecipe(const std::string& spec, const JobContext& job
   if (shape.heads % shape.kvHeads != 0)
     return fail(ErrorKind::Usage, fmt::format("{}: kv_heads is {}, which does not divide heads = {} evenly.",
                                               id, shape.kvHeads, shape.heads));
-  auto made =
-      id == "gaussian" ? makeGaussian(options, shape, job) : makeStructured(*recipe, options, shape, job);
+  return RecipeCall{recipe, std::move(options), shape};
+}
+
+void nameInput(const RecipeCall& call, AttentionInput& input) {
+  const std::string given = call.options.text();
+  input.title = fmt::format("{}, n = {}", call.recipe->title, countText(call.shape.nQ));
+  input.source = given.empty() ? call.recipe->id : call.recipe->id + ":" + given;
+}
+
+}  // namespace
+
+const std::vector<Recipe>& recipes() {
+  static const std::vector<Recipe> table = makeTable();
+  return table;
+}
+
+const Recipe* findRecipe(std::string_view id) {
+  const auto& table = recipes();
+  const auto found =
+      std::find_if(table.begin(), table.end(), [&](const Recipe& recipe) { return recipe.id == id; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+Result<AttentionInput> makeRecipe(const std::string& spec, const JobContext& job) {
+  ATTN_ASSIGN(call, parseCall(spec));
+  const auto& [recipe, options, shape] = call;
+  auto made = recipe->id == "gaussian" ? makeGaussian(options, shape, job)
+                                       : makeStructured(*recipe, options, shape, job);
   if (!made) return made;
-  const std::string given = options.text();
-  made->title = fmt::format("{}, n = {}", recipe->title, countText(shape.nQ));
-  made->source = given.empty() ? id : id + ":" + given;
+  nameInput(call, *made);
   return finishInput(std::move(*made), made->source);
+}
+
+Result<AttentionInput> outlineRecipe(const std::string& spec) {
+  ATTN_ASSIGN(call, parseCall(spec));
+  const Shape& shape = call.shape;
+  AttentionInput input;
+  input.q = Tensor::outline(DType::F32, {shape.heads, shape.nQ, shape.d});
+  input.k = Tensor::outline(DType::F32, {shape.kvHeads, shape.nK, shape.d});
+  input.v = Tensor::outline(DType::F32, {shape.kvHeads, shape.nK, shape.dV});
+  nameInput(call, input);
+  Digest digest;
+  digest.addBytes(input.source.data(), input.source.size());
+  input.digest = digest.value();
+  input.make = [spec](const JobContext& job) { return makeRecipe(spec, job); };
+  return input;
 }
 
 }  // namespace attnscope

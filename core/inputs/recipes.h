@@ -25,6 +25,12 @@ struct Recipe {
 [[nodiscard]] const std::vector<Recipe>& recipes();
 [[nodiscard]] const Recipe* findRecipe(std::string_view id);
 
+// The most tokens of a recipe.
+inline constexpr Index kMostRecipeTokens = Index{1} << 20;
+
+// What makeRecipe() would make, as an outline: checks the options, draws nothing, needs no memory.
+[[nodiscard]] Result<AttentionInput> outlineRecipe(const std::string& spec);
+
 // Makes "clustered" or "clustered:n=1024,seed=1". Errors (Usage) name the recipe or key, what was expected
 // and the nearest spelling; (Compute) what does not fit into memory. Uses all cores; stops on cancel.
 [[nodiscard]] Result<AttentionInput> makeRecipe(const std::string& spec, const JobContext& job = {});

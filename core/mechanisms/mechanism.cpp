@@ -76,8 +76,12 @@ Result<std::vector<InsidePanel>> Mechanism::insides(const InsidesRequest&) const
   return std::vector<InsidePanel>{};
 }
 
+bool Mechanism::patternNeedsValues(const ParamValues&) const {
+  return false;
+}
+
 Result<PlannedCall> planCall(const MechanismSpec& spec, const AttentionInput& input, const WeightSet& weights,
-                             const JobContext& job) {
+                             const JobContext& job, Tiles tiles) {
   PlannedCall call;
   call.spec = spec;
   ATTN_ASSIGN(mechanism, findMechanism(spec.id));
@@ -89,8 +93,13 @@ Result<PlannedCall> planCall(const MechanismSpec& spec, const AttentionInput& in
   call.params = std::move(params);
   call.options = spec.options;
   call.options.causal = causal;
-  ATTN_ASSIGN(plan, mechanism->lower({input, call.params, call.options, weights, job}));
-  ATTN_ASSIGN(frozen, FrozenPlan::freeze(std::move(plan), job));
+  AttentionInput read = input;
+  if (tiles == Tiles::Now || mechanism->patternNeedsValues(call.params)) {
+    ATTN_ASSIGN(made, withValues(input, job));
+    read = std::move(made);
+  }
+  ATTN_ASSIGN(plan, mechanism->lower({read, call.params, call.options, weights, job}));
+  ATTN_ASSIGN(frozen, FrozenPlan::freeze(std::move(plan), job, tiles));
   call.plan = std::move(frozen);
   return call;
 }

@@ -52,6 +52,8 @@ struct LoweringRequest {
   const WeightSet& weights;
   const JobContext& job;
 
+  // The plan is for looking at only: tensors that a pass would need may stay outlines.
+  [[nodiscard]] bool patternOnly() const { return input.isOutline(); }
   [[nodiscard]] double scaleOr(double fallback) const { return options.scale.value_or(fallback); }
   [[nodiscard]] double defaultScale() const;  // the user's, or 1/sqrt(d)
 };
@@ -65,7 +67,13 @@ class Mechanism {
 
   // Makes every decision and writes the call down as primitives. `options.causal` is already settled against
   // the card. Errors say which rule is broken and offer the nearest valid value.
+  // Where patternNeedsValues() is false, `request.input` may be an outline: lower() then reads its shape only
+  // and may leave large tensors of its own as outlines, too. Such a plan has the pattern of the real one and
+  // is never executed.
   [[nodiscard]] virtual Result<Plan> lower(const LoweringRequest& request) const = 0;
+
+  // True if lowering these parameters reads q, k or v: to sort, to cluster, to fit.
+  [[nodiscard]] virtual bool patternNeedsValues(const ParamValues& params) const;
 
   // What is particular to the mechanism, ready to draw, for one head of a call that has run. May take as long
   // as a forward pass; poll the job. The default has nothing to show.
@@ -89,7 +97,10 @@ struct PlannedCall {
   CallOptions options;  // settled: causal as it will be executed
   std::shared_ptr<const FrozenPlan> plan;
 };
+// With Tiles::Later the input may be an outline; its values are made where the pattern needs them, and
+// dropped again.
 [[nodiscard]] Result<PlannedCall> planCall(const MechanismSpec& spec, const AttentionInput& input,
-                                           const WeightSet& weights = {}, const JobContext& job = {});
+                                           const WeightSet& weights = {}, const JobContext& job = {},
+                                           Tiles tiles = Tiles::Now);
 
 }  // namespace attnscope

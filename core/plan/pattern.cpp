@@ -20,7 +20,37 @@ class RulePattern final : public Pattern {
   std::function<void(Index, RunList&)> m_rule;
 };
 
+class CountedPattern final : public Pattern {
+ public:
+  CountedPattern(Index rows, Index cols, std::function<void(Index, RunList&)> rule,
+                 std::function<void(Index, SignedRunList&)> countingRule)
+      : Pattern(rows, cols), m_rule(std::move(rule)), m_countingRule(std::move(countingRule)) {}
+  void row(Index i, RunList& runs) const override {
+    runs.clear();
+    m_rule(i, runs);
+  }
+  void countedRow(Index i, SignedRunList& runs, RunList& /*scratch*/) const override {
+    runs.clear();
+    m_countingRule(i, runs);
+  }
+
+ private:
+  std::function<void(Index, RunList&)> m_rule;
+  std::function<void(Index, SignedRunList&)> m_countingRule;
+};
+
 }  // namespace
+
+void Pattern::countedRow(Index i, SignedRunList& runs, RunList& scratch) const {
+  row(i, scratch);
+  runs.clear();
+  for (const Run& run : scratch) runs.push_back({run, false});
+}
+
+PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule,
+                       std::function<void(Index row, SignedRunList& runs)> countingRule) {
+  return std::make_shared<CountedPattern>(rows, cols, std::move(rule), std::move(countingRule));
+}
 
 PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule) {
   return std::make_shared<RulePattern>(rows, cols, std::move(rule));

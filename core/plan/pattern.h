@@ -25,6 +25,13 @@ struct Run {
 };
 using RunList = std::vector<Run>;
 
+// A run whose pairs are added to a count or taken away from it again.
+struct SignedRun {
+  Run run;
+  bool minus = false;
+};
+using SignedRunList = std::vector<SignedRun>;
+
 // Which keys each row reads: the answer to a question, never an n x n array. Immutable, callable from any
 // thread.
 class Pattern {
@@ -36,6 +43,12 @@ class Pattern {
   // Replaces `runs` by the runs of row i: sorted by begin, pairwise disjoint as sets, none empty, all inside
   // [0, cols).
   virtual void row(Index i, RunList& runs) const = 0;
+
+  // The same row for counting: for every key and label, the runs with plus that contain it less those with
+  // minus are 1 if the row reads the key for that reason and else 0. A row that is "everything but every
+  // 1,024th key" is two such runs and a thousand plain ones. By default the runs of row(). `scratch` is
+  // working memory.
+  virtual void countedRow(Index i, SignedRunList& runs, RunList& scratch) const;
 
  protected:
   Pattern(Index rows, Index cols) : m_rows(rows), m_cols(cols) {}
@@ -49,6 +62,11 @@ using PatternPtr = std::shared_ptr<const Pattern>;
 // A pattern from a rule that fills in one row; what the catalogue writes as a lambda.
 [[nodiscard]] PatternPtr makePattern(Index rows, Index cols,
                                      std::function<void(Index row, RunList& runs)> rule);
+
+// With a rule of its own for counting, see Pattern::countedRow().
+[[nodiscard]] PatternPtr makePattern(Index rows, Index cols,
+                                     std::function<void(Index row, RunList& runs)> rule,
+                                     std::function<void(Index row, SignedRunList& runs)> countingRule);
 
 // Pairs that row i reads.
 [[nodiscard]] Index rowCount(const Pattern& pattern, Index i);

@@ -93,24 +93,10 @@ bool Plan::standsForValues(BufferId id) const {
          });
 }
 
-Result<std::shared_ptr<const FrozenPlan>> FrozenPlan::freeze(Plan plan, const JobContext& job) {
+Result<std::shared_ptr<const FrozenPlan>> FrozenPlan::freeze(Plan plan, const JobContext& job, Tiles tiles) {
   auto frozen = std::make_shared<FrozenPlan>();
   frozen->m_plan = std::move(plan);
   const Plan& made = frozen->m_plan;
-  std::map<const Pattern*, std::shared_ptr<const TileMap>> known;
-  frozen->m_tiles.resize(made.steps.size());
-  for (std::size_t s = 0; s < made.steps.size(); ++s) {
-    const auto* attend = std::get_if<AttendStep>(&made.steps[s]);
-    if (attend == nullptr) continue;
-    for (const HeadAttend& head : attend->heads) {
-      auto& map = known[head.pattern.get()];
-      if (!map) {
-        ATTN_ASSIGN(built, TileMap::build(*head.pattern, job));
-        map = std::move(built);
-      }
-      frozen->m_tiles[s].push_back(map);
-    }
-  }
   frozen->m_support = made.support;
   for (Index h = 0; h < made.shape.heads && made.support.empty(); ++h) {
     Index like = 0;
@@ -118,10 +104,34 @@ Result<std::shared_ptr<const FrozenPlan>> FrozenPlan::freeze(Plan plan, const Jo
     frozen->m_support.push_back(like < h ? frozen->m_support[static_cast<std::size_t>(like)]
                                          : supportOf(made, h));
   }
+  if (tiles == Tiles::Now) ATTN_TRY(frozen->buildTiles(job));
   return std::shared_ptr<const FrozenPlan>(std::move(frozen));
 }
 
+Status FrozenPlan::buildTiles(const JobContext& job) const {
+  const std::lock_guard lock(m_building);
+  if (hasTiles()) return {};
+  std::map<const Pattern*, std::shared_ptr<const TileMap>> known;
+  std::vector<std::vector<std::shared_ptr<const TileMap>>> all(m_plan.steps.size());
+  for (std::size_t s = 0; s < m_plan.steps.size(); ++s) {
+    const auto* attend = std::get_if<AttendStep>(&m_plan.steps[s]);
+    if (attend == nullptr) continue;
+    for (const HeadAttend& head : attend->heads) {
+      auto& map = known[head.pattern.get()];
+      if (!map) {
+        ATTN_ASSIGN(built, TileMap::build(*head.pattern, job));
+        map = std::move(built);
+      }
+      all[s].push_back(map);
+    }
+  }
+  m_tiles = std::move(all);
+  m_hasTiles.store(true, std::memory_order_release);
+  return {};
+}
+
 const TileMap& FrozenPlan::tiles(std::size_t step, Index head) const {
+  if (!hasTiles()) (void)buildTiles();  // nobody can cancel it, so it cannot fail
   return *m_tiles[step][static_cast<std::size_t>(head)];
 }
 
@@ -131,6 +141,7 @@ bool FrozenPlan::sameSupport(Index a, Index b) const {
 
 Index FrozenPlan::pairs(Index head) const {
   Index pairs = 0;
+  if (!hasTiles()) (void)buildTiles();
   for (const auto& maps : m_tiles)
     if (!maps.empty()) pairs += maps[static_cast<std::size_t>(head)]->pairs();
   return pairs;
@@ -138,6 +149,7 @@ Index FrozenPlan::pairs(Index head) const {
 
 Index FrozenPlan::executedTiles(Index head) const {
   Index tiles = 0;
+  if (!hasTiles()) (void)buildTiles();
   for (const auto& maps : m_tiles)
     if (!maps.empty()) tiles += maps[static_cast<std::size_t>(head)]->tiles();
   return tiles;

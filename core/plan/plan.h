@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <variant>
@@ -308,14 +310,21 @@ struct Plan {
   [[nodiscard]] bool standsForValues(BufferId id) const;
 };
 
-// A plan whose tile maps are built: the only thing that backends execute and that views draw.
+// Tile maps are what kernels need; a pattern of a million tokens is looked at long before, or without, a
+// pass.
+enum class Tiles { Now, Later };
+
+// A plan that does not change any more: the only thing that backends execute and that views draw.
 class FrozenPlan {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<const FrozenPlan>> freeze(Plan plan,
-                                                                        const JobContext& job = {});
+  [[nodiscard]] static Result<std::shared_ptr<const FrozenPlan>> freeze(Plan plan, const JobContext& job = {},
+                                                                        Tiles tiles = Tiles::Now);
+  // Builds the tile maps unless they are there. Any thread; the only error is cancellation.
+  [[nodiscard]] Status buildTiles(const JobContext& job = {}) const;
+  [[nodiscard]] bool hasTiles() const { return m_hasTiles.load(std::memory_order_acquire); }
 
   [[nodiscard]] const Plan& plan() const { return m_plan; }
-  // Tile map of head h of an attend step.
+  // Tile map of head h of an attend step; builds the maps, without progress or cancelling, if nobody did.
   [[nodiscard]] const TileMap& tiles(std::size_t step, Index head) const;
   // Effective support of head h on the key axis [tokens | slots], in token order: which values reach which
   // output.
@@ -332,7 +341,10 @@ class FrozenPlan {
 
  private:
   Plan m_plan;
-  std::vector<std::vector<std::shared_ptr<const TileMap>>> m_tiles;  // [step][head]; empty for other steps
+  mutable std::mutex m_building;
+  mutable std::atomic<bool> m_hasTiles{false};
+  // [step][head]; empty for other steps. Written once, before m_hasTiles.
+  mutable std::vector<std::vector<std::shared_ptr<const TileMap>>> m_tiles;
   std::vector<PatternPtr> m_support;
 };
 

@@ -2,6 +2,7 @@
 #include "core/plan/plan_support.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace attnscope {
 
@@ -14,6 +15,8 @@ struct Part {
   std::vector<std::int32_t> first;
   std::vector<std::int32_t> positions;
   Order keyOrder;
+  // By position of the key order: the last position of the arithmetic progression of keys that begins there.
+  std::shared_ptr<const std::vector<std::int32_t>> progressionEnd;
   Index keyOffset = 0;  // 0 for tokens, n_k for slots
 };
 
@@ -23,8 +26,36 @@ struct Cell {
   std::uint8_t multiplicity;
 };
 
+// Progressions that rise; a position followed by a smaller key ends at itself.
+std::shared_ptr<const std::vector<std::int32_t>> progressionsOf(const std::vector<std::int32_t>& order) {
+  auto ends = std::make_shared<std::vector<std::int32_t>>(order.size());
+  for (std::size_t at = order.size(); at-- > 0;) {
+    (*ends)[at] = static_cast<std::int32_t>(at);
+    if (at + 1 == order.size() || order[at + 1] <= order[at]) continue;
+    const bool goesOn = at + 2 < order.size() && order[at + 2] - order[at + 1] == order[at + 1] - order[at];
+    (*ends)[at] = goesOn ? (*ends)[at + 1] : static_cast<std::int32_t>(at + 1);
+  }
+  return ends;
+}
+
+// A run of neighbouring positions as runs over keys, one for each progression.
+void appendProgressions(const Run& run, const Part& part, RunList& runs) {
+  const auto& order = *part.keyOrder;
+  const auto& ends = *part.progressionEnd;
+  for (Index at = run.begin; at < run.end;) {
+    const Index first = order[static_cast<std::size_t>(at)];
+    const Index last = std::min<Index>(run.end - 1, ends[static_cast<std::size_t>(at)]);
+    Run mapped{first, order[static_cast<std::size_t>(last)] + 1, 1, run.label, run.multiplicity};
+    if (last > at) mapped.stride = order[static_cast<std::size_t>(at) + 1] - first;
+    runs.push_back(mapped);
+    at = last + 1;
+  }
+}
+
 // Positions of a run, given as keys, as runs over keys: arithmetic progressions stay one run.
-void appendMapped(const Run& run, const std::vector<std::int32_t>& order, RunList& runs) {
+void appendMapped(const Run& run, const Part& part, RunList& runs) {
+  if (run.stride == 1) return appendProgressions(run, part, runs);
+  const auto& order = *part.keyOrder;
   Index at = run.begin;
   while (at < run.end) {
     const Index first = order[static_cast<std::size_t>(at)];
@@ -42,9 +73,21 @@ void appendMapped(const Run& run, const std::vector<std::int32_t>& order, RunLis
   }
 }
 
-bool rangesOverlap(const RunList& sorted) {
-  for (std::size_t r = 1; r < sorted.size(); ++r)
-    if (sorted[r].begin < sorted[r - 1].end) return true;
+// False only if no key is in both: their residues modulo the common part of the strides differ.
+bool mayShareKeys(const Run& a, const Run& b) {
+  return a.begin < b.end && b.begin < a.end && (a.begin - b.begin) % std::gcd(a.stride, b.stride) == 0;
+}
+
+bool mayMeetTwice(const RunList& sorted) {
+  Index end = 0;  // of all runs so far
+  for (std::size_t r = 0; r < sorted.size(); ++r) {
+    if (sorted[r].begin < end) {
+      if (r > 8) return true;  // many interleaved runs: not worth comparing them all
+      for (std::size_t before = 0; before < r; ++before)
+        if (mayShareKeys(sorted[before], sorted[r])) return true;
+    }
+    end = std::max(end, sorted[r].end);
+  }
   return false;
 }
 
@@ -88,7 +131,7 @@ class SupportPattern final : public Pattern {
     }
     if (runs.size() < 2) return;
     std::stable_sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.begin < b.begin; });
-    if (rangesOverlap(runs)) rebuild(runs);
+    if (mayMeetTwice(runs)) rebuild(runs);
   }
 
  private:
@@ -97,7 +140,7 @@ class SupportPattern final : public Pattern {
     for (Run& run : local) {
       if (run.count() == 0) continue;
       if (part.keyOrder) {
-        appendMapped(run, *part.keyOrder, runs);
+        appendMapped(run, part, runs);
       } else {
         run.begin += part.keyOffset;
         run.end += part.keyOffset;
@@ -111,7 +154,8 @@ class SupportPattern final : public Pattern {
 
 Part partOf(const AttendStep& step, Index head, const Shape& shape) {
   const HeadAttend& attend = step.heads[static_cast<std::size_t>(head)];
-  Part part{attend.pattern, {}, {}, attend.keyOrder, step.axis == KeyAxis::Slots ? shape.nK : 0};
+  Part part{attend.pattern, {}, {}, attend.keyOrder, nullptr, step.axis == KeyAxis::Slots ? shape.nK : 0};
+  if (part.keyOrder) part.progressionEnd = progressionsOf(*part.keyOrder);
   if (!attend.queryOrder) return part;
   const auto& order = *attend.queryOrder;
   part.first.assign(static_cast<std::size_t>(shape.nQ) + 1, 0);
@@ -140,7 +184,7 @@ PatternPtr supportOf(const Plan& plan, Index head) {
     if (const auto* attend = std::get_if<AttendStep>(&step))
       parts.push_back(partOf(*attend, head, plan.shape));
     if (const auto* linear = std::get_if<LinearAttendStep>(&step))
-      parts.push_back({throughState(*linear, plan.shape), {}, {}, nullptr, 0});
+      parts.push_back({throughState(*linear, plan.shape), {}, {}, nullptr, nullptr, 0});
   }
   return std::make_shared<SupportPattern>(plan.shape.nQ, plan.shape.nK + plan.slotCount, std::move(parts));
 }

@@ -65,7 +65,7 @@ double FigurePage::slotShareOf(const Exploration& exploration) const {
   const FrozenPlan& plan = *exploration.call.plan;
   const Index tokens = plan.plan().shape.nK;
   if (plan.slotCount() < 1) return 0.0;
-  return slotShare(tokens, plan.slotCount(), readsTokens(*plan.support(m_spec.head), tokens));
+  return slotShare(tokens, plan.slotCount(), exploration.readsTokens[static_cast<std::size_t>(m_spec.head)]);
 }
 
 // Margins, from the largest labels of all columns, so that the squares are equally large and aligned.

@@ -51,7 +51,9 @@ BaselineResult BaselineService::pinned(int baseline, int column) const {
   const ColumnResult& other = m_service->column(baseline);
   result.busy = other.busy;
   const ExplorationPtr& own = m_service->column(column).exploration;
-  if (other.exploration && own && other.exploration->input.digest == own->input.digest)
+  if ((own && !own->hasPass()) || (other.exploration && !other.exploration->hasPass()))
+    result.why = tr("A difference needs the maps of both columns: compute them first.");
+  else if (other.exploration && own && other.exploration->input.digest == own->input.digest)
     result.exploration = other.exploration;
   else if (!other.error.isEmpty())
     result.why = tr("The baseline, column %1, could not be computed.").arg(columnLetter(baseline));
@@ -66,6 +68,10 @@ BaselineResult BaselineService::of(int column) const {
   result.shortName = tr("full");
   const ExplorationPtr& own = m_service->column(column).exploration;
   if (!own) return result;
+  if (!own->hasPass()) {
+    result.why = tr("A difference needs the map of this column: compute it first.");
+    return result;
+  }
   if (isFullFor(*own, *own)) {
     result.why = tr("This is full attention itself, which the others are compared with.");
   } else if (ExplorationPtr full = m_fulls.known(*own)) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/base/memory.h"
+#include "core/base/units.h"
 #include "kernels/backend_registry.h"
 #include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
@@ -15,6 +17,7 @@ constexpr int kDebounceMs = 30;
 constexpr qsizetype kExplorationCacheKb = 512 * 1024;
 
 qsizetype costKb(const Exploration& exploration) {
+  if (!exploration.hasPass()) return 16 * 1024;  // orders and rules; the estimate is of what is not there
   return static_cast<qsizetype>(exploration.cost.peakBytes / 1024.0) + 1;
 }
 
@@ -22,11 +25,22 @@ Result<ExplorationPtr> computeColumn(const MechanismSpec& spec, const LoadedInpu
                                      const JobContext& job) {
   return guarded([&]() -> Result<ExplorationPtr> {
     ATTN_ASSIGN(backend, findBackend("auto"));
-    return explore(spec, input.input, *backend, {}, {}, job);
+    ATTN_ASSIGN(planned, explorePattern(spec, input.input, {}, job));
+    if (!planned->estimate.runsUnasked()) return planned;
+    return runPass(planned, *backend, {}, {}, job);
   });
 }
 
 }  // namespace
+
+QString passSentence(const ColumnResult& column) {
+  if (!column.exploration || column.exploration->hasPass()) return {};
+  if (!column.passError.isEmpty()) return column.passError;
+  const PassEstimate& estimate = column.exploration->estimate;
+  return QObject::tr("Not computed. A pass over %1 tokens would take about %2 and %3 of memory (%4 is free).")
+      .arg(toQ(countText(column.exploration->input.shape().nQ)), toQ(durationText(estimate.seconds)),
+           toQ(bytesText(estimate.bytes)), toQ(bytesText(static_cast<double>(availableMemory()))));
+}
 
 ComputeService::ComputeService(Document* document, QObject* parent) : QObject(parent), m_document(document) {
   m_inputPool.setMaxThreadCount(2);  // a new file is not kept waiting by a slow one that is being dropped
@@ -160,6 +174,7 @@ void ComputeService::request(int column) {
   if (key == result.wanted && (result.busy || result.isCurrent())) return;
   result.wanted = key;
   result.error.clear();
+  result.passBusy = false;
   m_columnJobs[at]->cancel();
   if (const ExplorationPtr* known = m_explorations.object(key)) {
     m_pending[at] = false;
@@ -204,11 +219,42 @@ void ComputeService::columnArrived(int column, const QString& key, const Result<
   noteActivity();
 }
 
+void ComputeService::requestPass(int column) {
+  const auto at = static_cast<std::size_t>(column);
+  ColumnResult& target = m_columns[at];
+  if (!target.isCurrent() || target.exploration->hasPass() || target.passBusy) return;
+  target.passBusy = true;
+  target.passError.clear();
+  m_columnJobs[at]->start(
+      [planned = target.exploration](const JobContext& job) {
+        return guarded([&]() -> Result<ExplorationPtr> {
+          ATTN_ASSIGN(backend, findBackend("auto"));
+          return runPass(planned, *backend, {}, {}, job);
+        });
+      },
+      [this, column, key = target.shown](const Result<ExplorationPtr>& result) {
+        passArrived(column, key, result);
+      });
+  Q_EMIT columnUpdated(column);
+  noteActivity();
+}
+
+void ComputeService::passArrived(int column, const QString& key, const Result<ExplorationPtr>& result) {
+  if (result) return columnArrived(column, key, result);
+  ColumnResult& target = m_columns[static_cast<std::size_t>(column)];
+  target.passBusy = false;
+  target.passError = toQ(result.error().message);
+  Q_EMIT columnUpdated(column);
+  noteActivity();
+}
+
 void ComputeService::settleColumn(int column, const QString& key, ExplorationPtr exploration) {
   ColumnResult& target = m_columns[static_cast<std::size_t>(column)];
   target.busy = false;
   target.error.clear();
   target.exploration = std::move(exploration);
+  target.passBusy = false;
+  target.passError.clear();
   target.shown = key;
   Q_EMIT columnUpdated(column);
   requestInsides(column);
@@ -223,7 +269,7 @@ void ComputeService::setInsidesWanted(bool wanted) {
 void ComputeService::requestInsides(int column) {
   const auto at = static_cast<std::size_t>(column);
   ColumnResult& target = m_columns[at];
-  if (!m_insidesWanted || !target.isCurrent()) return;
+  if (!m_insidesWanted || !target.isCurrent() || !target.exploration->hasPass()) return;
   const QString key = insidesKey(target);
   if (target.insidesShown == key && !target.insidesBusy) return;
   m_insidesJobs[at]->cancel();
@@ -263,8 +309,9 @@ void ComputeService::insidesArrived(int column, const QString& key, const Result
 
 bool ComputeService::isIdle() const {
   if (!m_input || m_inputJob.isRunning()) return false;
-  return std::none_of(m_columns.begin(), m_columns.end(),
-                      [](const ColumnResult& column) { return column.busy || column.insidesBusy; });
+  return std::none_of(m_columns.begin(), m_columns.end(), [](const ColumnResult& column) {
+    return column.busy || column.passBusy || column.insidesBusy;
+  });
 }
 
 void ComputeService::noteActivity() {
@@ -284,7 +331,7 @@ std::vector<Activity> ComputeService::activities() const {
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const auto at = static_cast<std::size_t>(i);
     const QString letter(columnLetter(i));
-    if (m_columns[at].busy)
+    if (m_columns[at].busy || m_columns[at].passBusy)
       list.push_back({tr("Computing %1").arg(letter), m_columnJobs[at]->fraction(), seconds});
     if (m_columns[at].insidesBusy)
       list.push_back({tr("Drawing the insides of %1").arg(letter), m_insidesJobs[at]->fraction(), seconds});
@@ -303,6 +350,7 @@ void ComputeService::cancelAll() {
     if (m_columns[at].busy && !m_columns[at].exploration)
       m_columns[at].error = tr("Cancelled. F5 computes it again.");
     m_columns[at].busy = false;
+    m_columns[at].passBusy = false;
     m_columns[at].insidesBusy = false;
     Q_EMIT columnUpdated(i);
     Q_EMIT insidesUpdated(i);

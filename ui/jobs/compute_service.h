@@ -27,7 +27,9 @@ struct ColumnResult {
   ExplorationPtr exploration;  // the newest finished one
   QString shown;               // its key; different from `wanted` while computing and after a failure
   bool busy = false;
-  QString error;  // why `wanted` could not be computed; empty otherwise
+  QString error;          // why `wanted` could not be computed; empty otherwise
+  bool passBusy = false;  // the exploration is a pattern without a pass, which is being run
+  QString passError;      // why it could not be run
   InsidesPtr insides;
   QString insidesShown;  // shown + head
   bool insidesBusy = false;
@@ -35,6 +37,10 @@ struct ColumnResult {
 
   [[nodiscard]] bool isCurrent() const { return exploration && shown == wanted; }
 };
+
+// What the pass of a column's pattern would take, and why it failed if it was tried: what stands where a map
+// would be.
+[[nodiscard]] QString passSentence(const ColumnResult& column);
 
 // A job that runs, for the status bar.
 struct Activity {
@@ -69,6 +75,8 @@ class ComputeService final : public QObject {
   [[nodiscard]] const std::vector<DeviceInfo>& devices() const { return m_devices; }
 
   void setInsidesWanted(bool wanted);
+  // Runs the pass of a column that has a pattern only, whatever it takes.
+  void requestPass(int column);
   void cancelAll();  // what was on screen stays
   void recompute();  // forgets failures and cancelled work and asks again
   void shutDown();   // cancels and waits; nothing is delivered afterwards
@@ -89,6 +97,7 @@ class ComputeService final : public QObject {
   void request(int column);
   void startColumn(int column);
   void columnArrived(int column, const QString& key, const Result<ExplorationPtr>& result);
+  void passArrived(int column, const QString& key, const Result<ExplorationPtr>& result);
   void requestInsides(int column);
   void insidesArrived(int column, const QString& key, const Result<InsidesPtr>& result);
   void settleColumn(int column, const QString& key, ExplorationPtr exploration);

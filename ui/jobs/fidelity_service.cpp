@@ -48,8 +48,8 @@ void FidelityService::begin() {
   if (m_job.isRunning() || !m_service->isIdle()) return;
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const ColumnResult& column = m_service->column(i);
-    if (!column.exploration || m_known.contains(column.shown) || !isFullAffordable(*column.exploration))
-      continue;
+    if (!column.exploration || !column.exploration->hasPass()) continue;
+    if (m_known.contains(column.shown) || !isFullAffordable(*column.exploration)) continue;
     start(column.shown, column.exploration);
     return;
   }

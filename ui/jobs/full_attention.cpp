@@ -27,7 +27,7 @@ bool isFullFor(const Exploration& candidate, const Exploration& other) {
 ExplorationPtr FullAttention::known(const Exploration& other) const {
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const ExplorationPtr& shown = m_service->column(i).exploration;
-    if (shown && isFullFor(*shown, other)) return shown;
+    if (shown && shown->hasPass() && isFullFor(*shown, other)) return shown;
   }
   const ExplorationPtr& kept = m_last[other.call.options.causal ? 1 : 0];
   return kept && isFullFor(*kept, other) ? kept : nullptr;

@@ -22,7 +22,7 @@ Result<LoadedInputPtr> readSource(const QString& source, Index layer,
     }
     for (const std::string& name : loaded->document->layerNames()) loaded->layerNames << toQ(name);
     loaded->layer = std::clamp<Index>(layer, 0, std::max<Index>(0, loaded->layerNames.size() - 1));
-    auto input = loaded->document->layer(loaded->layer);
+    auto input = loaded->document->outline(loaded->layer);
     if (!input) return tl::unexpected<Error>(input.error());
     loaded->input = std::move(*input);
     return LoadedInputPtr(std::move(loaded));

@@ -15,7 +15,7 @@ struct LoadedInput {
   Index layer = 0;
   std::shared_ptr<const InputDocument> document;
   QStringList layerNames;
-  AttentionInput input;
+  AttentionInput input;  // an outline where its values are large and nobody has asked for a pass yet
 
   [[nodiscard]] Shape shape() const { return input.shape(); }
 };

@@ -130,7 +130,7 @@ QVariant CostModel::value(int row, int column) const {
     case Plan:
       return exploration->planSeconds;
     case Time:
-      return exploration->runSeconds;
+      return exploration->hasPass() ? QVariant(exploration->runSeconds) : QVariant();
     default:
       return {};
   }
@@ -147,9 +147,12 @@ QVariant CostModel::fidelityValue(int row, int column) const {
 QString CostModel::valueText(int row, int column) const {
   const QVariant number = value(row, column);
   if (!number.isValid()) return tr("–");
-  if (column != Tiles) return formatted(column, number.toDouble());
-  const TileCounts tiles = tileCounts(*m_service->column(row).exploration);
-  return tr("%1 of %2").arg(tileCountText(tiles.executed), tileCountText(tiles.all));
+  const Exploration& exploration = *m_service->column(row).exploration;
+  // Sampled until a pass has run.
+  const QString about = exploration.hasPass() || column == Plan ? QString() : QStringLiteral("≈ ");
+  if (column != Tiles) return about + formatted(column, number.toDouble());
+  const TileCounts tiles = tileCounts(exploration);
+  return about + tr("%1 of %2").arg(tileCountText(tiles.executed), tileCountText(tiles.all));
 }
 
 QString CostModel::reasonForNone(int row, int column) const {

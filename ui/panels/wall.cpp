@@ -139,6 +139,7 @@ void Wall::makeColumn(int column) {
       if (showsWeights(kind)) fitScale(kind);
       Q_EMIT settled();
     });
+    connect(view, &Panel::computeAnyway, this, [this, column] { m_service->requestPass(column); });
     connect(view, &Panel::contextMenuAt, this,
             [this, column, kind](QPoint position) { Q_EMIT panelMenuAsked(column, kind, position); });
   }
@@ -253,6 +254,11 @@ void Wall::updateColumn(int index) {
       shown->setError(result.error);
       continue;
     }
+    if (kind == PanelKind::Map && !picture->hasPass()) {
+      shown->setRefused(passSentence(result));
+      shown->setBusy(result.busy || result.passBusy);
+      continue;
+    }
     if (column.shown != picture || column.shownHead != m_service->head())
       shown->setExploration(picture, m_service->head());
     shown->setBusy(result.busy);
@@ -336,6 +342,12 @@ void Wall::updateInsides(int index) {
     shown->setBusy(result.busy);
     return;
   }
+  if (!result.exploration->hasPass()) {
+    shown->setRefused(passSentence(result));
+    shown->setBusy(result.busy || result.passBusy);
+    column.insides = nullptr;
+    return;
+  }
   if (!result.insidesError.isEmpty() && !result.insidesBusy) {
     shown->setError(result.insidesError);
     column.insides = nullptr;
@@ -363,6 +375,13 @@ void Wall::updateHeader(int index) {
   const Cost& cost = result.exploration->cost;
   const TileCounts tiles = tileCounts(*result.exploration);
   const QString pairs = toQ(percentText(cost.cellDensity));
+  if (!result.exploration->hasPass()) {
+    const QString work = tr("about %1FLOP").arg(toQ(compactText(cost.flops)));
+    shown->setCost(tr("about %1 pairs · %2").arg(pairs, work), tr("pattern only"),
+                   tr("about %1 pairs").arg(pairs));
+    if (result.error.isEmpty()) shown->setToolTip(passSentence(result));
+    return;
+  }
   const QString executed = tr("%1 tiles of %2").arg(tileCountText(tiles.executed), tileCountText(tiles.all));
   shown->setCost(
       tr("%1 pairs · %2").arg(pairs, executed),

@@ -3,6 +3,7 @@
 
 #include <QContextMenuEvent>
 #include <QPainter>
+#include <QPushButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -40,22 +41,58 @@ class Panel::Impl {
 
   // Shows either the picture or the sentence that stands for it.
   void showPicture(bool visible) {
+    if (visible) refused.clear();
+    placeButton();
     view()->setVisible(visible);
     owner->setAccessibleDescription(error.isEmpty() ? QString() : error);
     owner->update();
   }
 
-  void paintMessage(QPainter& painter) const {
+  // Where the picture would be.
+  [[nodiscard]] QRectF messageArea() const {
     const PlotMetrics look = metrics();
     const int side =
         std::min(owner->width() - look.left - look.right, owner->height() - look.top - look.bottom);
-    const QRectF area(look.left, look.top, std::max(20, side), std::max(20, side));
+    return {static_cast<double>(look.left), static_cast<double>(look.top),
+            static_cast<double>(std::max(20, side)), static_cast<double>(std::max(20, side))};
+  }
+
+  // Below the middle, with the sentence above it.
+  void placeButton() {
+    const bool wanted = !refused.isEmpty() && !busy && error.isEmpty();
+    if (wanted && !button) {
+      button = new QPushButton(QObject::tr("Compute anyway"), owner);
+      QObject::connect(button, &QPushButton::clicked, owner, &Panel::computeAnyway);
+    }
+    if (!button) return;
+    button->setVisible(wanted);
+    const QRectF area = messageArea();
+    const QSize size = button->sizeHint();
+    button->setGeometry(QRect(QPoint(static_cast<int>(area.center().x()) - size.width() / 2,
+                                     static_cast<int>(area.center().y() + 1.2 * metrics().em)),
+                              size));
+  }
+
+  void paintRefused(QPainter& painter, const QRectF& area) const {
+    QRectF text = area;
+    text.setBottom(area.center().y() + 0.6 * metrics().em);
+    painter.setPen(theme.text);
+    painter.drawText(text, Qt::AlignHCenter | Qt::AlignBottom | Qt::TextWordWrap, refused);
+  }
+
+  void paintMessage(QPainter& painter) const {
+    const PlotMetrics look = metrics();
+    const QRectF area = messageArea();
     painter.setRenderHint(QPainter::Antialiasing, true);
     QPen border(theme.frame, 1.0, error.isEmpty() ? Qt::DashLine : Qt::SolidLine);
     painter.setPen(border);
     painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 4.0, 4.0);
     const double pad = 2.0 * look.gap;
     QRectF text = area.adjusted(pad, pad, -pad, -pad);
+    if (error.isEmpty() && !refused.isEmpty() && !busy) {
+      paintRefused(painter, text);
+      return;
+    }
     if (error.isEmpty()) {
       painter.setPen(theme.secondaryText);
       painter.drawText(text, Qt::AlignCenter | Qt::TextWordWrap,
@@ -87,6 +124,8 @@ class Panel::Impl {
   InsidesView* insides = nullptr;
   PlotTheme theme;
   QString error;
+  QString refused;
+  QPushButton* button = nullptr;
   QString emptyText = QObject::tr("Choose a mechanism");
   bool busy = false;
 };
@@ -168,19 +207,32 @@ void Panel::setInsides(std::vector<InsidePanel> panels) {
 
 void Panel::setBusy(bool busy) {
   m_impl->busy = busy;
+  m_impl->placeButton();
   if (m_impl->square) m_impl->square->setBusy(busy);
   update();
 }
 
 void Panel::setError(const QString& sentence) {
   m_impl->error = sentence;
+  m_impl->refused.clear();
   setBusy(false);
   m_impl->showPicture(false);
   emit settled();
 }
 
+void Panel::setRefused(const QString& sentence) {
+  m_impl->error.clear();
+  m_impl->refused = sentence;
+  if (m_impl->square) m_impl->square->clear();
+  if (m_impl->insides) m_impl->insides->setPanels({});
+  m_impl->showPicture(false);
+  setAccessibleDescription(sentence);
+  emit settled();
+}
+
 void Panel::clear() {
   m_impl->error.clear();
+  m_impl->refused.clear();
   m_impl->emptyText = tr("Choose a mechanism");
   if (m_impl->square) m_impl->square->clear();
   if (m_impl->insides) m_impl->insides->setPanels({});
@@ -201,7 +253,12 @@ void Panel::setTheme(const PlotTheme& theme) {
 }
 
 bool Panel::isSettled() const {
-  return !m_impl->busy && (!m_impl->square || !m_impl->error.isEmpty() || m_impl->square->isSettled());
+  const bool message = !m_impl->error.isEmpty() || !m_impl->refused.isEmpty();
+  return !m_impl->busy && (!m_impl->square || message || m_impl->square->isSettled());
+}
+
+QString Panel::corner() const {
+  return m_impl->square ? m_impl->square->corner() : QString();
 }
 
 int Panel::requestCount() const {
@@ -246,6 +303,7 @@ void Panel::paintEvent(QPaintEvent* /*event*/) {
 void Panel::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   m_impl->view()->setGeometry(rect());
+  m_impl->placeButton();
 }
 
 void Panel::contextMenuEvent(QContextMenuEvent* event) {

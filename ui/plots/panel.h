@@ -28,7 +28,7 @@ enum class PanelKind { Pattern, Map, Insides, Reach, Difference };
 // mechanism (a square linked by cross-hair and zoom), or its insides. Draws from a finished Exploration only;
 // numbers of the visible rectangle are made on worker threads, coarse first, and painting only blits. States:
 // empty, busy (keeps the last picture, dimmed), error (the sentence), note (a sentence where a picture would
-// say nothing), ready.
+// say nothing), refused (a sentence and a button that overrules it), ready.
 class Panel : public QWidget {
   Q_OBJECT
 
@@ -46,11 +46,16 @@ class Panel : public QWidget {
   void setNote(const QString& sentence);
   void setBusy(bool busy);
   void setError(const QString& sentence);
+  // Nothing to show yet, for a reason that the user can overrule: the sentence, and a button that emits
+  // computeAnyway().
+  void setRefused(const QString& sentence);
   void clear();
   void setStyleChoices(const ViewStyle& style);
   void setTheme(const PlotTheme& theme);
   // True when the picture of the current viewport is complete (tests and screenshots wait for it).
   [[nodiscard]] bool isSettled() const;
+  // What the corner of the picture says: "coarse: 1 of 64 rows" until it is exact.
+  [[nodiscard]] QString corner() const;
   // How often numbers were asked for: changing colours must not change it.
   [[nodiscard]] int requestCount() const;
   // Of the weights of a map or of differences that are drawn now.
@@ -67,6 +72,7 @@ class Panel : public QWidget {
 
  signals:
   void settled();
+  void computeAnyway();
   void contextMenuAt(QPoint globalPosition);
 
  protected:

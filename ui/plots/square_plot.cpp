@@ -112,11 +112,16 @@ void SquarePlot::paintCells(QPainter& painter) const {
   const QRectF& view = content.viewport;
   for (const QRect& rect : {m_layout.tokens, m_layout.slotArea})
     if (!rect.isEmpty()) painter.fillRect(rect, m_theme.plotBackground);
-  if (!m_layout.tokens.isEmpty())
+  if (!m_layout.tokens.isEmpty()) {
     drawCells(painter, content.tokenImage, content.tokenCells, view, m_layout.tokens, m_metrics.enlarge);
+    for (const SquareContent::Patch& patch : content.tokenPatches)
+      drawCells(painter, patch.image, patch.cells, view, m_layout.tokens, m_metrics.enlarge);
+  }
   if (!m_layout.slotArea.isEmpty()) {
     const QRectF slotView(0.0, view.top(), static_cast<double>(content.slotCount), view.height());
     drawCells(painter, content.slotImage, content.slotCells, slotView, m_layout.slotArea, m_metrics.enlarge);
+    for (const SquareContent::Patch& patch : content.slotPatches)
+      drawCells(painter, patch.image, patch.cells, slotView, m_layout.slotArea, m_metrics.enlarge);
   }
 }
 
@@ -134,10 +139,29 @@ void SquarePlot::paintAround(QPainter& painter) const {
   }
   paintTitles(painter);
   paintMarginals(painter);
+  if (!content.corner.isEmpty()) paintCorner(painter);
   if (content.note.isEmpty()) return;
   painter.setFont(m_metrics.font);
   painter.setPen(m_theme.secondaryText);
   painter.drawText(QRectF(m_layout.all()), Qt::AlignCenter, content.note);
+}
+
+void SquarePlot::paintCorner(QPainter& painter) const {
+  const QFontMetricsF font(m_metrics.font);
+  const QRectF all(m_layout.all());
+  const double width = font.horizontalAdvance(content.corner) + 2.0 * m_metrics.gap;
+  if (width + 2.0 * m_metrics.gap > all.width()) return;
+  const QRectF plate(all.right() - width - m_metrics.gap, all.top() + m_metrics.gap, width,
+                     font.height() + m_metrics.gap);
+  QColor ground = m_theme.background;
+  ground.setAlpha(225);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(ground);
+  painter.drawRoundedRect(plate, 3.0, 3.0);
+  painter.setBrush(Qt::NoBrush);
+  painter.setFont(m_metrics.font);
+  painter.setPen(m_theme.text);
+  painter.drawText(plate, Qt::AlignCenter, content.corner);
 }
 
 SquarePlot::SlotCaption SquarePlot::slotCaption() const {

@@ -29,6 +29,14 @@ struct SquareContent {
   QRectF tokenCells;  // the cells that the image stands for
   QImage slotImage;
   QRectF slotCells;
+  // Drawn over the images while these belong to another viewport or are coarse: tiles, the finest last.
+  struct Patch {
+    QImage image;
+    QRectF cells;
+  };
+  std::vector<Patch> tokenPatches;
+  std::vector<Patch> slotPatches;
+  QString corner;  // "coarse: 1 of 64 rows"; empty where the picture is exact
 
   std::vector<std::string> queryTexts;  // empty: numbers
   std::vector<std::string> keyTexts;
@@ -85,6 +93,7 @@ class SquarePlot {
   [[nodiscard]] SlotCaption slotCaption() const;
   void paintTitles(QPainter& painter) const;
   void paintMarginals(QPainter& painter) const;
+  void paintCorner(QPainter& painter) const;
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;
   void paintBusy(QPainter& painter) const;

@@ -9,10 +9,6 @@
 
 namespace attnscope {
 
-// False if no query reads a token itself, only slots: then the tokens' part of the key axis would be an empty
-// square.
-[[nodiscard]] bool readsTokens(const Pattern& support, Index tokens);
-
 // Names and colours of a plan's labels.
 [[nodiscard]] std::vector<LegendEntry> patternLegend(const Plan& plan);
 

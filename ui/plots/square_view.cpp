@@ -10,6 +10,7 @@
 #include "ui/plots/cell_image.h"
 #include "ui/plots/qcp_support.h"
 #include "ui/plots/square_support.h"
+#include "ui/plots/tile_colors.h"
 #include "ui/state/view_link.h"
 
 namespace attnscope {
@@ -37,6 +38,10 @@ SquareView::SquareView(PanelKind kind, ViewLink* link, QWidget* parent)
     replotOverlay(*m_plot);
   });
   connect(&m_maker, &NumberMaker::ready, this, &SquareView::take);
+  connect(&m_maker, &NumberMaker::tilesArrived, this, [this] {
+    updatePatches();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+  });
   if (m_link) {
     connect(m_link, &ViewLink::viewportChanged, this, &SquareView::updateView);
     connect(m_link, &ViewLink::hoveredChanged, this, &SquareView::updateOverlay);
@@ -59,8 +64,8 @@ void SquareView::setExploration(std::shared_ptr<const Exploration> exploration, 
   SquareContent& content = m_square->content;
   const NumberSource source = supportSource(*m_exploration, head);
   content.slotCount = m_exploration->call.plan->slotCount();
-  content.slotShare = slotShare(content.keys, content.slotCount,
-                                content.slotCount < 1 || readsTokens(*source.support, content.keys));
+  content.slotShare =
+      slotShare(content.keys, content.slotCount, m_exploration->readsTokens[static_cast<std::size_t>(head)]);
   content.legend = patternLegend(m_exploration->call.plan->plan());
   show(source);
 }
@@ -91,6 +96,11 @@ void SquareView::takeExploration(std::shared_ptr<const Exploration> exploration)
 
 void SquareView::show(NumberSource source) {
   m_source = std::move(source);
+  m_stamp = newStamp();
+  m_tokenTiles.reset();
+  m_slotTiles.reset();
+  m_square->content.tokenPatches.clear();
+  m_square->content.slotPatches.clear();
   m_request = {};
   m_numbers.reset();  // its picture stays until the new one is there
   updateLook();
@@ -121,12 +131,15 @@ void SquareView::setStyleChoices(const ViewStyle& style) {
     updateView();
   }
   if (!showsWeights(m_kind)) return;
+  m_stamp = newStamp();
+  updatePatches();
   recolor();
   if (m_request.reduce != style.reduce) requestNumbers();
 }
 
 void SquareView::setTheme(const PlotTheme& theme) {
   m_theme = theme;
+  m_stamp = newStamp();
   updateLook();
   m_square->update();
   recolor();
@@ -139,6 +152,8 @@ void SquareView::clear() {
   m_request = {};
   m_numbers.reset();
   m_drawn = {};
+  m_tokenTiles.reset();
+  m_slotTiles.reset();
   m_square->content = {};
   m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -179,8 +194,9 @@ void SquareView::updateView() {
   m_square->content.viewport = effectiveViewport();
   m_square->update();
   updateOverlay();
-  m_plot->replot(QCustomPlot::rpQueuedReplot);
   requestNumbers();
+  updatePatches();
+  m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
 void SquareView::requestNumbers() {
@@ -206,7 +222,67 @@ void SquareView::requestNumbers() {
                     request.reduce == m_request.reduce;
   if (same) return;  // m_request is emptied when the exploration changes
   m_request = request;
+  m_tokenTiles = std::make_unique<TiledWindow>(m_source, request.tokens, false, request.reduce);
+  m_slotTiles = std::make_unique<TiledWindow>(m_source, request.slotWindow, true, request.reduce);
   m_maker.request(request);
+}
+
+bool SquareView::isPictureCurrent() const {
+  return m_numbers && m_numbers->complete && m_numbers->tokens == m_request.tokens &&
+         m_numbers->slotWindow == m_request.slotWindow;
+}
+
+// What is known of the viewport while its own picture is being made.
+void SquareView::updatePatches() {
+  SquareContent& content = m_square->content;
+  // A scale by rows needs the whole row, which a tile does not know.
+  const bool byTile = !showsWeights(m_kind) || m_style.scale.kind != ValueScale::Kind::RowMax;
+  if (isPictureCurrent() || !m_tokenTiles || m_source.id == 0 || !byTile) {
+    content.tokenPatches.clear();
+    content.slotPatches.clear();
+    updateCorner();
+    return;
+  }
+  constexpr int kMilliseconds = 4;
+  const auto painter = [this](bool overSlots) {
+    return [this, overSlots](const NumberTile& tile, const TileKey& key) {
+      return paintedTile(tile, key, overSlots);
+    };
+  };
+  TileColors& colors = TileColors::shared();
+  bool all = colors.collect(*m_tokenTiles, m_stamp, painter(false), kMilliseconds, content.tokenPatches);
+  all = colors.collect(*m_slotTiles, m_stamp, painter(true), kMilliseconds, content.slotPatches) && all;
+  updateCorner();
+  if (all || m_patchesPending) return;
+  m_patchesPending = true;
+  QTimer::singleShot(0, this, [this] {
+    m_patchesPending = false;
+    updatePatches();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+  });
+}
+
+void SquareView::updateCorner() {
+  QString& corner = m_square->content.corner;
+  corner.clear();
+  if (isPictureCurrent() || !m_exploration) return;
+  if (m_numbers && !m_numbers->complete && !m_numbers->coarse.isEmpty())
+    corner = tr("coarse: %1").arg(m_numbers->coarse);
+  else if (m_maker.isRunning())
+    corner = tr("coarse");
+}
+
+QImage SquareView::paintedTile(const NumberTile& tile, const TileKey& key, bool overSlots) const {
+  if (!tile.counts) return weightImage(tile.weights, weightStyle(), m_theme.plotBackground);
+  const Coverage coverage = (overSlots ? m_slotTiles : m_tokenTiles)->coverageOfTile(tile, key);
+  return coverageImage(coverage, m_theme.plotBackground,
+                       m_kind == PanelKind::Reach ? layerColors(m_layers) : std::vector<QColor>{});
+}
+
+ViewStyle SquareView::weightStyle() const {
+  ViewStyle style = m_style;
+  style.scale.diverging = style.scale.diverging || m_exploration->matrix->isSigned();
+  return style;
 }
 
 void SquareView::take(const ViewNumbersPtr& numbers) {
@@ -217,6 +293,7 @@ void SquareView::take(const ViewNumbersPtr& numbers) {
   m_numbers = numbers;
   m_drawn = {};
   m_drawn.add(numbers->weights);
+  updatePatches();
   recolor();
   if (numbers->complete) emit settled();
 }
@@ -233,9 +310,7 @@ void SquareView::recolor() {
     } else if (m_kind == PanelKind::Difference) {
       content.tokenImage = differenceImage(m_numbers->weights, m_style);
     } else {
-      ViewStyle style = m_style;
-      style.scale.diverging = style.scale.diverging || m_exploration->matrix->isSigned();
-      content.tokenImage = weightImage(m_numbers->weights, style, m_theme.plotBackground);
+      content.tokenImage = weightImage(m_numbers->weights, weightStyle(), m_theme.plotBackground);
     }
     content.tokenCells = m_numbers->tokens.rect();
     content.slotCells = m_numbers->slotWindow.rect();

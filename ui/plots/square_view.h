@@ -8,6 +8,7 @@
 #include "kernels/explore.h"
 #include "ui/plots/panel.h"
 #include "ui/plots/square_plot.h"
+#include "ui/plots/tile_numbers.h"
 #include "ui/plots/view_numbers.h"
 #include "ui/plots/view_style.h"
 
@@ -43,6 +44,7 @@ class SquareView final : public QWidget {
   // Of the weights that are drawn now; empty for patterns and reach.
   [[nodiscard]] const WeightSummary& drawnWeights() const { return m_drawn; }
   [[nodiscard]] int requestCount() const { return m_maker.requestCount(); }
+  [[nodiscard]] const QString& corner() const { return m_square->content.corner; }
   [[nodiscard]] const PlotMetrics& metrics() const { return m_square->metrics(); }
   // Where the cells are, in this widget's coordinates.
   [[nodiscard]] QRect cellArea() const { return m_square->layout().all(); }
@@ -70,6 +72,11 @@ class SquareView final : public QWidget {
   void requestNumbers();
   void take(const ViewNumbersPtr& numbers);
   void recolor();
+  void updatePatches();
+  void updateCorner();
+  [[nodiscard]] QImage paintedTile(const NumberTile& tile, const TileKey& key, bool overSlots) const;
+  [[nodiscard]] ViewStyle weightStyle() const;
+  [[nodiscard]] bool isPictureCurrent() const;
   void updateOverlay();
   void hover(QPointF position);
   void pan(QPointF position);
@@ -87,6 +94,10 @@ class SquareView final : public QWidget {
   NumberRequest m_request;
   ViewNumbersPtr m_numbers;
   WeightSummary m_drawn;
+  std::unique_ptr<TiledWindow> m_tokenTiles;  // of m_request
+  std::unique_ptr<TiledWindow> m_slotTiles;
+  quint64 m_stamp = 0;  // of the colours
+  bool m_patchesPending = false;
   std::shared_ptr<const Exploration> m_exploration;
   Index m_layers = 0;  // of the reach
   ViewStyle m_style;

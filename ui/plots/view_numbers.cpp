@@ -1,32 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/plots/view_numbers.h"
 
-#include <QRectF>
-#include <QtConcurrent>
+#include <QThreadPool>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <mutex>
 #include <new>
 
 #include "kernels/difference.h"
 #include "kernels/explore.h"
+#include "ui/plots/number_maker.h"
 
 namespace attnscope {
 
 namespace {
-
-constexpr Index kCoarse = 64;  // numbers along an axis of the first answer
-
-CellWindow coarser(CellWindow window) {
-  window.outRows = std::min(window.outRows, kCoarse);
-  window.outCols = std::min(window.outCols, kCoarse);
-  return window;
-}
-
-// A first answer is worth its time only if the full one has many more numbers.
-bool wantsCoarse(const NumberRequest& request) {
-  const auto size = [](const CellWindow& w) { return w.isEmpty() ? 0 : w.outRows * w.outCols; };
-  return size(request.tokens) + size(request.slotWindow) > 4 * kCoarse * kCoarse;
-}
 
 Status count(const NumberRequest& request, ViewNumbers& numbers, const JobContext& job) {
   const Pattern& support = *request.source.support;
@@ -42,42 +30,10 @@ Status count(const NumberRequest& request, ViewNumbers& numbers, const JobContex
   return {};
 }
 
-// Everything but memory is reported by value below here; running out of it while a picture is made must not
-// end the program.
-template <class Work>
-Status guarded(Work work) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorKind::Compute,
-                "There is not enough memory for this picture. Close other programs or columns.");
-  }
-}
-
-ViewNumbersPtr answer(const NumberRequest& request, bool coarse, const JobContext& job) {
-  auto numbers = std::make_shared<ViewNumbers>();
-  numbers->tokens = coarse ? coarser(request.tokens) : request.tokens;
-  numbers->slotWindow = coarse ? coarser(request.slotWindow) : request.slotWindow;
-  numbers->complete = !coarse;
-  const Status status = guarded([&]() -> Status {
-    if (request.source.support) ATTN_TRY(count(request, *numbers, job));
-    if (!request.source.weights || numbers->tokens.isEmpty()) return {};
-    ATTN_ASSIGN(weights, request.source.weights(numbers->tokens, request.reduce, job));
-    numbers->weights = std::move(weights);
-    return {};
-  });
-  if (job.isCancelled() || (!status && status.error().kind == ErrorKind::Cancelled)) return nullptr;
-  if (!status) numbers->error = QString::fromStdString(status.error().message);
-  return numbers;
-}
-
-void work(QPromise<ViewNumbersPtr>& promise, const NumberRequest& request, const JobContext& job) {
-  if (wantsCoarse(request)) {
-    const ViewNumbersPtr first = answer(request, true, job);
-    if (!first) return;
-    promise.addResult(first);
-  }
-  if (const ViewNumbersPtr full = answer(request, false, job)) promise.addResult(full);
+Index representativeHead(const FrozenPlan& plan, Index head) {
+  Index like = 0;
+  while (like < head && !plan.sameSupport(like, head)) ++like;
+  return like;
 }
 
 void coverAxis(double begin, double extent, Index cells, Index pixels, Index& first, Index& count,
@@ -104,19 +60,26 @@ NumberSource supportSource(const Exploration& exploration, Index head) {
   source.support = exploration.call.plan->support(head);
   source.tokens = exploration.call.plan->plan().shape.nK;
   source.slotCount = exploration.call.plan->slotCount();
+  source.id = exploration.id;
+  source.head = representativeHead(*exploration.call.plan, head);
   return source;
 }
 
 NumberSource reachSource(std::shared_ptr<const Reach> reach) {
+  static std::atomic<std::uint64_t> last{std::uint64_t{1} << 63U};  // beyond the ids of explorations
   NumberSource source;
   source.tokens = reach->n;
   source.support = reachPattern(std::move(reach));
+  source.id = ++last;
   return source;
 }
 
 NumberSource weightSource(std::shared_ptr<const Exploration> exploration, Index head) {
   NumberSource source;
   source.tokens = exploration->call.plan->plan().shape.nK;
+  source.id = exploration->id;
+  source.head = head;
+  source.matrix = exploration->matrix;
   source.weights = [exploration, head](const CellWindow& w, EffectiveMatrix::Reduce reduce,
                                        const JobContext& job) {
     return exploration->matrix->reduced(head, w.row0, w.rows, w.col0, w.cols, w.outRows, w.outCols, reduce,
@@ -138,38 +101,53 @@ NumberSource differenceSource(std::shared_ptr<const Exploration> exploration,
 }
 
 ViewNumbersPtr computeNumbers(const NumberRequest& request, const JobContext& job) {
-  return answer(request, false, job);
+  auto numbers = std::make_shared<ViewNumbers>();
+  numbers->tokens = request.tokens;
+  numbers->slotWindow = request.slotWindow;
+  numbers->complete = true;
+  const Status status = guardedPicture([&]() -> Status {
+    if (request.source.support) ATTN_TRY(count(request, *numbers, job));
+    if (!request.source.weights || numbers->tokens.isEmpty()) return {};
+    ATTN_ASSIGN(weights, request.source.weights(numbers->tokens, request.reduce, job));
+    numbers->weights = std::move(weights);
+    return {};
+  });
+  if (job.isCancelled() || (!status && status.error().kind == ErrorKind::Cancelled)) return nullptr;
+  if (!status) numbers->error = QString::fromStdString(status.error().message);
+  return numbers;
 }
 
-NumberMaker::NumberMaker(QObject* parent) : QObject(parent) {
-  connect(&m_watcher, &QFutureWatcherBase::resultReadyAt, this, &NumberMaker::deliver);
-  connect(&m_watcher, &QFutureWatcherBase::finished, this, [this] { m_running = false; });
+NumberMaker::NumberMaker(QObject* parent) : QObject(parent), m_shared(std::make_shared<Shared>()) {
+  m_shared->answer = [this](quint64 ticket, const ViewNumbersPtr& numbers) {
+    QMetaObject::invokeMethod(
+        this, [this, ticket, numbers] { deliver(ticket, numbers); }, Qt::QueuedConnection);
+  };
 }
 
 NumberMaker::~NumberMaker() {
   cancel();
+  const std::lock_guard lock(m_shared->mutex);
+  m_shared->answer = nullptr;
 }
 
 void NumberMaker::request(const NumberRequest& request) {
-  cancel();
   ++m_requests;
-  m_job = JobContext();
   m_running = true;
-  // setFuture drops the events of the former future: its answers cannot arrive any more.
-  m_watcher.setFuture(QtConcurrent::run(
-      [request, job = m_job](QPromise<ViewNumbersPtr>& promise) { work(promise, request, job); }));
+  if (!m_shared->replace(request)) return;  // the worker that is busy goes on with it
+  QThreadPool::globalInstance()->start([shared = m_shared] { makeNumbers(*shared); });
 }
 
 void NumberMaker::cancel() {
-  m_job.cancel();
-  m_watcher.cancel();
+  m_shared->stop();
   m_running = false;
 }
 
-void NumberMaker::deliver(int index) {
-  if (m_job.isCancelled()) return;
-  const ViewNumbersPtr numbers = m_watcher.resultAt(index);
-  if (!numbers) return;
+void NumberMaker::deliver(quint64 ticket, const ViewNumbersPtr& numbers) {
+  if (!m_shared->isCurrent(ticket)) return;
+  if (!numbers) {
+    emit tilesArrived();
+    return;
+  }
   if (numbers->complete) m_running = false;
   emit ready(numbers);
 }

@@ -129,7 +129,28 @@ PatternPtr reachPattern(const AxisGrid& grid, bool masked, bool crossOnly) {
       if (!crossOnly) addRun(runs, begin + own + 1, end, through);
     }
   };
-  return makePattern(grid.cells(), grid.cells(), rule);
+  if (masked || grid.axes() != 2) return makePattern(grid.cells(), grid.cells(), rule);
+  // For counting: everything is read through another token, but for the cross of row and column, which meet
+  // in the token itself.
+  const auto countingRule = [cells = grid.cells(), length = grid.sides[1], crossOnly](Index i,
+                                                                                      SignedRunList& runs) {
+    constexpr std::uint8_t kThrough = 2;
+    const Index own = i % length;
+    const Run line{i - own, i - own + length, 1, kLabelOfAxis[1], 1};
+    const Run column{own, cells, length, kLabelOfAxis[0], 1};
+    const Run self{i, i + 1, 1, kLabelOfAxis[0], 1};
+    runs.assign({{line, false}, {column, false}, {self, true}});
+    if (crossOnly) return;
+    const auto through = [](Run run) {
+      run.label = kThrough;
+      return run;
+    };
+    runs.push_back({{0, cells, 1, kThrough, 1}, false});
+    runs.push_back({through(line), true});
+    runs.push_back({through(column), true});
+    runs.push_back({through(self), false});
+  };
+  return makePattern(grid.cells(), grid.cells(), rule, countingRule);
 }
 
 // All earlier pixels and nothing else: those to the left and those in the rows above.

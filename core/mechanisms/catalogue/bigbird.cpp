@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/base/memory.h"
 #include "core/base/rng.h"
@@ -104,6 +105,53 @@ struct Setting {
   [[nodiscard]] Index fixedBlocks() const { return extended ? 3 : 5; }
 };
 
+// The blocks that a row may draw from, in rising order, never written out: first .. last without a few.
+class Pool {
+ public:
+  Pool(const Setting& s, Index row, Index first, Index last) : m_first(first), m_count(last - first + 1) {
+    for (const Index b : {Index{0}, row - 1, row, row + 1, s.blocks - 1})
+      if (s.isFixed(row, b)) leaveOut(b);
+  }
+  void leaveOut(Index block) {
+    if (block < m_first || block >= m_first + m_count + static_cast<Index>(m_left.size())) return;
+    const auto at = std::lower_bound(m_left.begin(), m_left.end(), block);
+    if (at != m_left.end() && *at == block) return;
+    m_left.insert(at, block);
+    --m_count;
+  }
+  [[nodiscard]] Index count() const { return std::max<Index>(0, m_count); }
+  [[nodiscard]] Index block(Index at) const {
+    Index block = m_first + at;
+    for (const Index left : m_left) block += left <= block ? 1 : 0;
+    return block;
+  }
+
+ private:
+  Index m_first;
+  Index m_count;
+  std::vector<Index> m_left;  // sorted
+};
+
+// The first steps of a shuffle of the pool, of which only what has moved is kept.
+class Shuffle {
+ public:
+  explicit Shuffle(const Pool& pool) : m_pool(pool) {}
+  Index swapIn(Index at, Index pick) {  // the entry at `pick` comes to `at`, and the one there goes to `pick`
+    const Index picked = entry(pick);
+    m_moved[pick] = entry(at);
+    m_moved[at] = picked;
+    return picked;
+  }
+
+ private:
+  [[nodiscard]] Index entry(Index at) const {
+    const auto moved = m_moved.find(at);
+    return moved == m_moved.end() ? m_pool.block(at) : moved->second;
+  }
+  const Pool& m_pool;
+  std::map<Index, Index> m_moved;
+};
+
 // r distinct blocks of all that a row does not read anyway, by the first steps of a shuffle: one more random
 // block leaves the earlier ones.
 Tensor drawBlocks(const LoweringRequest& request, const Setting& s, Index random) {
@@ -114,19 +162,16 @@ Tensor drawBlocks(const LoweringRequest& request, const Setting& s, Index random
   std::fill(values.begin(), values.end(), -1);
   for (Index row = 0; row < s.blocks; ++row) {
     if (s.readsAll(row)) continue;
-    std::vector<std::int32_t> pool;
-    for (Index b = 0; b < s.blocks; ++b)
-      if (!s.isFixed(row, b)) pool.push_back(static_cast<std::int32_t>(b));
+    const Pool pool(s, row, 0, s.blocks - 1);
     for (Index h = 0; h < heads; ++h) {
-      std::vector<std::int32_t> left = pool;
-      const auto count = static_cast<Index>(left.size());
+      Shuffle shuffle(pool);
+      const Index count = pool.count();
       for (Index a = 0; a < std::min(random, count); ++a) {
         const Index pick = a + stream.below(static_cast<std::uint32_t>(count - a),
                                             {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(row),
                                              static_cast<std::uint32_t>(a)});
-        std::swap(left[static_cast<std::size_t>(a)], left[static_cast<std::size_t>(pick)]);
         values[static_cast<std::size_t>((h * s.blocks + row) * random + a)] =
-            left[static_cast<std::size_t>(a)];
+            static_cast<std::int32_t>(shuffle.swapIn(a, pick));
       }
     }
   }

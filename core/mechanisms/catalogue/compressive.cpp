@@ -209,6 +209,9 @@ class Compressive final : public Mechanism {
  public:
   Compressive() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
+  bool patternNeedsValues(const ParamValues& params) const override {
+    return params.choice("function") == "most-used";
+  }
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     return compressivePanels(request);
   }

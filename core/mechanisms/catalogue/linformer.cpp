@@ -217,7 +217,10 @@ Result<LengthWeight> ownProjection(const LoweringRequest& request, Plan& plan, c
   }
   LengthWeight weight = segments;
   std::string origin = "segment means";
-  if (kind == "gaussian" || kind == "xavier") {
+  const bool drawn = kind == "gaussian" || kind == "xavier";
+  if (request.patternOnly() && (drawn || (kind == "fitted" && !forKeys))) {
+    weight = Tensor::outline(DType::F32, {plan.shape.heads, k, plan.shape.nK});
+  } else if (drawn) {
     const double bytes =
         4.0 * static_cast<double>(k) * static_cast<double>(plan.shape.nK) *
         static_cast<double>(request.params.choice("sharing") == "none" ? plan.shape.heads : 1);

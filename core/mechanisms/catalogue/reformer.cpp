@@ -211,6 +211,7 @@ class Reformer final : public Mechanism {
  public:
   Reformer() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
+  bool patternNeedsValues(const ParamValues&) const override { return true; }
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
 
  private:

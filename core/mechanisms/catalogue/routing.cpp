@@ -384,6 +384,7 @@ class Routing final : public Mechanism {
  public:
   Routing() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
+  bool patternNeedsValues(const ParamValues&) const override { return true; }
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     return routingPanels(request);
   }

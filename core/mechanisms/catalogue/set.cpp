@@ -117,6 +117,9 @@ Result<Plan> SetTransformer::lower(const LoweringRequest& request) const {
     origin = "file";
   } else if (request.params.choice("init") == "random") {
     points = drawPoints(request, count);
+  } else if (request.patternOnly()) {
+    points = Tensor::outline(DType::F32, {shape.heads, count, shape.d});
+    origin = "fitted to this input";
   } else {
     ATTN_ASSIGN(fitted, fitPoints(request, count));
     points = std::move(fitted);

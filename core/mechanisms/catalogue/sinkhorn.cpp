@@ -368,6 +368,7 @@ class Sinkhorn final : public Mechanism {
  public:
   Sinkhorn() : Mechanism(makeCard(), makeParams()) {}
   Result<Plan> lower(const LoweringRequest& request) const override;
+  bool patternNeedsValues(const ParamValues&) const override { return true; }
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     return sortingPanels(request);
   }

@@ -152,6 +152,11 @@ Result<Tensor> Lowering::own(const std::string& name, const std::vector<Index>& 
   } else {
     std::vector<Index> shape{m_shape.heads};
     shape.insert(shape.end(), rest.begin(), rest.end());
+    if (m_request.patternOnly()) {
+      tensor = Tensor::outline(DType::F32, std::move(shape));
+      m_plan.params.push_back({name, origin, [tensor] { return tensor; }});
+      return tensor;
+    }
     double bytes = 4.0;
     for (const Index size : shape) bytes *= static_cast<double>(size);
     ATTN_TRY(requireMemory(bytes, fmt::format("synthesizer: the tensor {}", name)));
@@ -204,6 +209,7 @@ Tensor withColumn(const Tensor& tensor, float value) {
   const Index cols = tensor.shape().back();
   std::vector<Index> shape = tensor.shape();
   shape.back() = cols + 1;
+  if (!tensor.hasValues()) return Tensor::outline(DType::F32, std::move(shape));
   Tensor wider(DType::F32, shape);
   const auto from = tensor.values<float>();
   auto to = wider.mutableValues<float>();
@@ -218,6 +224,7 @@ Tensor withColumn(const Tensor& tensor, float value) {
 Result<Tensor> secondLayer(const LoweringRequest& request, const Tensor& w2, const Tensor& b2) {
   const Index hidden = w2.dim(1);
   const Index keys = request.input.shape().nK;
+  if (!w2.hasValues() || !b2.hasValues()) return Tensor::outline(DType::F32, {w2.dim(0), keys, hidden + 1});
   Tensor rows(DType::F32, {w2.dim(0), keys, hidden + 1});
   auto values = rows.mutableValues<float>();
   tbb::parallel_for(Index{0}, w2.dim(0) * keys, [&](Index row) {
@@ -259,6 +266,7 @@ Status Lowering::table() {
 // The first `rows` rows of a longer tensor.
 Tensor firstRows(const Tensor& tensor, Index rows) {
   if (tensor.dim(1) == rows) return tensor;
+  if (!tensor.hasValues()) return Tensor::outline(DType::F32, {tensor.dim(0), rows, tensor.dim(2)});
   Tensor cut(DType::F32, {tensor.dim(0), rows, tensor.dim(2)});
   for (Index h = 0; h < tensor.dim(0); ++h)
     std::copy_n(tensor.slice<float>(h).begin(), rows * tensor.dim(2), cut.mutableSlice<float>(h).begin());
