@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace attnscope {
 
@@ -120,31 +121,88 @@ class SupportPattern final : public Pattern {
   void row(Index i, RunList& runs) const override {
     runs.clear();
     RunList local;
+    forPositions(i, [&](const Part& part, Index position) {
+      part.pattern->row(position, local);
+      appendKeys(part, local, runs);
+    });
+    if (runs.size() < 2) return;
+    RunList sorted = runs;
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Run& a, const Run& b) { return a.begin < b.begin; });
+    if (mayMeetTwice(sorted))
+      rebuild(runs);
+    else
+      runs = std::move(sorted);
+  }
+
+  // Scattered keys are neither sorted nor joined: which pairs are met twice is seen from marks.
+  void countedRow(Index i, SignedRunList& counted, RunList& scratch) const override {
+    scratch.clear();
+    RunList local;
+    SignedRunList ofPart;
+    bool plain = true;
+    forPositions(i, [&](const Part& part, Index position) {
+      part.pattern->countedRow(position, ofPart, local);
+      local.clear();
+      for (const SignedRun& run : ofPart) {
+        plain = plain && !run.minus;
+        local.push_back(run.run);
+      }
+      appendKeys(part, local, scratch);
+    });
+    Index cells = 0;
+    for (const Run& run : scratch) cells += run.count();
+    if (plain && scratch.size() > kFewRuns && cells < kManyCells) return mark(scratch, counted);
+    Pattern::countedRow(i, counted, scratch);
+  }
+
+ private:
+  static constexpr std::size_t kFewRuns = 16;
+  static constexpr Index kManyCells = Index{1} << 16;
+
+  // What `call` gets: every position of query i, part by part.
+  template <class Call>
+  void forPositions(Index i, Call call) const {
     for (const Part& part : m_parts) {
       if (part.first.empty()) {
-        if (i < part.pattern->rows()) appendPosition(part, i, local, runs);
+        if (i < part.pattern->rows()) call(part, i);
         continue;
       }
       const auto end = part.first[static_cast<std::size_t>(i) + 1];
       for (auto at = part.first[static_cast<std::size_t>(i)]; at < end; ++at)
-        appendPosition(part, part.positions[static_cast<std::size_t>(at)], local, runs);
+        call(part, part.positions[static_cast<std::size_t>(at)]);
     }
-    if (runs.size() < 2) return;
-    std::stable_sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.begin < b.begin; });
-    if (mayMeetTwice(runs)) rebuild(runs);
   }
 
- private:
-  static void appendPosition(const Part& part, Index position, RunList& local, RunList& runs) {
-    part.pattern->row(position, local);
-    for (Run& run : local) {
+  // Of several reasons for the same pair, the one of the earliest step.
+  void mark(const RunList& runs, SignedRunList& counted) const {
+    thread_local std::vector<std::uint32_t> marks;  // by key: the row that it was met in last
+    thread_local std::uint32_t now = 0;
+    if (marks.size() < static_cast<std::size_t>(cols())) marks.resize(static_cast<std::size_t>(cols()), 0);
+    if (++now == 0) {
+      std::fill(marks.begin(), marks.end(), 0);
+      now = 1;
+    }
+    counted.clear();
+    for (const Run& run : runs)
+      for (Index j = run.begin; j < run.end; j += run.stride) {
+        if (std::exchange(marks[static_cast<std::size_t>(j)], now) == now) continue;
+        if (!counted.empty() && counted.back().run.end == j && counted.back().run.label == run.label)
+          ++counted.back().run.end;
+        else
+          counted.push_back({{j, j + 1, 1, run.label, run.multiplicity}, false});
+      }
+  }
+
+  static void appendKeys(const Part& part, const RunList& local, RunList& runs) {
+    for (const Run& run : local) {
       if (run.count() == 0) continue;
       if (part.keyOrder) {
         appendMapped(run, part, runs);
       } else {
-        run.begin += part.keyOffset;
-        run.end += part.keyOffset;
         runs.push_back(run);
+        runs.back().begin += part.keyOffset;
+        runs.back().end += part.keyOffset;
       }
     }
   }

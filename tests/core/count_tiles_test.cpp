@@ -183,7 +183,9 @@ void CountTilesTest::picturesOfSingleCellsAreExact() {
 
 void CountTilesTest::signedRowsAreTheirRuns_data() {
   QTest::addColumn<QString>("spec");
-  for (const char* spec : {"axial", "axial:mode=sum", "longformer", "sparse", "bigbird"})
+  for (const char* spec :
+       {"axial", "axial:mode=sum", "longformer", "sparse", "bigbird", "reformer", "reformer:rounds=4",
+        "reformer:self=always,dedup=off", "routing", "sinkhorn", "etc"})
     QTest::newRow(spec) << QString::fromLatin1(spec);
 }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/plots/number_maker.h"
 
-#include <tbb/info.h>
-#include <tbb/task_arena.h>
-
 #include <QLocale>
 #include <algorithm>
 #include <vector>
+
+#include "core/base/background.h"
 
 namespace attnscope {
 
@@ -20,12 +19,6 @@ constexpr int kCoarseLevel = 3;
 constexpr Index kManyWeights = Index{1} << 22;
 constexpr Index kManyMoreWeights = Index{1} << 25;
 constexpr Index kFirstRows = 64;
-
-// The window draws with one core while the others count.
-tbb::task_arena& arena() {
-  static tbb::task_arena shared(std::max(1, tbb::info::default_concurrency() - 1));
-  return shared;
-}
 
 QString rowsRead(Index all, Index read) {
   return QObject::tr("1 of %1 rows")
@@ -238,8 +231,9 @@ void makeNumbers(NumberMaker::Shared& shared) {
       ticket = shared.ticket;
       shared.quick = quick;
     }
-    const Status status = arena().execute(
-        [&] { return guardedPicture([&] { return Making(shared, request, ticket, quick).run(); }); });
+    Status status;
+    leavingOneCore(
+        [&] { status = guardedPicture([&] { return Making(shared, request, ticket, quick).run(); }); });
     if (status || status.error().kind == ErrorKind::Cancelled) continue;
     auto failed = std::make_shared<ViewNumbers>();
     failed->tokens = request.tokens;

@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::size_t kCacheBytes = std::size_t{64} << 20U;
 
-Index numbersOf(Index cells, int level) {
-  return (cells + (Index{1} << level) - 1) >> level;
-}
-
 // Cells of numbers [begin, end) along an axis of `total` cells.
 double cellsOf(Index begin, Index end, int level, Index total) {
   return static_cast<double>(std::min(end << level, total) - std::min(begin << level, total));

@@ -169,7 +169,7 @@ Result<std::vector<std::int32_t>> bucketsOf(const LoweringRequest& request, cons
 PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t round, bool dedup,
                         bool fallback) {
   const Index n = lsh->length();
-  return makePattern(n, n, [lsh, round, dedup, fallback](Index p, RunList& runs) {
+  const auto rule = [lsh, round, dedup, fallback](Index p, RunList& runs) {
     const auto& order = lsh->rounds()[round].order;
     const std::int32_t i = order[static_cast<std::size_t>(p)];
     const bool skipSelf = fallback && !lsh->isAlone(i);
@@ -193,7 +193,24 @@ PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t ro
           runs.push_back({at, at + 1, 1, label, times});
       }
     }
-  });
+  };
+  // Which pairs there are, without how often the other rounds count them.
+  const auto countingRule = [lsh, round, fallback](Index p, SignedRunList& runs) {
+    const std::int32_t i = lsh->rounds()[round].order[static_cast<std::size_t>(p)];
+    const auto label = static_cast<std::uint8_t>(round);
+    thread_local std::vector<LshCandidates::Span> spans;
+    lsh->candidates(round, p, spans);
+    const bool skipSelf = fallback && !lsh->isAlone(i);
+    const auto add = [&](Index begin, Index end) {
+      if (begin < end) runs.push_back({{begin, end, 1, label, 1}, false});
+    };
+    for (const auto& span : spans) {
+      const bool split = skipSelf && span.begin <= p && p < span.end;
+      add(span.begin, split ? p : span.end);
+      if (split) add(p + 1, span.end);
+    }
+  };
+  return makePattern(n, n, rule, countingRule);
 }
 
 Tensor stackTrace(const std::vector<std::shared_ptr<const LshCandidates>>& heads, bool order) {
