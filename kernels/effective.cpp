@@ -5,6 +5,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <functional>
@@ -55,32 +56,82 @@ class Reduction {
   static Reduction byLevel(Index cells, int level) {
     return {cells, (cells + (Index{1} << level) - 1) >> level, level};
   }
+  // Numbers [first, past) of this one, with cells that count from the first of them.
+  [[nodiscard]] Reduction part(Index first, Index past) const {
+    Reduction narrow = *this;
+    narrow.m_first = m_first + first;
+    narrow.m_numbers = past - first;
+    return narrow;
+  }
   [[nodiscard]] Index numbers() const { return m_numbers; }
   [[nodiscard]] CellRange cells(Index p) const {
-    if (m_level >= 0) return {p << m_level, std::min((p + 1) << m_level, m_cells)};
-    const Index begin = p * m_cells / m_numbers;
-    return {begin, std::max(begin + 1, (p + 1) * m_cells / m_numbers)};
+    const Index origin = m_first > 0 ? wholeCells(m_first).begin : 0;
+    const CellRange range = wholeCells(m_first + p);
+    return {range.begin - origin, range.end - origin};
   }
 
  private:
-  Reduction(Index cells, Index numbers, int level) : m_cells(cells), m_numbers(numbers), m_level(level) {}
+  [[nodiscard]] CellRange wholeCells(Index p) const {
+    if (m_level >= 0) return {p << m_level, std::min((p + 1) << m_level, m_cells)};
+    const Index begin = p * m_cells / m_whole;
+    return {begin, std::max(begin + 1, (p + 1) * m_cells / m_whole)};
+  }
+
+  Reduction(Index cells, Index numbers, int level)
+      : m_cells(cells), m_whole(numbers), m_numbers(numbers), m_level(level) {}
   Index m_cells;
+  Index m_whole;  // numbers that share all cells
   Index m_numbers;
+  Index m_first = 0;
   int m_level;
 };
+
+// Eight at a time, side by side, so that the compiler may use vectors.
+constexpr Index kLanes = 8;
+
+double sumOf(const float* values, Index count) {
+  std::array<double, kLanes> lanes{};
+  Index j = 0;
+  for (; j + kLanes <= count; j += kLanes)
+    for (Index k = 0; k < kLanes; ++k) lanes[static_cast<std::size_t>(k)] += values[j + k];
+  double sum = 0.0;
+  for (; j < count; ++j) sum += values[j];
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+// The value of largest size, with its sign.
+float largestOf(const float* values, Index count) {
+  std::array<float, kLanes> high{};
+  std::array<float, kLanes> low{};
+  Index j = 0;
+  for (; j + kLanes <= count; j += kLanes)
+    for (Index k = 0; k < kLanes; ++k) {
+      const auto lane = static_cast<std::size_t>(k);
+      const float value = values[j + k];
+      high[lane] = value > high[lane] ? value : high[lane];
+      low[lane] = value < low[lane] ? value : low[lane];
+    }
+  float most = *std::max_element(high.begin(), high.end());
+  float least = *std::min_element(low.begin(), low.end());
+  for (; j < count; ++j) {
+    most = std::max(most, values[j]);
+    least = std::min(least, values[j]);
+  }
+  return -least > most ? least : most;
+}
 
 void foldRow(std::span<const float> row, const Reduction& across, EffectiveMatrix::Reduce reduce,
              std::span<double> folded) {
   for (Index c = 0; c < across.numbers(); ++c) {
     const CellRange cells = across.cells(c);
     double& target = folded[static_cast<std::size_t>(c)];
-    for (Index j = cells.begin; j < cells.end; ++j) {
-      const double value = row[static_cast<std::size_t>(j)];
-      if (reduce == EffectiveMatrix::Reduce::Mean)
-        target += value;
-      else if (std::abs(value) > std::abs(target))
-        target = value;
+    if (reduce == EffectiveMatrix::Reduce::Mean) {
+      target += sumOf(row.data() + cells.begin, cells.end - cells.begin);
+      continue;
     }
+    const double value = largestOf(row.data() + cells.begin, cells.end - cells.begin);
+    if (std::abs(value) > std::abs(target)) target = value;
   }
 }
 
@@ -171,20 +222,55 @@ Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Inde
   return paint(source, cols, {outRows, rowsOf, Reduction::to(cols, outCols), reduce}, job);
 }
 
+namespace {
+
+// Columns that are looked at together: their keys stay in the cache while all rows pass by.
+constexpr Index kSlabBytes = Index{1} << 20;
+
+// Columns [begin, begin + width) of the numbers of `whole`.
+void putColumns(const Tensor& part, Index begin, Tensor& whole) {
+  const Index width = part.dim(1);
+  for (Index r = 0; r < part.dim(0); ++r)
+    std::copy_n(part.slice<float>(r).begin(), width, whole.mutableSlice<float>(r).begin() + begin);
+}
+
+}  // namespace
+
 Result<Tensor> EffectiveMatrix::tile(Index head, Index row0, Index rows, int down, Index col0, Index cols,
                                      int across, Reduce reduce, const JobContext& job) const {
-  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, rows);
   const Reduction byRows = Reduction::byLevel(rows, down);
   const auto rowsOf = [&](Index r) { return rowsFrom(row0, byRows.cells(r)); };
-  return paint(source, cols, {byRows.numbers(), rowsOf, Reduction::byLevel(cols, across), reduce}, job);
+  const Index numbers = Reduction::byLevel(cols, across).numbers();
+  const Index width = std::max<Index>(1, kSlabBytes / (4 * m_impl->plan->plan().shape.d) >> across);
+  Tensor whole(DType::F32, {byRows.numbers(), numbers});
+  for (Index first = 0; first < numbers; first += width) {
+    const Index begin = first << across;
+    const Index count = std::min(width << across, cols - begin);
+    const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0 + begin, count, rows);
+    ATTN_ASSIGN(part, paint(source, count,
+                            {byRows.numbers(), rowsOf, Reduction::byLevel(count, across), reduce}, job));
+    putColumns(part, first, whole);
+  }
+  return whole;
 }
 
 Result<Tensor> EffectiveMatrix::sampledRows(Index head, std::span<const Index> rows, Index col0, Index cols,
                                             Index outCols, Reduce reduce, const JobContext& job) const {
   const auto count = static_cast<Index>(rows.size());
-  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, count);
   const auto rowsOf = [&](Index r) { return std::vector<Index>{rows[static_cast<std::size_t>(r)]}; };
-  return paint(source, cols, {count, rowsOf, Reduction::to(cols, outCols), reduce}, job);
+  const Index cell = std::max<Index>(1, cols / outCols);
+  const Index width = std::max<Index>(1, kSlabBytes / (4 * m_impl->plan->plan().shape.d) / cell);
+  const Reduction all = Reduction::to(cols, outCols);
+  Tensor whole(DType::F32, {count, outCols});
+  for (Index first = 0; first < outCols; first += width) {
+    const Index past = std::min(first + width, outCols);
+    const Index begin = all.cells(first).begin;
+    const Index extent = all.cells(past - 1).end - begin;
+    const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0 + begin, extent, count);
+    ATTN_ASSIGN(part, paint(source, extent, {count, rowsOf, all.part(first, past), reduce}, job));
+    putColumns(part, first, whole);
+  }
+  return whole;
 }
 
 namespace {

@@ -51,7 +51,7 @@ QImage coverageImage(const Coverage& coverage, QColor unread, const std::vector<
   };
   if (coverage.share.empty()) return {};
   QImage image(static_cast<int>(coverage.cols), static_cast<int>(coverage.rows), QImage::Format_RGB32);
-  std::array<std::array<QRgb, 257>, 256> tables{};
+  std::array<std::array<QRgb, 257>, 256> tables;  // those that are `made`
   std::array<bool, 256> made{};
   for (Index r = 0; r < coverage.rows; ++r) {
     auto* line = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(r)));
@@ -62,8 +62,10 @@ QImage coverageImage(const Coverage& coverage, QColor unread, const std::vector<
         tables[label] = shades(colorOfLabel(label), unread.rgb());
         made[label] = true;
       }
-      const auto share = static_cast<double>(coverage.share[at]);
-      line[c] = tables[label][static_cast<std::size_t>(std::ceil(std::clamp(share, 0.0, 1.0) * 256.0))];
+      // Rounded up: a pixel that is read in part is never invisible.
+      const float share = std::clamp(coverage.share[at], 0.0F, 1.0F) * 256.0F;
+      const auto whole = static_cast<std::size_t>(share);
+      line[c] = tables[label][whole + (share > static_cast<float>(whole) ? 1 : 0)];
     }
   }
   return image;

@@ -6,6 +6,7 @@
 #include <QRubberBand>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ui/plots/cell_image.h"
 #include "ui/plots/qcp_support.h"
@@ -38,10 +39,7 @@ SquareView::SquareView(PanelKind kind, ViewLink* link, QWidget* parent)
     replotOverlay(*m_plot);
   });
   connect(&m_maker, &NumberMaker::ready, this, &SquareView::take);
-  connect(&m_maker, &NumberMaker::tilesArrived, this, [this] {
-    updatePatches();
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
-  });
+  connect(&m_maker, &NumberMaker::tilesArrived, this, &SquareView::paintSoon);
   if (m_link) {
     connect(m_link, &ViewLink::viewportChanged, this, &SquareView::updateView);
     connect(m_link, &ViewLink::hoveredChanged, this, &SquareView::updateOverlay);
@@ -159,7 +157,7 @@ void SquareView::clear() {
 }
 
 bool SquareView::isSettled() const {
-  return !m_maker.isRunning() && (!m_exploration || (m_numbers && m_numbers->complete));
+  return !m_fresh && !m_maker.isRunning() && (!m_exploration || (m_numbers && m_numbers->complete));
 }
 
 void SquareView::updateLook() {
@@ -195,8 +193,22 @@ void SquareView::updateView() {
   m_square->update();
   updateOverlay();
   requestNumbers();
-  updatePatches();
-  m_plot->replot(QCustomPlot::rpQueuedReplot);
+  paintSoon();
+}
+
+// Whatever happens within one turn of the event loop is painted once.
+void SquareView::paintSoon() {
+  if (std::exchange(m_paintPending, true)) return;
+  QTimer::singleShot(0, this, [this] {
+    m_paintPending = false;
+    updatePatches();
+    if (!std::exchange(m_fresh, false) || !m_numbers) {
+      m_plot->replot(QCustomPlot::rpQueuedRefresh);
+      return;
+    }
+    recolor();
+    if (isSettled()) emit settled();
+  });
 }
 
 void SquareView::requestNumbers() {
@@ -243,7 +255,7 @@ void SquareView::updatePatches() {
     updateCorner();
     return;
   }
-  constexpr int kMilliseconds = 4;
+  constexpr int kMilliseconds = 3;
   const auto painter = [this](bool overSlots) {
     return [this, overSlots](const NumberTile& tile, const TileKey& key) {
       return paintedTile(tile, key, overSlots);
@@ -253,13 +265,7 @@ void SquareView::updatePatches() {
   bool all = colors.collect(*m_tokenTiles, m_stamp, painter(false), kMilliseconds, content.tokenPatches);
   all = colors.collect(*m_slotTiles, m_stamp, painter(true), kMilliseconds, content.slotPatches) && all;
   updateCorner();
-  if (all || m_patchesPending) return;
-  m_patchesPending = true;
-  QTimer::singleShot(0, this, [this] {
-    m_patchesPending = false;
-    updatePatches();
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
-  });
+  if (!all) paintSoon();
 }
 
 void SquareView::updateCorner() {
@@ -293,9 +299,8 @@ void SquareView::take(const ViewNumbersPtr& numbers) {
   m_numbers = numbers;
   m_drawn = {};
   m_drawn.add(numbers->weights);
-  updatePatches();
-  recolor();
-  if (numbers->complete) emit settled();
+  m_fresh = true;
+  paintSoon();
 }
 
 void SquareView::recolor() {

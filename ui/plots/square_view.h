@@ -72,6 +72,7 @@ class SquareView final : public QWidget {
   void requestNumbers();
   void take(const ViewNumbersPtr& numbers);
   void recolor();
+  void paintSoon();
   void updatePatches();
   void updateCorner();
   [[nodiscard]] QImage paintedTile(const NumberTile& tile, const TileKey& key, bool overSlots) const;
@@ -97,7 +98,8 @@ class SquareView final : public QWidget {
   std::unique_ptr<TiledWindow> m_tokenTiles;  // of m_request
   std::unique_ptr<TiledWindow> m_slotTiles;
   quint64 m_stamp = 0;  // of the colours
-  bool m_patchesPending = false;
+  bool m_paintPending = false;
+  bool m_fresh = false;  // an answer that is not painted yet
   std::shared_ptr<const Exploration> m_exploration;
   Index m_layers = 0;  // of the reach
   ViewStyle m_style;
