@@ -272,6 +272,14 @@ void EffectiveRows::addProject(const ProjectStep& project, const Asked& asked, s
       rho += shares[v];
       if (v * blocks->block + slot < n) present += shares[v];
     }
+    if (present > 0.0 && isTokenValues(project.in)) {  // only the blocks that the columns touch
+      const auto factor = static_cast<float>(asked.weight * rho / present);
+      const Index begin = std::max<Index>(0, m_col0 - slot + blocks->block - 1) / blocks->block;
+      const Index end = std::min(n, m_col0 + m_cols);
+      for (Index j = begin * blocks->block + slot; j < end; j += blocks->block)
+        row[static_cast<std::size_t>(j - m_col0)] += factor * shares[j / blocks->block];
+      return;
+    }
     for (Index v = 0; v < count && present > 0.0; ++v)
       if (const Index j = v * blocks->block + slot; j < n && shares[v] != 0.0F)
         add(project.in, {j, static_cast<float>(asked.weight * shares[v] * rho / present), asked.depth + 1},
@@ -284,7 +292,10 @@ void EffectiveRows::addProject(const ProjectStep& project, const Asked& asked, s
   if (begin == past) return;
   const Index end = reduce.kind == SegmentReduce::Kind::First ? begin + 1 : past;
   const float share = asked.weight / static_cast<float>(end - begin);
-  for (Index j = begin; j < end; ++j) add(project.in, {j, share, asked.depth + 1}, row, scratch);
+  const bool tokens = isTokenValues(project.in);  // those outside of the columns are nothing
+  const Index from = tokens ? std::max(begin, m_col0) : begin;
+  const Index to = tokens ? std::min(end, m_col0 + m_cols) : end;
+  for (Index j = from; j < to; ++j) add(project.in, {j, share, asked.depth + 1}, row, scratch);
 }
 
 // The part of a convolution that acts on the tokens' own channels.

@@ -148,6 +148,40 @@ class JobsTest final : public QObject {
     QVERIFY(service.column(1).isCurrent());
   }
 
+  void aLongPassIsOfferedAndCanBeStopped() {
+    Document document;
+    document.setSource(QStringLiteral("clustered:n=131072,d=64,heads=4"));
+    document.setColumns({specOf("full")}, QStringLiteral("start"));
+    ComputeService service(&document);
+    service.begin();
+    QTRY_VERIFY(service.isIdle() && service.column(0).isCurrent());
+    const ExplorationPtr pattern = service.column(0).exploration;
+    QVERIFY(!pattern->hasPass() && pattern->input.isOutline());
+    QVERIFY(passSentence(service.column(0)).contains(QStringLiteral("131,072 tokens")));
+    QVERIFY(!service.column(0).insidesBusy);
+
+    service.requestPass(0);
+    QVERIFY(service.column(0).passBusy && !service.isIdle());
+    QCOMPARE(service.activities().size(), std::size_t{1});
+    service.cancelAll();
+    QVERIFY(!service.column(0).passBusy && service.isIdle());
+    QCOMPARE(service.column(0).exploration, pattern);
+  }
+
+  void aPassOnAPatternBecomesTheColumns() {
+    Document document;
+    document.setSource(QStringLiteral("clustered:n=48,d=16,heads=2"));
+    document.setColumns({specOf("full")}, QStringLiteral("start"));
+    ComputeService service(&document);
+    service.begin();
+    QTRY_VERIFY(service.isIdle() && service.column(0).isCurrent());
+    QVERIFY(service.column(0).exploration->hasPass());  // short: nobody is asked
+    const ExplorationPtr before = service.column(0).exploration;
+    service.requestPass(0);  // has one already
+    QVERIFY(!service.column(0).passBusy);
+    QCOMPARE(service.column(0).exploration, before);
+  }
+
   void aFailureKeepsTheLastResult() {
     Document document;
     document.setSource(QStringLiteral("clustered:n=48,d=16,heads=2"));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <QPushButton>
 #include <QSemaphore>
 #include <QSignalSpy>
 #include <QToolButton>
@@ -80,6 +81,7 @@ class PlotsTest : public QObject {
  private slots:
   void newestRequestWins();
   void coarseComesFirst();
+  void refusedPanelsOfferToCompute();
   void windowsCoverTheViewport();
   void patternShowsItsPairs();
   void mapShowsItsWeights();
@@ -157,6 +159,27 @@ void PlotsTest::coarseComesFirst() {
   QCOMPARE(answers[0]->tokenCoverage.rows, Index{64});
   QVERIFY(answers[1]->complete);
   QCOMPARE(answers[1]->tokenCoverage.rows, Index{300});
+}
+
+void PlotsTest::refusedPanelsOfferToCompute() {
+  ViewLink link;
+  Panel panel(PanelKind::Map, &link);
+  panel.resize(320, panel.heightForWidth(320));
+  panel.show();
+  panel.setRefused(QStringLiteral("Not computed. It would take an hour."));
+  auto* button = panel.findChild<QPushButton*>();
+  QVERIFY(button && button->isVisible() && panel.isSettled());
+  QVERIFY(panel.rect().contains(button->geometry()));
+  QSignalSpy asked(&panel, &Panel::computeAnyway);
+  QTest::mouseClick(button, Qt::LeftButton);
+  QCOMPARE(asked.count(), 1);
+  panel.setBusy(true);
+  QVERIFY(!button->isVisible());
+  panel.setBusy(false);
+  link.setBounds(kLength, kLength);
+  panel.setExploration(exploration("full"), 0);
+  QTRY_VERIFY(panel.isSettled());
+  QVERIFY(!button->isVisible() && panel.corner().isEmpty());
 }
 
 void PlotsTest::windowsCoverTheViewport() {
