@@ -89,6 +89,8 @@ class MainWindow final : public QMainWindow {
   void buildMechanismMenu();
   void buildColumnViewCommands();
   void buildScaleMenu(QMenu* view);
+  void fillSortMenu(QMenu* menu);
+  void fillLabelMenu(QMenu* menu, int column);
   void connectParts();
   QAction* addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
                       std::function<void()> run);

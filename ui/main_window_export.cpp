@@ -13,6 +13,7 @@
 #include "ui/panels/export_dialog.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/scaling_panel.h"
+#include "ui/panels/wall.h"
 #include "ui/state/command_text.h"
 #include "ui/state/document.h"
 #include "ui/state/text.h"
@@ -53,6 +54,7 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
     spec.columns.push_back(std::move(column));
   }
   spec.head = m_service->head();
+  spec.order = m_wall->order();
   if (m_link->viewport() != m_link->bounds()) spec.viewport = m_link->viewport();
   spec.style = state.style;
   QString device;

@@ -169,6 +169,8 @@ void MainWindow::buildViewMenu() {
     m_leftTabs->setCurrentWidget(m_gallery);
     m_gallery->focusSearch();
   });
+  QMenu* sort = view->addMenu(tr("Sort tokens"));
+  connect(sort, &QMenu::aboutToShow, this, [this, sort] { fillSortMenu(sort); });
   buildScaleMenu(view);
   QAction* marginals = view->addAction(tr("Sums beside the maps"));
   marginals->setObjectName(QStringLiteral("marginals"));
@@ -271,6 +273,50 @@ void MainWindow::buildScaleMenu(QMenu* view) {
       ranges, QStringLiteral("rangeWithoutSinks"), tr("The same beside attention sinks"),
       [](const ViewStyle& style) { return style.range == ScaleRange::WithoutSinks; },
       [](ViewStyle& style) { style.range = ScaleRange::WithoutSinks; });
+}
+
+void MainWindow::fillSortMenu(QMenu* menu) {
+  menu->clear();
+  const int sorting = sortingColumn(m_document->state());
+  const auto add = [this, menu](const QString& text, int column, int order, bool on) {
+    QAction* action =
+        menu->addAction(text, this, [this, column, order] { m_document->sortBy(column, order); });
+    action->setCheckable(true);
+    action->setChecked(on);
+  };
+  add(tr("As in the text"), -1, 0, sorting < 0);
+  menu->addSeparator();
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const ExplorationPtr& exploration = m_service->column(i).exploration;
+    if (!exploration) continue;
+    if (!isSortable(exploration->input.shape())) {
+      menu->addAction(tr("For up to 4,096 tokens"))->setEnabled(false);
+      return;
+    }
+    int order = 0;
+    for (const TokenOrder& known : tokenOrders(exploration->call.plan->plan(), m_service->head())) {
+      const bool on = sorting == i && m_document->state().views[static_cast<std::size_t>(i)].sortBy == order;
+      add(QStringLiteral("%1 %2: %3")
+              .arg(columnLetter(i))
+              .arg(toQ(exploration->call.mechanism->card().name), toQ(known.name)),
+          i, order++, on);
+    }
+  }
+  if (menu->actions().size() == 2)
+    menu->addAction(tr("No column has an order of its own"))->setEnabled(false);
+}
+
+void MainWindow::fillLabelMenu(QMenu* menu, int column) {
+  const ExplorationPtr& exploration = m_service->column(column).exploration;
+  if (!exploration) return;
+  menu->addSeparator();
+  for (const Label& label : exploration->call.plan->plan().labels) {
+    const QString name = toQ(label.name);
+    QAction* action =
+        menu->addAction(tr("Show “%1”").arg(name), this, [this, name] { m_document->toggleLabel(name); });
+    action->setCheckable(true);
+    action->setChecked(!m_document->state().style.hidden.contains(name));
+  }
 }
 
 void MainWindow::buildReachMenu(QMenu* view) {
@@ -385,6 +431,7 @@ void MainWindow::showPanelMenu(int column, PanelKind kind, QPoint position) {
   menu.addAction(tr("Export this picture as PNG, SVG or PDF…"), this,
                  [this, column, kind] { exportPanel(column, kind); });
   menu.addAction(command(QStringLiteral("exportWall")));
+  if (kind == PanelKind::Pattern) fillLabelMenu(&menu, column);
   menu.addSeparator();
   menu.addAction(command(QStringLiteral("zoomReset")));
   menu.addAction(command(QStringLiteral("copyReading")));

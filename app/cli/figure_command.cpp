@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 
 #include "app/cli/build_info.h"
 #include "app/cli/call_options.h"
@@ -60,6 +61,10 @@ class FigureCommand final : public Command {
         ->capture_default_str();
     app.add_option("--baseline", m_baseline,
                    "Mechanism that differences are taken from (default: full attention with the same mask)");
+    app.add_option(
+        "--sort-by", m_sortBy,
+        "Order of the tokens: that of a column's step, by the column's number from 1: 3, or 3.2 for the "
+        "second of its orders");
     m_figure.declare(app);
   }
 
@@ -175,6 +180,7 @@ class FigureCommand final : public Command {
   std::vector<std::string> m_specs;
   std::string m_output;
   std::string m_baseline;
+  std::string m_sortBy;
   std::string m_lengths = "256..8192";
   Index m_head = 0;
   Index m_layers = 4;

@@ -90,6 +90,8 @@ void FigureArguments::declare(CLI::App& app) {
          "Ends of that scale: LOW..HIGH, percentiles (1st to 99th of what is drawn) or nosinks (the same "
          "beside attention sinks)")
       ->capture_default_str();
+  app.add_option("--hide", hidden,
+                 "Reasons that patterns leave out, as their legend names them: 'local+global key'");
   app.add_flag("--marginals", marginals,
                "Beside maps, what each key receives and over how many keys each query spreads");
 }
@@ -139,6 +141,7 @@ Result<FigureSpec> FigureArguments::makeSpec() const {
   spec.style.scale.kind = scaleKindOf(scaleKind);
   ATTN_TRY(readScaleRange(scaleRange, spec.style));
   spec.style.marginals = marginals;
+  if (!hidden.empty()) spec.style.hidden = QString::fromStdString(hidden).split(QLatin1Char('+'));
   return spec;
 }
 

@@ -25,6 +25,7 @@ struct FigureArguments {
   std::string scaleKind = "log";
   std::string scaleRange = "1e-4..1";
   bool marginals = false;
+  std::string hidden;
 
   void declare(CLI::App& app);
   // A FigureSpec with everything but its contents. Errors (Usage) name the option and the valid values.

@@ -56,6 +56,25 @@ PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, Run
   return std::make_shared<RulePattern>(rows, cols, std::move(rule));
 }
 
+PatternPtr withoutLabels(PatternPtr pattern, std::vector<bool> hidden) {
+  const Index rows = pattern->rows();
+  const Index cols = pattern->cols();
+  const auto isHidden = [hidden = std::move(hidden)](std::uint8_t label) {
+    return label < hidden.size() && hidden[label];
+  };
+  return makePattern(
+      rows, cols,
+      [pattern, isHidden](Index i, RunList& runs) {
+        pattern->row(i, runs);
+        std::erase_if(runs, [&](const Run& run) { return isHidden(run.label); });
+      },
+      [pattern, isHidden](Index i, SignedRunList& runs) {
+        RunList scratch;
+        pattern->countedRow(i, runs, scratch);
+        std::erase_if(runs, [&](const SignedRun& run) { return isHidden(run.run.label); });
+      });
+}
+
 Index rowCount(const Pattern& pattern, Index i) {
   RunList runs;
   pattern.row(i, runs);

@@ -68,6 +68,9 @@ using PatternPtr = std::shared_ptr<const Pattern>;
                                      std::function<void(Index row, RunList& runs)> rule,
                                      std::function<void(Index row, SignedRunList& runs)> countingRule);
 
+// The pairs of some labels only: those whose entry of `hidden` is false or missing.
+[[nodiscard]] PatternPtr withoutLabels(PatternPtr pattern, std::vector<bool> hidden);
+
 // Pairs that row i reads.
 [[nodiscard]] Index rowCount(const Pattern& pattern, Index i);
 

@@ -3,11 +3,14 @@
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
+#include <array>
 
 #include <algorithm>
 #include <atomic>
 
 #include "core/raster/pixel_counts.h"
+
+#include <tbb/enumerable_thread_specific.h>
 
 namespace attnscope {
 
@@ -269,6 +272,36 @@ Result<Coverage> sampleCoverage(const CountedArea& area, NumberLevel level, cons
         area.pattern->countedRow(rowOf(r), runs, scratch);
       });
   return coverageOf(*rows, 0, outRows, area.col0 + first, past - first, outRows, outCols, job);
+}
+
+Result<std::vector<std::uint64_t>> labelPairs(const Pattern& pattern, const JobContext& job) {
+  using Counts = std::array<std::int64_t, 256>;
+  tbb::enumerable_thread_specific<Counts> parts(Counts{});
+  std::atomic<bool> stopped = false;
+  tbb::parallel_for(tbb::blocked_range<Index>(0, pattern.rows(), 256),
+                    [&](const tbb::blocked_range<Index>& range) {
+                      if (stopped || job.isCancelled()) {
+                        stopped = true;
+                        return;
+                      }
+                      Counts& counts = parts.local();
+                      SignedRunList runs;
+                      RunList scratch;
+                      for (Index i = range.begin(); i < range.end(); ++i) {
+                        pattern.countedRow(i, runs, scratch);
+                        for (const SignedRun& run : runs)
+                          counts[run.run.label] += run.minus ? -run.run.count() : run.run.count();
+                      }
+                    });
+  if (stopped) return cancelled();
+  std::vector<std::uint64_t> pairs;
+  for (const Counts& counts : parts)
+    for (std::size_t label = 0; label < counts.size(); ++label) {
+      if (counts[label] == 0) continue;
+      if (pairs.size() <= label) pairs.resize(label + 1, 0);
+      pairs[label] += static_cast<std::uint64_t>(counts[label]);
+    }
+  return pairs;
 }
 
 }  // namespace attnscope

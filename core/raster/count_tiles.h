@@ -75,6 +75,11 @@ template <class TileAt>
                                               const std::vector<Index>& down,
                                               const std::vector<Index>& across, const JobContext& job = {});
 
+// The pairs of a pattern by label, as many entries as the largest label needs. Exact; every row is asked
+// once. The only error is cancellation.
+[[nodiscard]] Result<std::vector<std::uint64_t>> labelPairs(const Pattern& pattern,
+                                                            const JobContext& job = {});
+
 // Adds up one row of pixels at a time; the core of composeCoverage().
 class PixelSums {
  public:

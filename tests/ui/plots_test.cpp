@@ -18,6 +18,7 @@
 #include "ui/plots/color_bar.h"
 #include "ui/plots/panel.h"
 #include "ui/plots/square_support.h"
+#include "ui/plots/square_view.h"
 #include "ui/plots/view_numbers.h"
 #include "ui/state/view_link.h"
 
@@ -101,6 +102,8 @@ class PlotsTest : public QObject {
   void colorBarSaysWhatIsBelow();
   void notANumberIsNeverData();
   void stripsShowTheLargestOfAPixel();
+  void anOrderMovesCellsNotTokens();
+  void aReasonIsHiddenByItsName();
   void squaresStayAlignedBesideMarginals();
   void scalingNamesItsExponents();
 };
@@ -439,6 +442,51 @@ void PlotsTest::colorBarSaysWhatIsBelow() {
   QCOMPARE(colorBarTicks(scale).front().text, QStringLiteral("0"));
   scale.diverging = true;
   QCOMPARE(colorBarTicks(scale).front().text, QStringLiteral("−1"));
+}
+
+void PlotsTest::anOrderMovesCellsNotTokens() {
+  Shown shown(PanelKind::Pattern, "longformer:window=2");
+  auto order = std::make_shared<TokenOrder>();
+  for (std::int32_t i = 0; i < kLength; ++i) {
+    order->queries.push_back(kLength - 1 - i);
+    order->keys.push_back(kLength - 1 - i);
+  }
+  order->keys.front() = 0;  // the last and the first key change places: the corner is not read any more
+  order->keys.back() = kLength - 1;
+  const QColor read = grabbedAt(shown.panel, cellCenter(shown.panel, 0, 0));
+  shown.panel.setOrder(order);
+  QTRY_VERIFY(shown.panel.isSettled());
+  QTRY_VERIFY(grabbedAt(shown.panel, cellCenter(shown.panel, 0, 0)) != read);
+  QCOMPARE(grabbedAt(shown.panel, cellCenter(shown.panel, 5, 5)), read);
+  // The mouse is over a place; the link speaks of tokens.
+  QTest::mouseMove(squareOf(shown.panel), cellCenter(shown.panel, 3, 10));
+  QTRY_COMPARE(shown.link.hoveredQuery(), qint64{kLength - 4});
+  QCOMPARE(shown.link.hoveredKey(), qint64{kLength - 11});
+  shown.link.setSelected(kLength - 4, kLength - 11);
+  QTest::keyClick(squareOf(shown.panel), Qt::Key_Down);
+  QCOMPARE(shown.link.selectedQuery(), qint64{kLength - 5});
+  shown.panel.setOrder(nullptr);
+  QTRY_VERIFY(shown.panel.isSettled());
+  QTRY_COMPARE(grabbedAt(shown.panel, cellCenter(shown.panel, 0, 0)), read);
+}
+
+void PlotsTest::aReasonIsHiddenByItsName() {
+  Shown shown(PanelKind::Pattern, "bigbird:block=8");
+  auto* square = qobject_cast<SquareView*>(squareOf(shown.panel));
+  QVERIFY(square && square->legend().size() > 2);
+  QTRY_VERIFY(square->legend()[0].name.contains(QLatin1Char('%')));
+  QSignalSpy clicked(&shown.panel, &Panel::labelClicked);
+  QTest::mouseClick(square, Qt::LeftButton, {}, square->legendEntryRect(0).center().toPoint());
+  QCOMPARE(clicked.count(), 1);
+  const QString name = clicked.first().first().toString();
+  QVERIFY(square->legend()[0].name.startsWith(name));
+  const QColor before = grabbedAt(shown.panel, cellCenter(shown.panel, 30, 30));
+  ViewStyle style;
+  style.hidden = QStringList{name};
+  shown.panel.setStyleChoices(style);
+  QTRY_VERIFY(shown.panel.isSettled());
+  QTRY_VERIFY(grabbedAt(shown.panel, cellCenter(shown.panel, 30, 30)) != before);
+  QVERIFY(square->legend()[0].hidden && !square->legend()[1].hidden);
 }
 
 void PlotsTest::stripsShowTheLargestOfAPixel() {

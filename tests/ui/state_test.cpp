@@ -27,7 +27,9 @@ QString textOf(const DocumentState& state) {
         << QString::number(state.rows.map) << QString::number(state.rows.insides)
         << QString::number(state.rows.difference);
   for (const ColumnView& view : state.views)
-    parts << QString::number((view.baseline ? 2 : 0) + (view.ownZoom ? 1 : 0));
+    parts << QString::number((view.baseline ? 2 : 0) + (view.ownZoom ? 1 : 0))
+          << QString::number(view.sortBy);
+  parts << state.style.hidden;
   return parts.join(QLatin1Char('|'));
 }
 
@@ -60,6 +62,8 @@ class StateTest final : public QObject {
     row("reset parameters", [](Document& d) { d.resetParams(1); });
     row("baseline", [](Document& d) { d.pinBaseline(1); });
     row("own zoom", [](Document& d) { d.setOwnZoom(2, true); });
+    row("order", [](Document& d) { d.sortBy(1, 0); });
+    row("label", [](Document& d) { d.toggleLabel(QStringLiteral("local")); });
     row("difference", [](Document& d) { d.setRowVisible(PanelKind::Difference, true); });
     row("causal", [](Document& d) { d.setCausal(CausalChoice::On); });
     row("scale", [](Document& d) { d.setScale(0.5); });
@@ -179,6 +183,10 @@ class StateTest final : public QObject {
                  "'text:unit=word:it'\\''s here' --head 2 ")),
              qPrintable(line));
     QVERIFY(!line.contains(QStringLiteral("--scale-")));
+    m_document->sortBy(1, 2);
+    m_document->toggleLabel(QStringLiteral("global key"));
+    QVERIFY(commandLineOf(m_document->state(), 0).contains(QStringLiteral(" --sort-by 2.3 ")));
+    QVERIFY(commandLineOf(m_document->state(), 0).contains(QStringLiteral(" --hide 'global key' ")));
     ViewStyle style = m_document->state().style;
     style.scale.kind = ValueScale::Kind::Linear;
     style.scale.high = 0.25;

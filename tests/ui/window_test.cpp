@@ -164,6 +164,24 @@ class WindowTest final : public QObject {
     QTRY_VERIFY(map->grab().toImage() == fixed);
   }
 
+  void sortsByBuckets() {
+    Panel* full = m_window->wall()->panel(0, PanelKind::Map);
+    const QImage asInTheText = full->grab().toImage();
+    document()->sortBy(2, 1);  // the second round of the Reformer
+    QVERIFY(m_window->wall()->order());
+    QTRY_VERIFY(m_window->isSettled());
+    QTRY_VERIFY(full->grab().toImage() != asInTheText);
+    document()->removeColumn(2);
+    QVERIFY(!m_window->wall()->order());
+    QTRY_VERIFY(m_window->isSettled());
+    document()->undoStack()->undo();
+    QTRY_VERIFY(m_window->isSettled() && m_window->wall()->order());
+    document()->sortBy(-1, 0);
+    QVERIFY(!m_window->wall()->order());
+    QTRY_VERIFY(m_window->isSettled());
+    QTRY_VERIFY(full->grab().toImage() == asInTheText);
+  }
+
   void sumsStandBesideMaps() {
     m_window->link()->setSelected(60, 57);
     QTRY_VERIFY(m_window->inspector()->isIdle());

@@ -35,11 +35,12 @@ struct FigureSpec {
   std::vector<SweepPoint> overlay;  // another run, laid under the curves
   std::string theory = "none";      // drawn beside the curves: "pairs", "flops" or "bytes"
   Index head = 0;
-  QRectF viewport;          // cells; empty: everything
-  QSizeF millimetres;       // width and height; a height of 0 takes what the panels need
-  double dpi = 300.0;       // raster output only
-  double fontPoints = 7.0;  // journals ask for 5 to 8
-  bool letters = true;      // a, b, c on the panels
+  std::shared_ptr<const TokenOrder> order;  // of queries and keys in all squares; null: as in the text
+  QRectF viewport;                          // cells; empty: everything
+  QSizeF millimetres;                       // width and height; a height of 0 takes what the panels need
+  double dpi = 300.0;                       // raster output only
+  double fontPoints = 7.0;                  // journals ask for 5 to 8
+  bool letters = true;                      // a, b, c on the panels
   PlotTheme theme = PlotTheme::light();
   ViewStyle style;
   QString provenance;  // program, version, device, input, seed: goes into the file's metadata

@@ -56,7 +56,8 @@ QRectF FigurePage::viewportOf(const Exploration& exploration) const {
 }
 
 std::vector<LegendEntry> FigurePage::legendOf(PanelKind kind, const FigureColumn& column) const {
-  if (kind == PanelKind::Pattern) return patternLegend(column.exploration->call.plan->plan());
+  if (kind == PanelKind::Pattern)
+    return patternLegend(column.exploration->call.plan->plan(), m_spec.style.hidden);
   if (kind == PanelKind::Reach && column.reach) return reachLegend(*column.reach);
   return {};
 }
@@ -218,6 +219,13 @@ void FigurePage::placeRow(std::size_t row, int inside, int& y) {
   y += height;
 }
 
+std::shared_ptr<const TokenOrder> FigurePage::orderOf(const Exploration& exploration) const {
+  const Shape& shape = exploration.call.plan->plan().shape;
+  const bool fits = m_spec.order && std::ssize(m_spec.order->queries) == shape.nQ &&
+                    std::ssize(m_spec.order->keys) == shape.nK && isSortable(shape);
+  return fits ? m_spec.order : nullptr;
+}
+
 NumberRequest FigurePage::requestFor(const Cell& cell) const {
   const FigureColumn& column = m_spec.columns[cell.column];
   const Plan& plan = column.exploration->call.plan->plan();
@@ -234,6 +242,9 @@ NumberRequest FigurePage::requestFor(const Cell& cell) const {
                    : cell.kind == PanelKind::Difference
                        ? differenceSource(column.exploration, column.baseline, m_spec.head)
                        : weightSource(column.exploration, m_spec.head);
+  if (cell.kind == PanelKind::Pattern)
+    request.source = withoutLabels(std::move(request.source), hiddenLabels(plan, m_spec.style.hidden));
+  if (orderOf(*column.exploration)) request.source = inOrder(std::move(request.source), m_spec.order);
   if (!layout.tokens.isEmpty())
     request.tokens = cellWindow(view, plan.shape.nQ, plan.shape.nK, pixels(layout.tokens.height()),
                                 pixels(layout.tokens.width()));

@@ -67,6 +67,7 @@ class FigurePage {
   [[nodiscard]] bool isLastSquareRow(std::size_t row) const;
   [[nodiscard]] int insideRows() const;
   void placeRow(std::size_t row, int inside, int& y);
+  [[nodiscard]] std::shared_ptr<const TokenOrder> orderOf(const Exploration& exploration) const;
   [[nodiscard]] NumberRequest requestFor(const Cell& cell) const;
   [[nodiscard]] QRectF viewportOf(const Exploration& exploration) const;
   [[nodiscard]] std::vector<LegendEntry> legendOf(PanelKind kind, const FigureColumn& column) const;

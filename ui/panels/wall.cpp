@@ -140,6 +140,7 @@ void Wall::makeColumn(int column) {
       Q_EMIT settled();
     });
     connect(view, &Panel::computeAnyway, this, [this, column] { m_service->requestPass(column); });
+    connect(view, &Panel::labelClicked, m_document, &Document::toggleLabel);
     connect(view, &Panel::contextMenuAt, this,
             [this, column, kind](QPoint position) { Q_EMIT panelMenuAsked(column, kind, position); });
   }
@@ -235,6 +236,7 @@ std::shared_ptr<const Exploration> Wall::pictured(int column) const {
 void Wall::updateColumn(int index) {
   if (index >= m_document->columnCount()) return;
   Column& column = m_columns[static_cast<std::size_t>(index)];
+  updateOrder();
   const ColumnResult& result = m_service->column(index);
   const ExplorationPtr picture = pictured(index);
   updateHeader(index);
@@ -280,6 +282,27 @@ void Wall::updateViews() {
     header(i)->setMarks(view.baseline, view.ownZoom);
     updateDifference(i);
   }
+  updateOrder();
+}
+
+void Wall::updateOrder() {
+  const int column = sortingColumn(m_document->state());
+  const ExplorationPtr from = column >= 0 ? m_service->column(column).exploration : nullptr;
+  const std::pair<int, Index> choice{
+      column >= 0 ? m_document->state().views[static_cast<std::size_t>(column)].sortBy : -1,
+      m_service->head()};
+  if (from == m_orderFrom && choice == m_orderChoice) return;
+  m_orderFrom = from;
+  m_orderChoice = choice;
+  m_order = nullptr;
+  if (from && isSortable(from->input.shape())) {
+    std::vector<TokenOrder> orders = tokenOrders(from->call.plan->plan(), m_service->head());
+    if (choice.first < std::ssize(orders))
+      m_order = std::make_shared<const TokenOrder>(std::move(orders[static_cast<std::size_t>(choice.first)]));
+  }
+  for (int i = 0; i < kMaxColumns; ++i)
+    for (const PanelKind kind : {PanelKind::Pattern, PanelKind::Map, PanelKind::Difference, PanelKind::Reach})
+      panel(i, kind)->setOrder(m_order);
 }
 
 void Wall::updateDifference(int index) {

@@ -48,6 +48,8 @@ class Wall final : public QWidget {
   void setTheme(const PlotTheme& theme);
   // Every column shows its baseline in place of its own pattern and map, to be blinked between.
   void setBlinking(bool blinking);
+  // The order that the squares stand in; null: as in the text.
+  [[nodiscard]] std::shared_ptr<const TokenOrder> order() const { return m_order; }
   [[nodiscard]] bool isBlinking() const { return m_blinking; }
 
  Q_SIGNALS:
@@ -83,6 +85,7 @@ class Wall final : public QWidget {
   void updateReach(int column);
   void updateDifference(int column);
   void updateMarginals(int column);
+  void updateOrder();
   void updateViews();
   [[nodiscard]] std::shared_ptr<const Exploration> pictured(int column) const;
   void updateHeader(int column);
@@ -105,6 +108,9 @@ class Wall final : public QWidget {
   ColorBar* m_bar;
   ColorBar* m_differenceBar;
   int m_scaleGesture = 0;
+  std::shared_ptr<const TokenOrder> m_order;
+  std::shared_ptr<const Exploration> m_orderFrom;  // whose order that is, with which choices
+  std::pair<int, Index> m_orderChoice{-1, -1};
 };
 
 }  // namespace attnscope

@@ -48,8 +48,16 @@ void paintLegend(QPainter& painter, const QRectF& area, const std::vector<Legend
   while (fitting < placed.size() && placed[fitting].at.y() + metrics.em <= area.height() + 1.0) ++fitting;
   for (std::size_t i = 0; i < fitting; ++i) {
     const QPointF at = area.topLeft() + placed[i].at;
-    painter.fillRect(QRectF(at.x(), at.y() + 0.5 * (metrics.em - swatch), swatch, swatch), entries[i].color);
-    painter.setPen(text);
+    const QRectF box(at.x(), at.y() + 0.5 * (metrics.em - swatch), swatch, swatch);
+    QColor name = text;
+    if (entries[i].hidden) {
+      name.setAlpha(130);
+      painter.setPen(QPen(entries[i].color, 1.5 * metrics.line));
+      painter.drawRect(box.adjusted(metrics.line, metrics.line, -metrics.line, -metrics.line));
+    } else {
+      painter.fillRect(box, entries[i].color);
+    }
+    painter.setPen(name);
     painter.drawText(QPointF(at.x() + swatch + metrics.gap, at.y() + font.ascent()), placed[i].text);
   }
   if (fitting < placed.size()) {
@@ -58,6 +66,19 @@ void paintLegend(QPainter& painter, const QRectF& area, const std::vector<Legend
     painter.drawText(QPointF(area.right() - font.horizontalAdvance(more), area.bottom() - font.descent()),
                      more);
   }
+}
+
+std::optional<std::size_t> legendEntryAt(const QRectF& area, const std::vector<LegendEntry>& entries,
+                                         const PlotMetrics& metrics, QPointF position) {
+  if (!area.contains(position)) return std::nullopt;
+  const std::vector<Placed> placed = place(entries, area.width(), metrics);
+  const QFontMetricsF font(metrics.font);
+  for (std::size_t i = 0; i < placed.size(); ++i) {
+    const double wide = 0.8 * metrics.em + metrics.gap + font.horizontalAdvance(placed[i].text);
+    const QRectF box(area.topLeft() + placed[i].at, QSizeF(wide, metrics.em));
+    if (box.bottom() <= area.bottom() + 1.0 && box.contains(position)) return i;
+  }
+  return std::nullopt;
 }
 
 int legendHeight(const std::vector<LegendEntry>& entries, double width, const PlotMetrics& metrics) {

@@ -4,6 +4,7 @@
 #include <QColor>
 #include <QRectF>
 #include <QString>
+#include <optional>
 #include <vector>
 
 #include "ui/plots/plot_metrics.h"
@@ -15,12 +16,18 @@ namespace attnscope {
 struct LegendEntry {
   QString name;
   QColor color;
+  bool hidden = false;  // drawn hollow: its pairs are left out
 };
 
 // Swatches and names from the top left, broken into lines. What does not fit into `area` is counted at its
 // end ("+2").
 void paintLegend(QPainter& painter, const QRectF& area, const std::vector<LegendEntry>& entries,
                  const PlotMetrics& metrics, const QColor& text);
+
+// The entry under a position; empty where there is none.
+[[nodiscard]] std::optional<std::size_t> legendEntryAt(const QRectF& area,
+                                                       const std::vector<LegendEntry>& entries,
+                                                       const PlotMetrics& metrics, QPointF position);
 
 // Height of that legend in an area of the given width.
 [[nodiscard]] int legendHeight(const std::vector<LegendEntry>& entries, double width,

@@ -4,10 +4,12 @@
 #include <QRectF>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "core/analysis/reach.h"
 #include "core/base/job_context.h"
 #include "core/plan/pattern.h"
+#include "core/plan/token_order.h"
 #include "kernels/effective.h"
 
 namespace attnscope {
@@ -55,5 +57,10 @@ struct NumberSource {
 // The map less that of a baseline on the same input. Not kept as tiles.
 [[nodiscard]] NumberSource differenceSource(std::shared_ptr<const Exploration> exploration,
                                             std::shared_ptr<const Exploration> baseline, Index head);
+
+// The same without the pairs of some reasons, by label.
+[[nodiscard]] NumberSource withoutLabels(NumberSource source, const std::vector<bool>& hidden);
+// The same with queries and keys in another order; slots stay. Weights are not kept as tiles then.
+[[nodiscard]] NumberSource inOrder(NumberSource source, std::shared_ptr<const TokenOrder> order);
 
 }  // namespace attnscope

@@ -143,6 +143,7 @@ Panel::Panel(PanelKind kind, ViewLink* link, QWidget* parent)
     setFocusProxy(m_impl->square);
     connect(m_impl->square, &SquareView::settled, this, &Panel::settled);
     connect(m_impl->square, &SquareView::failed, this, &Panel::setError);
+    connect(m_impl->square, &SquareView::labelClicked, this, &Panel::labelClicked);
   }
   QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Preferred);
   policy.setHeightForWidth(true);
@@ -186,6 +187,10 @@ void Panel::setDifference(std::shared_ptr<const Exploration> exploration,
 
 void Panel::setMarginals(std::shared_ptr<const Marginals> marginals) {
   if (m_impl->square) m_impl->square->setMarginals(std::move(marginals));
+}
+
+void Panel::setOrder(std::shared_ptr<const TokenOrder> order) {
+  if (m_impl->square) m_impl->square->setOrder(std::move(order));
 }
 
 void Panel::setNote(const QString& sentence) {

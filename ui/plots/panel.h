@@ -8,6 +8,7 @@
 #include "core/analysis/reach.h"
 #include "core/analysis/scaling_fit.h"
 #include "core/mechanisms/insides.h"
+#include "core/plan/token_order.h"
 #include "kernels/bench/sweep.h"
 #include "kernels/explore.h"
 #include "kernels/marginals.h"
@@ -43,6 +44,8 @@ class Panel : public QWidget {
   void setDifference(std::shared_ptr<const Exploration> exploration,
                      const std::shared_ptr<const Exploration>& baseline, Index head);
   void setMarginals(std::shared_ptr<const Marginals> marginals);
+  // Of squares: queries and keys in another order; null: as in the text.
+  void setOrder(std::shared_ptr<const TokenOrder> order);
   void setNote(const QString& sentence);
   void setBusy(bool busy);
   void setError(const QString& sentence);
@@ -74,6 +77,7 @@ class Panel : public QWidget {
   void settled();
   void computeAnyway();
   void contextMenuAt(QPoint globalPosition);
+  void labelClicked(const QString& name);  // a reason in the legend of a pattern
 
  protected:
   void paintEvent(QPaintEvent* event) override;

@@ -13,6 +13,34 @@
 
 namespace attnscope {
 
+namespace {
+
+template <class Value>
+std::vector<Value> permuted(const std::vector<Value>& values, const std::vector<std::int32_t>& order) {
+  std::vector<Value> moved;
+  if (values.empty()) return moved;
+  moved.reserve(order.size());
+  for (const std::int32_t token : order)
+    moved.push_back(static_cast<std::size_t>(token) < values.size() ? values[static_cast<std::size_t>(token)]
+                                                                    : Value{});
+  return moved;
+}
+
+}  // namespace
+
+void layOut(SquareContent& content, std::shared_ptr<const TokenOrder> order) {
+  const bool fits =
+      order && std::ssize(order->queries) == content.queries && std::ssize(order->keys) == content.keys;
+  content.order = fits ? std::move(order) : nullptr;
+  if (!fits) return;
+  content.queryTexts = permuted(content.queryTexts, content.order->queries);
+  content.keyTexts = permuted(content.keyTexts, content.order->keys);
+  if (content.marginals)
+    content.marginals = std::make_shared<const Marginals>(
+        Marginals{permuted(content.marginals->received, content.order->keys),
+                  permuted(content.marginals->spread, content.order->queries)});
+}
+
 SquarePlot::SquarePlot(QCustomPlot& plot) : m_plot(plot) {
   addPainted(plot, QStringLiteral("main"), [this](QPainter& painter) { paintCells(painter); });
   addPainted(plot, QStringLiteral("legend"), [this](QPainter& painter) { paintAround(painter); });
@@ -64,7 +92,9 @@ void SquarePlot::updateTicks() {
     setTicks(*y, tokenTicks(view.top(), view.height(), content.queryTexts, font,
                             m_metrics.left - 3.0 * m_metrics.gap));
   else
-    setTicks(*y, cellTicks(view.top(), view.height(), content.queries, height, 2.2 * m_metrics.em));
+    setTicks(*y,
+             namedTokens(cellTicks(view.top(), view.height(), content.queries, height, 2.2 * m_metrics.em),
+                         content.order ? content.order->queries : std::vector<std::int32_t>{}));
 
   if (!m_layout.tokens.isEmpty()) {
     QCPAxis* x = m_rects[0]->axis(QCPAxis::atBottom);
@@ -78,7 +108,8 @@ void SquarePlot::updateTicks() {
       x->setTickLabelRotation(0);
       const double label = font.horizontalAdvance(QString::number(std::max<Index>(9, content.keys - 1)));
       std::vector<AxisTick> ticks =
-          cellTicks(view.left(), view.width(), content.keys, width, 1.7 * label + m_metrics.gap);
+          namedTokens(cellTicks(view.left(), view.width(), content.keys, width, 1.7 * label + m_metrics.gap),
+                      content.order ? content.order->keys : std::vector<std::int32_t>{});
       if (!m_layout.slotArea.isEmpty())  // the caption of narrow slots reaches below the last tokens
         std::erase_if(ticks, [&, limit = slotCaption().x - m_metrics.gap](const AxisTick& tick) {
           const double at = m_layout.tokens.left() + (tick.position - view.left()) / view.width() * width;
@@ -93,6 +124,15 @@ void SquarePlot::updateTicks() {
     x->setTicks(false);
     x->setTickLabels(false);
   }
+}
+
+// The numbers of the tokens that stand at the places of the ticks.
+std::vector<AxisTick> SquarePlot::namedTokens(std::vector<AxisTick> ticks,
+                                              const std::vector<std::int32_t>& order) const {
+  for (AxisTick& tick : ticks)
+    if (const auto place = static_cast<std::size_t>(tick.position); place < order.size())
+      tick.text = QString::number(order[place]);
+  return ticks;
 }
 
 std::optional<QPointF> SquarePlot::cellAt(QPointF position) const {

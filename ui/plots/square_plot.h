@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/plan/token_order.h"
 #include "kernels/marginals.h"
+#include "ui/plots/axis_ticks.h"
 #include "ui/plots/legend.h"
 #include "ui/plots/plot_metrics.h"
 
@@ -42,6 +44,7 @@ struct SquareContent {
   std::vector<std::string> keyTexts;
   std::vector<LegendEntry> legend;
   std::shared_ptr<const Marginals> marginals;  // null: none
+  std::shared_ptr<const TokenOrder> order;     // which token stands at which place; null: the text's own
 
   // For print.
   QString letter;
@@ -51,6 +54,10 @@ struct SquareContent {
   bool queryLabels = true;
   QString note;  // instead of cells
 };
+
+// Puts the texts and marginals of a content into an order; keeps the text's own if it is null or of other
+// lengths.
+void layOut(SquareContent& content, std::shared_ptr<const TokenOrder> order);
 
 // What moves over the picture without redrawing it.
 struct SquareOverlay {
@@ -93,6 +100,8 @@ class SquarePlot {
   [[nodiscard]] SlotCaption slotCaption() const;
   void paintTitles(QPainter& painter) const;
   void paintMarginals(QPainter& painter) const;
+  [[nodiscard]] std::vector<AxisTick> namedTokens(std::vector<AxisTick> ticks,
+                                                  const std::vector<std::int32_t>& order) const;
   void paintCorner(QPainter& painter) const;
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;

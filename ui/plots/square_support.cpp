@@ -10,10 +10,18 @@
 
 namespace attnscope {
 
-std::vector<LegendEntry> patternLegend(const Plan& plan) {
+std::vector<bool> hiddenLabels(const Plan& plan, const QStringList& hidden) {
+  std::vector<bool> labels;
+  for (const Label& label : plan.labels)
+    labels.push_back(hidden.contains(QString::fromStdString(label.name)));
+  return labels;
+}
+
+std::vector<LegendEntry> patternLegend(const Plan& plan, const QStringList& hidden) {
   std::vector<LegendEntry> entries;
   for (std::size_t i = 0; i < plan.labels.size(); ++i)
-    entries.push_back({QString::fromStdString(plan.labels[i].name), categoryQColor(i)});
+    entries.push_back({QString::fromStdString(plan.labels[i].name), categoryQColor(i),
+                       hidden.contains(QString::fromStdString(plan.labels[i].name))});
   return entries;
 }
 

@@ -10,7 +10,9 @@
 namespace attnscope {
 
 // Names and colours of a plan's labels.
-[[nodiscard]] std::vector<LegendEntry> patternLegend(const Plan& plan);
+[[nodiscard]] std::vector<LegendEntry> patternLegend(const Plan& plan, const QStringList& hidden = {});
+// By label, whether the pairs of the plan's reasons are left out.
+[[nodiscard]] std::vector<bool> hiddenLabels(const Plan& plan, const QStringList& hidden);
 
 // A strip beside an axis that shows [begin, begin + extent) of `values` on `length` units: one bar a cell, or
 // one a unit with the largest of its cells; `share` is of the largest that is visible.

@@ -20,6 +20,11 @@ namespace {
 
 constexpr int kWordsFromPixels = 300;
 
+// Where a token stands; no places: the text's own order.
+qint64 placeOf(const std::vector<std::int32_t>& places, qint64 token) {
+  return token >= 0 && token < std::ssize(places) ? places[static_cast<std::size_t>(token)] : token;
+}
+
 }  // namespace
 
 SquareView::SquareView(PanelKind kind, ViewLink* link, QWidget* parent)
@@ -50,6 +55,8 @@ SquareView::SquareView(PanelKind kind, ViewLink* link, QWidget* parent)
 
 SquareView::~SquareView() {
   m_maker.cancel();
+  m_countJob.cancel();
+  m_countPool.waitForDone();
   delete m_plot;  // before m_square, which its layers call
 }
 
@@ -64,8 +71,9 @@ void SquareView::setExploration(std::shared_ptr<const Exploration> exploration, 
   content.slotCount = m_exploration->call.plan->slotCount();
   content.slotShare =
       slotShare(content.keys, content.slotCount, m_exploration->readsTokens[static_cast<std::size_t>(head)]);
-  content.legend = patternLegend(m_exploration->call.plan->plan());
+  m_labelPairs.clear();
   show(source);
+  countLabels();
 }
 
 void SquareView::setReach(std::shared_ptr<const Exploration> exploration,
@@ -93,7 +101,17 @@ void SquareView::takeExploration(std::shared_ptr<const Exploration> exploration)
 }
 
 void SquareView::show(NumberSource source) {
-  m_source = std::move(source);
+  m_base = std::move(source);
+  applySource();
+}
+
+void SquareView::applySource() {
+  m_source = m_base;
+  if (m_kind == PanelKind::Pattern)
+    m_source = withoutLabels(m_source, hiddenLabels(m_exploration->call.plan->plan(), m_style.hidden));
+  applyOrder();
+  if (m_square->content.order) m_source = inOrder(std::move(m_source), m_square->content.order);
+  if (m_kind == PanelKind::Pattern) updateLegend();
   m_stamp = newStamp();
   m_tokenTiles.reset();
   m_slotTiles.reset();
@@ -106,9 +124,28 @@ void SquareView::show(NumberSource source) {
 }
 
 void SquareView::setMarginals(std::shared_ptr<const Marginals> marginals) {
-  if (m_square->content.marginals == marginals) return;
-  m_square->content.marginals = std::move(marginals);
+  if (m_marginals == marginals) return;
+  m_marginals = std::move(marginals);
+  if (!m_exploration) return;
+  applyOrder();
   m_plot->replot(QCustomPlot::rpQueuedRefresh);
+}
+
+void SquareView::setOrder(std::shared_ptr<const TokenOrder> order) {
+  if (m_order == order) return;
+  m_order = std::move(order);
+  if (m_exploration) applySource();
+}
+
+void SquareView::applyOrder() {
+  SquareContent& content = m_square->content;
+  const AttentionInput& input = m_exploration->input;
+  content.marginals = m_marginals;
+  content.queryTexts = input.tokensQ;
+  content.keyTexts = input.tokensK;
+  layOut(content, m_order);
+  m_queryPlaces = content.order ? placesOf(content.order->queries) : std::vector<std::int32_t>{};
+  m_keyPlaces = content.order ? placesOf(content.order->keys) : std::vector<std::int32_t>{};
 }
 
 void SquareView::setBusy(bool busy) {
@@ -123,7 +160,9 @@ void SquareView::setBusy(bool busy) {
 void SquareView::setStyleChoices(const ViewStyle& style) {
   if (sameStyle(style, m_style)) return;
   const bool moved = style.marginals != m_style.marginals;
+  const bool filtered = m_kind == PanelKind::Pattern && style.hidden != m_style.hidden;
   m_style = style;
+  if (filtered && m_exploration) applySource();
   if (moved) {
     updateLook();
     updateView();
@@ -327,10 +366,10 @@ void SquareView::recolor() {
 void SquareView::updateOverlay() {
   if (!m_link) return;
   SquareOverlay& overlay = m_square->overlay;
-  overlay.hoveredQuery = m_link->hoveredQuery();
-  overlay.hoveredKey = m_link->hoveredKey();
-  overlay.selectedQuery = m_link->selectedQuery();
-  overlay.selectedKey = m_link->selectedKey();
+  overlay.hoveredQuery = placeOf(m_queryPlaces, m_link->hoveredQuery());
+  overlay.hoveredKey = placeOf(m_keyPlaces, m_link->hoveredKey());
+  overlay.selectedQuery = placeOf(m_queryPlaces, m_link->selectedQuery());
+  overlay.selectedKey = placeOf(m_keyPlaces, m_link->selectedKey());
   replotOverlay(*m_plot);
 }
 

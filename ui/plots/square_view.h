@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QThreadPool>
 #include <QTimer>
 #include <QWidget>
 #include <memory>
 
 #include "kernels/explore.h"
+#include "ui/jobs/latest_job.h"
 #include "ui/plots/panel.h"
 #include "ui/plots/square_plot.h"
 #include "ui/plots/tile_numbers.h"
@@ -36,6 +38,8 @@ class SquareView final : public QWidget {
                      const std::shared_ptr<const Exploration>& baseline, Index head);
   // What stands above and to the right of a map; null: nothing.
   void setMarginals(std::shared_ptr<const Marginals> marginals);
+  // Queries and keys in another order; null, or one of other lengths: as in the text.
+  void setOrder(std::shared_ptr<const TokenOrder> order);
   void setBusy(bool busy);
   void setStyleChoices(const ViewStyle& style);
   void setTheme(const PlotTheme& theme);
@@ -44,6 +48,10 @@ class SquareView final : public QWidget {
   // Of the weights that are drawn now; empty for patterns and reach.
   [[nodiscard]] const WeightSummary& drawnWeights() const { return m_drawn; }
   [[nodiscard]] int requestCount() const { return m_maker.requestCount(); }
+  // The names below a pattern, with the share of the square that each reason reads where there is room and it
+  // is counted.
+  [[nodiscard]] const std::vector<LegendEntry>& legend() const { return m_square->content.legend; }
+  [[nodiscard]] QRectF legendEntryRect(std::size_t entry) const;
   [[nodiscard]] const QString& corner() const { return m_square->content.corner; }
   [[nodiscard]] const PlotMetrics& metrics() const { return m_square->metrics(); }
   // Where the cells are, in this widget's coordinates.
@@ -52,6 +60,7 @@ class SquareView final : public QWidget {
  signals:
   void settled();
   void failed(const QString& sentence);
+  void labelClicked(const QString& name);  // a reason in the legend
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
@@ -63,10 +72,16 @@ class SquareView final : public QWidget {
   void wheelEvent(QWheelEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
   void leaveEvent(QEvent* event) override;
+  bool event(QEvent* event) override;
 
  private:
   void takeExploration(std::shared_ptr<const Exploration> exploration);
   void show(NumberSource source);
+  void applySource();
+  void applyOrder();
+  void updateLegend();
+  void countLabels();
+  [[nodiscard]] QString labelText(std::size_t label) const;
   void updateLook();
   void updateView();
   void requestNumbers();
@@ -79,6 +94,8 @@ class SquareView final : public QWidget {
   [[nodiscard]] ViewStyle weightStyle() const;
   [[nodiscard]] bool isPictureCurrent() const;
   void updateOverlay();
+  [[nodiscard]] qint64 queryAt(qint64 place) const;
+  [[nodiscard]] qint64 keyAt(qint64 place) const;
   void hover(QPointF position);
   void pan(QPointF position);
   void moveSelection(qint64 queries, qint64 keys);
@@ -91,7 +108,15 @@ class SquareView final : public QWidget {
   class QCustomPlot* m_plot;
   std::unique_ptr<SquarePlot> m_square;
   NumberMaker m_maker;
-  NumberSource m_source;
+  NumberSource m_base;    // as the plan has it
+  NumberSource m_source;  // in the order and without the reasons that the user chose
+  std::shared_ptr<const TokenOrder> m_order;
+  std::vector<std::int32_t> m_queryPlaces;  // token -> place, where there is an order
+  std::vector<std::int32_t> m_keyPlaces;
+  std::shared_ptr<const Marginals> m_marginals;  // as in the text
+  std::vector<std::uint64_t> m_labelPairs;       // of m_base; empty until they are counted
+  QThreadPool m_countPool;
+  LatestJob m_countJob{&m_countPool, this};
   NumberRequest m_request;
   ViewNumbersPtr m_numbers;
   WeightSummary m_drawn;

@@ -21,12 +21,26 @@ qint64 whole(double cell) {
   return static_cast<qint64>(std::floor(cell));
 }
 
+qint64 tokenAt(const std::vector<std::int32_t>& order, qint64 place) {
+  return order[static_cast<std::size_t>(std::clamp<qint64>(place, 0, std::ssize(order) - 1))];
+}
+
 }  // namespace
+
+qint64 SquareView::queryAt(qint64 place) const {
+  const auto& order = m_square->content.order;
+  return order ? tokenAt(order->queries, place) : place;
+}
+
+qint64 SquareView::keyAt(qint64 place) const {
+  const auto& order = m_square->content.order;
+  return order ? tokenAt(order->keys, place) : place;
+}
 
 void SquareView::hover(QPointF position) {
   const auto cell = m_square->cellAt(position);
   if (cell)
-    m_link->setHovered(whole(cell->y()), cell->x() < 0.0 ? -1 : whole(cell->x()));
+    m_link->setHovered(queryAt(whole(cell->y())), cell->x() < 0.0 ? -1 : keyAt(whole(cell->x())));
   else
     m_link->clearHovered();
 }
@@ -55,6 +69,11 @@ void SquareView::pan(QPointF position) {
 }
 
 void SquareView::mousePressEvent(QMouseEvent* event) {
+  if (const auto entry = legendEntryAt(m_square->layout().legend, legend(), metrics(), event->position());
+      entry && m_kind == PanelKind::Pattern && event->button() == Qt::LeftButton) {
+    Q_EMIT labelClicked(QString::fromStdString(m_exploration->call.plan->plan().labels[*entry].name));
+    return;
+  }
   if (!m_link || !m_exploration || event->button() != Qt::LeftButton ||
       !m_square->cellAt(event->position())) {
     event->ignore();
@@ -77,7 +96,7 @@ void SquareView::mouseReleaseEvent(QMouseEvent* event) {
   if (!m_link || event->button() != Qt::LeftButton) return;
   if (drag == Drag::Maybe) {
     if (const auto cell = m_square->cellAt(event->position()))
-      m_link->setSelected(whole(cell->y()), cell->x() < 0.0 ? -1 : whole(cell->x()));
+      m_link->setSelected(queryAt(whole(cell->y())), cell->x() < 0.0 ? -1 : keyAt(whole(cell->x())));
   } else if (drag == Drag::Band) {
     const QRectF band = QRectF(m_dragStart, event->position()).normalized().intersected(QRectF(cellArea()));
     if (band.width() < kDragPixels || band.height() < kDragPixels) return;
@@ -137,13 +156,14 @@ void SquareView::keyPressEvent(QKeyEvent* event) {
 
 void SquareView::moveSelection(qint64 queries, qint64 keys) {
   const QRectF& view = m_square->content.viewport;
-  qint64 query = m_link->selectedQuery();
-  qint64 key = m_link->selectedKey();
+  // By places: the next row of the picture, whichever query stands there.
+  qint64 query = m_square->overlay.selectedQuery;
+  qint64 key = m_square->overlay.selectedKey;
   if (query < 0) query = whole(view.center().y()) - queries;
   if (key < 0) key = whole(view.center().x()) - keys;
   query = std::clamp<qint64>(query + queries, 0, m_square->content.queries - 1);
   key = std::clamp<qint64>(key + keys, 0, m_square->content.keys - 1);
-  m_link->setSelected(query, key);
+  m_link->setSelected(queryAt(query), keyAt(key));
   // The view follows a selection that leaves it.
   QRectF moved = view;
   if (static_cast<double>(key) < view.left()) moved.moveLeft(static_cast<double>(key));

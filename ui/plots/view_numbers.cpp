@@ -8,8 +8,10 @@
 #include <mutex>
 #include <new>
 
+#include "core/base/digest.h"
 #include "kernels/difference.h"
 #include "kernels/explore.h"
+#include "kernels/reordered_matrix.h"
 #include "ui/plots/number_maker.h"
 
 namespace attnscope {
@@ -96,6 +98,41 @@ NumberSource differenceSource(std::shared_ptr<const Exploration> exploration,
                                                  const JobContext& job) {
     return reducedDifference(*exploration->matrix, *baseline->matrix, head, w.row0, w.rows, w.col0, w.cols,
                              w.outRows, w.outCols, reduce, job);
+  };
+  return source;
+}
+
+NumberSource withoutLabels(NumberSource source, const std::vector<bool>& hidden) {
+  if (!source.support || std::find(hidden.begin(), hidden.end(), true) == hidden.end()) return source;
+  source.support = withoutLabels(source.support, hidden);
+  Digest id;
+  id.add("without labels");
+  id.add(source.id);
+  for (const bool one : hidden) id.add(std::uint64_t{one});
+  source.id = id.value();
+  return source;
+}
+
+NumberSource inOrder(NumberSource source, std::shared_ptr<const TokenOrder> order) {
+  if (source.support) {
+    source.support = reordered(source.support, *order);
+    Digest id;
+    id.add("in order");
+    id.add(source.id);
+    for (const auto* side : {&order->queries, &order->keys})
+      id.addBytes(side->data(), side->size() * sizeof(std::int32_t));
+    source.id = id.value();
+  }
+  if (!source.weights) return source;
+  source.matrix = nullptr;
+  source.id = 0;
+  source.weights = [cells = source.weights, order](const CellWindow& w, EffectiveMatrix::Reduce reduce,
+                                                   const JobContext& job) {
+    const auto read = [&](Index row0, Index rows) {
+      const auto keys = std::ssize(order->keys);
+      return cells({row0, rows, 0, keys, rows, keys}, EffectiveMatrix::Reduce::Max, job);
+    };
+    return reducedInOrder(read, *order, w.row0, w.rows, w.col0, w.cols, w.outRows, w.outCols, reduce);
   };
   return source;
 }

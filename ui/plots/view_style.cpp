@@ -42,7 +42,8 @@ PlotTheme PlotTheme::forPalette(const QPalette& palette) {
 bool sameStyle(const ViewStyle& a, const ViewStyle& b) {
   return a.colorMap == b.colorMap && a.reduce == b.reduce && a.scale.kind == b.scale.kind &&
          a.scale.low == b.scale.low && a.scale.high == b.scale.high &&
-         a.scale.diverging == b.scale.diverging && a.range == b.range && a.marginals == b.marginals;
+         a.scale.diverging == b.scale.diverging && a.range == b.range && a.marginals == b.marginals &&
+         a.hidden == b.hidden;
 }
 
 QChar columnLetter(int column) {

@@ -4,6 +4,7 @@
 #include <QColor>
 #include <QFont>
 #include <QString>
+#include <QStringList>
 
 #include "core/raster/color_map.h"
 #include "core/raster/weight_summary.h"
@@ -16,6 +17,7 @@ struct ViewStyle {
   QString colorMap = QStringLiteral("viridis");
   ValueScale scale;
   EffectiveMatrix::Reduce reduce = EffectiveMatrix::Reduce::Max;
+  QStringList hidden;      // names of reasons that patterns leave out, sorted
   bool marginals = false;  // beside maps, what each key receives and over how many keys each query spreads
   ScaleRange range = ScaleRange::Fixed;  // what the ends of `scale` follow; of maps and of differences apart
 };

@@ -16,6 +16,8 @@ QStringList scaleOptions(const ViewStyle& style) {
     words << QStringLiteral("--scale-kind") << QStringLiteral("linear");
   if (style.scale.kind == ValueScale::Kind::RowMax)
     words << QStringLiteral("--scale-kind") << QStringLiteral("rowmax");
+  if (!style.hidden.isEmpty())
+    words << QStringLiteral("--hide") << toQ(shellWord(style.hidden.join(QLatin1Char('+')).toStdString()));
   if (style.marginals) words << QStringLiteral("--marginals");
   const ValueScale usual;
   if (style.range == ScaleRange::Percentiles)
@@ -48,6 +50,11 @@ QString commandLineOf(const DocumentState& state, Index head) {
   if (const int baseline = baselineColumn(state); baseline >= 0 && state.rows.difference)
     words << QStringLiteral("--baseline")
           << toQ(shellWord(state.columns[static_cast<std::size_t>(baseline)].text()));
+  if (const int sorting = sortingColumn(state); sorting >= 0)
+    words << QStringLiteral("--sort-by")
+          << QStringLiteral("%1.%2")
+                 .arg(sorting + 1)
+                 .arg(state.views[static_cast<std::size_t>(sorting)].sortBy + 1);
   words << QStringLiteral("--colormap") << state.style.colorMap;
   words << scaleOptions(state.style);
   words << QStringLiteral("--output") << QStringLiteral("attention.pdf");

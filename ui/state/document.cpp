@@ -17,6 +17,12 @@ bool sameMechanisms(const std::vector<MechanismSpec>& a, const std::vector<Mecha
 
 }  // namespace
 
+int sortingColumn(const DocumentState& state) {
+  const auto found = std::find_if(state.views.begin(), state.views.end(),
+                                  [](const ColumnView& view) { return view.sortBy >= 0; });
+  return found == state.views.end() ? -1 : static_cast<int>(found - state.views.begin());
+}
+
 int baselineColumn(const DocumentState& state) {
   const auto found = std::find_if(state.views.begin(), state.views.end(),
                                   [](const ColumnView& view) { return view.baseline; });
@@ -158,6 +164,24 @@ void Document::setOwnZoom(int column, bool own) {
   DocumentState next = m_state;
   next.views[static_cast<std::size_t>(column)].ownZoom = own;
   push(own ? tr("zoom one column alone") : tr("zoom all columns together"), next);
+}
+
+void Document::sortBy(int column, int order) {
+  if (column >= columnCount()) return;
+  DocumentState next = m_state;
+  for (ColumnView& view : next.views) view.sortBy = -1;
+  if (column >= 0) next.views[static_cast<std::size_t>(column)].sortBy = std::max(0, order);
+  if (next.views == m_state.views) return;
+  push(column >= 0 ? tr("sort as %1").arg(toQ(next.columns[static_cast<std::size_t>(column)].id))
+                   : tr("sort as in the text"),
+       next);
+}
+
+void Document::toggleLabel(const QString& name) {
+  ViewStyle style = m_state.style;
+  if (!style.hidden.removeOne(name)) style.hidden << name;
+  style.hidden.sort();
+  setStyle(style);
 }
 
 void Document::setParam(int column, const std::string& id, const std::string& text, int gesture) {

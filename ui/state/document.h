@@ -40,6 +40,8 @@ class Document final : public QObject {
   void setColumns(const std::vector<MechanismSpec>& columns, const QString& stepName);
   void pinBaseline(int column);  // -1: none, compare with full attention
   void setOwnZoom(int column, bool own);
+  void sortBy(int column, int order);     // column -1: as in the text
+  void toggleLabel(const QString& name);  // hides or shows a reason in all patterns
 
   void setParam(int column, const std::string& id, const std::string& text, int gesture = 0);
   void resetParam(int column, const std::string& id);

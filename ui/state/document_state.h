@@ -57,7 +57,8 @@ struct RowChoice {
 
 // What a column has for itself on a wall that otherwise shares everything.
 struct ColumnView {
-  bool ownZoom = false;   // its viewport does not follow the others
+  bool ownZoom = false;  // its viewport does not follow the others
+  int sortBy = -1;  // its how manieth order all columns stand in (tokenOrders()); -1, or in one column only
   bool baseline = false;  // pinned: the others are compared with it; one column at most
   friend bool operator==(const ColumnView&, const ColumnView&) = default;
 };
@@ -80,6 +81,8 @@ struct DocumentState {
 
 inline constexpr int kMaxColumns = 6;
 
+// The column whose order the wall stands in, or -1: the order of the text.
+[[nodiscard]] int sortingColumn(const DocumentState& state);
 // The pinned column, or -1: then columns are compared with full attention.
 [[nodiscard]] int baselineColumn(const DocumentState& state);
 
