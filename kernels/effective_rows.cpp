@@ -44,10 +44,12 @@ EffectiveRows::EffectiveRows(const FrozenPlan& plan, const AttentionInput& input
       m_cols(cols),
       m_writer(m_plan.buffers.size(), nullptr),
       m_attends(m_plan.steps.size()),
+      m_taps(m_plan.steps.size()),
       m_stage(m_plan.buffers.size()) {
   for (std::size_t s = 0; s < m_plan.steps.size(); ++s) {
     for (const BufferId id : writtenBy(m_plan.steps[s])) m_writer[at(id)] = &m_plan.steps[s];
     if (std::holds_alternative<AttendStep>(m_plan.steps[s])) bindAttend(s);
+    if (std::holds_alternative<ConvolveStep>(m_plan.steps[s])) bindConvolve(s);
     const auto* linear = std::get_if<LinearAttendStep>(&m_plan.steps[s]);
     if (linear != nullptr && linear->exponents) prepareExponents(*linear);
   }
@@ -73,6 +75,29 @@ void EffectiveRows::bindAttend(std::size_t s) {
   for (std::size_t p = 0; p < attend.head->queryOrder->size(); ++p)
     attend.positionOfQuery[static_cast<std::size_t>((*attend.head->queryOrder)[p])] =
         static_cast<std::int32_t>(p);
+}
+
+void EffectiveRows::bindConvolve(std::size_t s) {
+  const Tensor& weight = std::get<ConvolveStep>(m_plan.steps[s]).weight;
+  const Index cols = weight.dim(2);
+  const float* taps = weight.slice<float>(m_head).data();
+  for (Index t = 0; t < weight.dim(1); ++t)
+    m_taps[s].push_back(static_cast<float>(meanDiagonal(taps + t * cols * cols, cols)));
+}
+
+EffectiveRows::TokenRange EffectiveRows::tokensOf(BufferId values, Index row) const {
+  const TokenRange all{0, m_plan.shape.nK};
+  const Step* writer = m_writer[at(values)];
+  if (writer == nullptr) return all;
+  if (const auto* convolve = std::get_if<ConvolveStep>(writer); convolve && isTokenValues(convolve->in)) {
+    const Index stride = convolve->weight.dim(1);
+    return {row * stride, (row + 1) * stride};
+  }
+  const auto* project = std::get_if<ProjectStep>(writer);
+  if (project == nullptr || !isTokenValues(project->in)) return all;
+  const auto* reduce = std::get_if<SegmentReduce>(&project->weight);
+  if (reduce == nullptr) return all;
+  return {reduce->bounds[static_cast<std::size_t>(row)], reduce->bounds[static_cast<std::size_t>(row) + 1]};
 }
 
 // Values that are not the tokens' own (slots, the output of an earlier stage) are needed by many rows: where
@@ -200,7 +225,8 @@ void EffectiveRows::addRun(const Attend& attend, BufferId values, const Run& run
   } else {
     for (Index p = run.begin; p < run.end; p += run.stride) {
       const Index j = attend.head->keyOrder ? (*attend.head->keyOrder)[static_cast<std::size_t>(p)] : p;
-      if (!tokens || (j >= m_col0 && j < end)) stage.keys.push_back(j);
+      const TokenRange range = tokens ? TokenRange{j, j + 1} : tokensOf(values, j);
+      if (range.begin < end && range.end > m_col0) stage.keys.push_back(j);
     }
   }
   if (stage.keys.empty()) return;
@@ -302,14 +328,13 @@ void EffectiveRows::addProject(const ProjectStep& project, const Asked& asked, s
 void EffectiveRows::addConvolve(const ConvolveStep& convolve, const Asked& asked, std::span<float> row,
                                 Scratch& scratch) const {
   const Index stride = convolve.weight.dim(1);
-  const Index cols = convolve.weight.dim(2);
-  const float* taps = convolve.weight.slice<float>(m_head).data();
   const Index n = m_plan.buffers[at(convolve.in)].rows;
+  const Step& step = *m_writer[at(convolve.out)];
+  const std::vector<float>& taps = m_taps[static_cast<std::size_t>(&step - m_plan.steps.data())];
   for (Index t = 0; t < stride && asked.row * stride + t < n; ++t)
     add(convolve.in,
-        {asked.row * stride + t,
-         asked.weight * static_cast<float>(meanDiagonal(taps + t * cols * cols, cols)), asked.depth + 1},
-        row, scratch);
+        {asked.row * stride + t, asked.weight * taps[static_cast<std::size_t>(t)], asked.depth + 1}, row,
+        scratch);
 }
 
 void EffectiveRows::addGather(const GatherStep& gather, const Asked& asked, std::span<float> row,

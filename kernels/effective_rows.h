@@ -54,7 +54,14 @@ class EffectiveRows {
 
   [[nodiscard]] const float* buffer(BufferId id) const;
   [[nodiscard]] bool isTokenValues(BufferId id) const;
+  // The tokens that a row of values is made of where its step says so at once; else all of them.
+  struct TokenRange {
+    Index begin = 0;
+    Index end = 0;
+  };
+  [[nodiscard]] TokenRange tokensOf(BufferId values, Index row) const;
   void bindAttend(std::size_t step);
+  void bindConvolve(std::size_t step);
   void prepareStages(Index rowsWanted);
 
   // row += asked.weight * (row asked.row of buffer `id`, as weights on the tokens).
@@ -84,10 +91,12 @@ class EffectiveRows {
   Index m_head;
   Index m_col0;
   Index m_cols;
-  std::vector<const Step*> m_writer;        // by buffer; null for inputs and constants
-  std::vector<Attend> m_attends;            // by step; empty for other steps
-  std::vector<float> m_features;            // of the keys that a step with exponents reads, (columns, r)
-  std::vector<float> m_largest;             // what they are relative to, by block of columns
+  std::vector<const Step*> m_writer;  // by buffer; null for inputs and constants
+  std::vector<Attend> m_attends;      // by step; empty for other steps
+  std::vector<std::vector<float>>
+      m_taps;                     // by step: what a convolution does to a channel of each of its rows
+  std::vector<float> m_features;  // of the keys that a step with exponents reads, (columns, r)
+  std::vector<float> m_largest;   // what they are relative to, by block of columns
   std::vector<std::vector<float>> m_stage;  // by buffer: its rows on the columns, if made beforehand
 };
 

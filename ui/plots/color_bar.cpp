@@ -152,6 +152,10 @@ void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& choic
   if (content == BarContent::Weight)
     widest = std::max(widest, paintUnread(painter, area, bar.width(), metrics, theme));
   QString title = scaleTitle(style.scale, content);
+  // What a pixel of several cells shows.
+  if (style.scale.kind != ValueScale::Kind::RowMax)
+    title.prepend(style.reduce == EffectiveMatrix::Reduce::Mean ? QStringLiteral("mean ")
+                                                                : QStringLiteral("largest "));
   if (font.horizontalAdvance(title) > bar.height()) title = title.section(QStringLiteral(", "), -1);
   title = font.elidedText(title, Qt::ElideRight, bar.height());
   painter.save();

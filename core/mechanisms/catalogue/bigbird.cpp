@@ -105,29 +105,27 @@ struct Setting {
   [[nodiscard]] Index fixedBlocks() const { return extended ? 3 : 5; }
 };
 
-// The blocks that a row may draw from, in rising order, never written out: first .. last without a few.
+// The blocks that a row may draw from, in rising order, never written out: all of them without a few.
 class Pool {
  public:
-  Pool(const Setting& s, Index row, Index first, Index last) : m_first(first), m_count(last - first + 1) {
+  Pool(const Setting& s, Index row) : m_count(s.blocks) {
     for (const Index b : {Index{0}, row - 1, row, row + 1, s.blocks - 1})
-      if (s.isFixed(row, b)) leaveOut(b);
+      if (b >= 0 && b < s.blocks && s.isFixed(row, b)) leaveOut(b);
   }
-  void leaveOut(Index block) {
-    if (block < m_first || block >= m_first + m_count + static_cast<Index>(m_left.size())) return;
-    const auto at = std::lower_bound(m_left.begin(), m_left.end(), block);
-    if (at != m_left.end() && *at == block) return;
-    m_left.insert(at, block);
-    --m_count;
-  }
-  [[nodiscard]] Index count() const { return std::max<Index>(0, m_count); }
+  [[nodiscard]] Index count() const { return m_count; }
   [[nodiscard]] Index block(Index at) const {
-    Index block = m_first + at;
+    Index block = at;
     for (const Index left : m_left) block += left <= block ? 1 : 0;
     return block;
   }
 
  private:
-  Index m_first;
+  void leaveOut(Index block) {
+    const auto at = std::lower_bound(m_left.begin(), m_left.end(), block);
+    if (at != m_left.end() && *at == block) return;
+    m_left.insert(at, block);
+    --m_count;
+  }
   Index m_count;
   std::vector<Index> m_left;  // sorted
 };
@@ -162,7 +160,7 @@ Tensor drawBlocks(const LoweringRequest& request, const Setting& s, Index random
   std::fill(values.begin(), values.end(), -1);
   for (Index row = 0; row < s.blocks; ++row) {
     if (s.readsAll(row)) continue;
-    const Pool pool(s, row, 0, s.blocks - 1);
+    const Pool pool(s, row);
     for (Index h = 0; h < heads; ++h) {
       Shuffle shuffle(pool);
       const Index count = pool.count();
