@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QPushButton>
-#include <QSemaphore>
 #include <QSignalSpy>
 #include <QToolButton>
 #include <QWheelEvent>
@@ -80,8 +79,6 @@ class PlotsTest : public QObject {
   Q_OBJECT
 
  private slots:
-  void newestRequestWins();
-  void coarseComesFirst();
   void refusedPanelsOfferToCompute();
   void windowsCoverTheViewport();
   void patternShowsItsPairs();
@@ -107,62 +104,6 @@ class PlotsTest : public QObject {
   void squaresStayAlignedBesideMarginals();
   void scalingNamesItsExponents();
 };
-
-void PlotsTest::newestRequestWins() {
-  struct Gate {
-    QSemaphore entered;
-    std::atomic<bool> cancelled{false};
-  };
-  const auto gate = std::make_shared<Gate>();
-  NumberRequest stuck;
-  stuck.tokens = {0, 8, 0, 8, 8, 8};
-  stuck.source.weights = [gate](const CellWindow&, EffectiveMatrix::Reduce,
-                                const JobContext& job) -> Result<Tensor> {
-    gate->entered.release();
-    while (!job.isCancelled()) QThread::msleep(1);
-    gate->cancelled = true;
-    return Tensor::zeros(DType::F32, {8, 8});  // an answer nobody may see
-  };
-  NumberRequest quick;
-  quick.tokens = {4, 2, 4, 2, 2, 2};
-  quick.source.weights = [](const CellWindow& w, EffectiveMatrix::Reduce,
-                            const JobContext&) -> Result<Tensor> {
-    return Tensor::zeros(DType::F32, {w.outRows, w.outCols});
-  };
-  NumberMaker maker;
-  std::vector<ViewNumbersPtr> answers;
-  connect(&maker, &NumberMaker::ready, this,
-          [&](const ViewNumbersPtr& numbers) { answers.push_back(numbers); });
-  maker.request(stuck);
-  QVERIFY(gate->entered.tryAcquire(1, 5000));
-  maker.request(quick);
-  QTRY_VERIFY(!maker.isRunning());
-  QTRY_VERIFY(gate->cancelled);
-  QTest::qWait(20);
-  QCOMPARE(answers.size(), std::size_t{1});
-  QCOMPARE(answers[0]->tokens.row0, Index{4});
-  QVERIFY(answers[0]->complete);
-}
-
-void PlotsTest::coarseComesFirst() {
-  NumberRequest request;
-  request.tokens = {0, 1000, 0, 1000, 300, 300};
-  request.source.support = makePattern(1000, 1000, [](Index i, RunList& runs) {
-    runs.push_back({i, i + 1, 1, 0, 1});
-  });
-  request.source.tokens = 1000;
-  NumberMaker maker;
-  std::vector<ViewNumbersPtr> answers;
-  connect(&maker, &NumberMaker::ready, this,
-          [&](const ViewNumbersPtr& numbers) { answers.push_back(numbers); });
-  maker.request(request);
-  QTRY_VERIFY(!maker.isRunning());
-  QCOMPARE(answers.size(), std::size_t{2});
-  QVERIFY(!answers[0]->complete);
-  QCOMPARE(answers[0]->tokenCoverage.rows, Index{64});
-  QVERIFY(answers[1]->complete);
-  QCOMPARE(answers[1]->tokenCoverage.rows, Index{300});
-}
 
 void PlotsTest::refusedPanelsOfferToCompute() {
   ViewLink link;
