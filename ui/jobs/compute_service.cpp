@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "core/base/memory.h"
 #include "core/base/units.h"
 #include "kernels/backend_registry.h"
 #include "ui/jobs/guarded.h"
@@ -37,9 +36,9 @@ QString passSentence(const ColumnResult& column) {
   if (!column.exploration || column.exploration->hasPass()) return {};
   if (!column.passError.isEmpty()) return column.passError;
   const PassEstimate& estimate = column.exploration->estimate;
-  return QObject::tr("Not computed. A pass over %1 tokens would take about %2 and %3 of memory (%4 is free).")
-      .arg(toQ(countText(column.exploration->input.shape().nQ)), toQ(durationText(estimate.seconds)),
-           toQ(bytesText(estimate.bytes)), toQ(bytesText(static_cast<double>(availableMemory()))));
+  // Short: it stands in squares of a hundred pixels.
+  return QObject::tr("Not computed: about %1 and %2.")
+      .arg(toQ(durationText(estimate.seconds)), toQ(bytesText(estimate.bytes)));
 }
 
 ComputeService::ComputeService(Document* document, QObject* parent) : QObject(parent), m_document(document) {

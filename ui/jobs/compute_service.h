@@ -38,8 +38,8 @@ struct ColumnResult {
   [[nodiscard]] bool isCurrent() const { return exploration && shown == wanted; }
 };
 
-// What the pass of a column's pattern would take, and why it failed if it was tried: what stands where a map
-// would be.
+// What the pass of a column's pattern would take in time and memory, or why it failed if it was tried: what
+// stands where a map would be.
 [[nodiscard]] QString passSentence(const ColumnResult& column);
 
 // A job that runs, for the status bar.

@@ -61,7 +61,7 @@ class Panel::Impl {
   void placeButton() {
     const bool wanted = !refused.isEmpty() && !busy && error.isEmpty();
     if (wanted && !button) {
-      button = new QPushButton(QObject::tr("Compute anyway"), owner);
+      button = new QPushButton(QObject::tr("Compute"), owner);
       QObject::connect(button, &QPushButton::clicked, owner, &Panel::computeAnyway);
     }
     if (!button) return;
