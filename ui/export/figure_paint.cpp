@@ -45,7 +45,7 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
   content.queryLabels = cell.firstColumn;
   content.letter = cell.letter;
   content.marginals = cell.marginals;
-  layOut(content, orderOf(exploration));
+  attnscope::layOut(content, orderOf(exploration));
   if (cell.firstRow) content.heading = column.title;
   if (cell.firstColumn) content.queryTitle = QStringLiteral("query");
   if (cell.lastSquare) content.keyTitle = QStringLiteral("key");
