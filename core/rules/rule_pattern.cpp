@@ -17,7 +17,6 @@ namespace attnscope {
 namespace {
 
 constexpr std::size_t kMostCachedBytes = std::size_t{128} << 20;
-constexpr int kBandLevel = 4;  // a task decides 16 rows of tiles
 
 // Neighbouring tiles of a row of tiles that are decided alike, or all mixed.
 struct Piece {
@@ -42,7 +41,7 @@ class RuleTiles final : public Pattern {
   void row(Index i, RunList& runs) const override;
 
  private:
-  void decideBand(Index band, std::atomic<Index>& budget);
+  void decideBand(int level, Index band, std::atomic<Index>& budget);
   void decideSquare(int level, Index tileRow, Index tileCol, std::vector<RuleRange>& scratch,
                     std::atomic<Index>& budget);
   void addPiece(Index tileRow, Index begin, Index end, const RuleProgram::Verdict& verdict);
@@ -61,11 +60,13 @@ class RuleTiles final : public Pattern {
 };
 
 Status RuleTiles::decide(const MaskRule& rule, const JobContext& job) {
-  const Index bands = (static_cast<Index>(m_pieces.size()) + (1 << kBandLevel) - 1) >> kBandLevel;
+  // A task decides a band of squares: 16 rows of tiles, of long inputs a 64th.
+  const int level = std::min(std::max(4, m_program->levels() - 7), m_program->levels() - 1);
+  const Index bands = (static_cast<Index>(m_pieces.size()) + (Index{1} << level) - 1) >> level;
   // Squares looked at: what is decided tile by tile costs less than what is evaluated, but not nothing.
   std::atomic<Index> budget{8 * kMostMixedTiles};
   tbb::parallel_for(Index{0}, bands, [&](Index band) {
-    if (!job.isCancelled() && budget.load(std::memory_order_relaxed) > 0) decideBand(band, budget);
+    if (!job.isCancelled() && budget.load(std::memory_order_relaxed) > 0) decideBand(level, band, budget);
   });
   if (job.isCancelled()) return cancelled();
   std::int64_t mixed = 0;
@@ -84,9 +85,8 @@ Status RuleTiles::decide(const MaskRule& rule, const JobContext& job) {
           rows(), cols(), countText(kMostMixedTiles)));
 }
 
-void RuleTiles::decideBand(Index band, std::atomic<Index>& budget) {
+void RuleTiles::decideBand(int level, Index band, std::atomic<Index>& budget) {
   std::vector<RuleRange> scratch;
-  const int level = std::min(kBandLevel, m_program->levels() - 1);
   const Index side = kTile << level;
   for (Index col = 0; col * side < cols(); ++col) {
     if (budget.load(std::memory_order_relaxed) <= 0) return;

@@ -187,7 +187,7 @@ Status RuleProgram::bindAxis(std::size_t index) {
     if (isDivision(node.op))
       if (const double* zero = std::find(b, b + count, 0.0); zero != b + count) {
         const Index at = static_cast<Index>(tile) * kTile + (zero - b);
-        return zeroDivision(index, constant || !query ? -1 : at, constant || query ? -1 : at);
+        return zeroDivision(index, at, at);
       }
     if (!isCondition(node.op)) {
       ruleNumbers(node.op, a, b, out);
@@ -252,7 +252,7 @@ Status RuleProgram::checkRanges() const {
   for (const std::size_t i : m_pairNodes) {
     const RuleNode& node = m_rule.nodes[i];
     const RuleRange b = range(node.b);
-    if (isDivision(node.op) && b.isFalse()) return zeroDivision(i, -1, -1);
+    if (isDivision(node.op) && b.isFalse()) return zeroDivision(i, 0, 0);
     ranges[i] = ruleRange(node, range(node.a), b);
     if (ranges[i].low < -kLargestRuleNumber || ranges[i].high > kLargestRuleNumber)
       return ruleFault(m_rule.text, node.begin, node.end,
@@ -265,10 +265,12 @@ tl::unexpected<Error> RuleProgram::zeroDivision(std::size_t node, Index query, I
   const RuleNode& division = m_rule.nodes[node];
   const RuleNode& divisor = m_rule.nodes[static_cast<std::size_t>(division.b)];
   const std::string what = m_rule.text.substr(divisor.begin, divisor.end - divisor.begin);
-  const std::string where = query >= 0 && key >= 0 ? fmt::format(" for query {} and key {}", query, key)
-                            : query >= 0           ? fmt::format(" for query {}", query)
-                            : key >= 0             ? fmt::format(" for key {}", key)
-                                                   : "";
+  // Only what the divisor depends on is of interest.
+  const Dependence dependence = m_dependence[static_cast<std::size_t>(division.b)];
+  const std::string where = dependence == kPair  ? fmt::format(" for query {} and key {}", query, key)
+                            : dependence == kRow ? fmt::format(" for query {}", query)
+                            : dependence == kCol ? fmt::format(" for key {}", key)
+                                                 : "";
   return ruleFault(m_rule.text, division.mark, division.markEnd,
                    fmt::format("division by zero: '{}' is 0{}. Every part is evaluated for every pair; write "
                                "max(..., 1) where a divisor may be 0.",

@@ -30,12 +30,11 @@ class ParamsTest : public QObject {
 
   // Any text can be a value, whatever it contains.
   void valuesInQuotes() {
-    for (const char* value :
-         {"q<k", "a,b=c", "\"", "\"\"", "x\"", "\",\"", "", " ", "a\nb", "100%", "8x32", "a:b;c", "'"}) {
+    for (const std::string& value : std::vector<std::string>{"q<k", "a,b=c", "\"", "\"\"", "x\"", "\",\"", "",
+                                                             " ", "a\nb", "100%", "8x32", "a:b;c", "'"}) {
       MechanismSpec spec;
       spec.id = "custom";
-      spec.params["rule"] = value;
-      spec.params["w"] = "4";
+      spec.params = {{"rule", value}, {"w", std::string("4")}};
       const auto read = parseMechanismSpec(spec.text());
       QVERIFY2(read, spec.text().c_str());
       QVERIFY2(*read == spec && read->params.at("rule") == value, spec.text().c_str());
