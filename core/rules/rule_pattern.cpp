@@ -64,7 +64,7 @@ Status RuleTiles::decide(const MaskRule& rule, const JobContext& job) {
   const int level = std::min(std::max(4, m_program->levels() - 7), m_program->levels() - 1);
   const Index bands = (static_cast<Index>(m_pieces.size()) + (Index{1} << level) - 1) >> level;
   // Squares looked at: what is decided tile by tile costs less than what is evaluated, but not nothing.
-  std::atomic<Index> budget{8 * kMostMixedTiles};
+  std::atomic<Index> budget{32 * kMostMixedTiles};
   tbb::parallel_for(Index{0}, bands, [&](Index band) {
     if (!job.isCancelled() && budget.load(std::memory_order_relaxed) > 0) decideBand(level, band, budget);
   });
@@ -80,7 +80,7 @@ Status RuleTiles::decide(const MaskRule& rule, const JobContext& job) {
       rule.text, 0, rule.text.size(),
       fmt::format(
           "with {} queries and {} keys, more than {} tiles of 64 x 64 pairs have to be evaluated pair by "
-          "pair (a rule without structure reaches this at n = 65,536). Use a shorter input, or bound the "
+          "pair (a rule without structure reaches this at n = 32,768). Use a shorter input, or bound the "
           "rule by comparing q and k, as in abs(q - k) <= w and (q - k) % s == 0.",
           rows(), cols(), countText(kMostMixedTiles)));
 }

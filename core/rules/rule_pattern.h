@@ -9,8 +9,8 @@
 namespace attnscope {
 
 // The most tiles of 64 x 64 pairs that may be left to be evaluated pair by pair: a rule without any structure
-// at n = 65,536.
-inline constexpr Index kMostMixedTiles = Index{1} << 20;
+// at n = 32,768.
+inline constexpr Index kMostMixedTiles = Index{1} << 18;
 
 // The pattern of a rule in one head; a run's label is the index of its section. Squares of the matrix are
 // decided as a whole where bounds on the rule's parts allow it, and halved where not; what stays mixed at 64
