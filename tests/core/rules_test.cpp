@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "core/rules/mask_mod.h"
 #include "core/rules/rule_pattern.h"
 
 using namespace attnscope;
@@ -347,6 +348,47 @@ class RulesTest : public QObject {
     QVERIFY(pattern.error().fault->end > pattern.error().fault->begin);
     QVERIFY(pattern.error().fault->text == text.toStdString());
     QVERIFY2(message.startsWith(QStringLiteral("Rule, character %1: ").arg(begin + 1)), qPrintable(message));
+  }
+
+  // The texts are those that tests/benchmark/mask_mod_against_torch.py has executed in PyTorch.
+  void pythonForFlexAttention_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<bool>("causal");
+    QTest::addColumn<QString>("body");
+    const auto row = [](const char* text, bool causal, const char* body) {
+      QTest::addRow("%s%s", text, causal ? " causal" : "") << text << causal << body;
+    };
+    row("abs(q - k) <= w", false, "    return torch.abs(q_idx - kv_idx) <= 7\n");
+    row("k <= q && q - k < w || k % s == 0", false,
+        "    return (kv_idx <= q_idx) & (q_idx - kv_idx < 7) | (kv_idx % 5 == 0)\n");
+    row("not (q - k) % s == 0 and qb == kb", false,
+        "    return ~((q_idx - kv_idx) % 5 == 0) & (q_idx // 16 == kv_idx // 16)\n");
+    row("near: abs(q - k) <= w * (h + 1); k < g", true,
+        "    return (\n"
+        "        ((torch.abs(q_idx - kv_idx) <= 7 * (h + 1))  # near\n"
+        "        | (kv_idx < 3))  # rule 2\n"
+        "        & (kv_idx <= q_idx)  # causal\n"
+        "    )\n");
+    row("0.5 * q < k", false, "    return 0.5 * q_idx.to(torch.float64) < kv_idx.to(torch.float64)\n");
+    row("q - (k - 3) - w / 2 < 0", false, "    return (q_idx - (kv_idx - 3)).to(torch.float64) - 3.5 < 0\n");
+    row("min(q, k, 100) < floor(q / 3)", false,
+        "    return torch.clamp(torch.minimum(q_idx, kv_idx), max=100) < "
+        "torch.floor(q_idx.to(torch.float64) / 3).to(torch.int64)\n");
+    row("(q < 9) + (k < 9) == 1", false,
+        "    return (q_idx < 9).to(torch.int64) + (kv_idx < 9).to(torch.int64) == 1\n");
+    row("1 < 2", false, "    return (q_idx >= 0)\n");
+    row("w > n or k == 3", false, "    return kv_idx == 3\n");
+  }
+  void pythonForFlexAttention() {
+    QFETCH(QString, text);
+    QFETCH(bool, causal);
+    QFETCH(QString, body);
+    const auto rule = parseMaskRule(text.toStdString());
+    QVERIFY(rule);
+    const QString python = QString::fromStdString(maskModPython(*rule, scopeOf(100, 100), causal));
+    const QString head = QStringLiteral("def mask_mod(b, h, q_idx, kv_idx):\n");
+    QVERIFY(python.contains(head));
+    QCOMPARE(python.mid(python.indexOf(head) + head.size()), body);
   }
 
   // Characters, not bytes.

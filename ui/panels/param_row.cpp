@@ -272,6 +272,10 @@ void ParamRow::showFailure(const QString& sentence, const std::optional<TextFaul
 void ParamRow::showNote() {
   m_nearest.clear();
   markInvalid(editor(), !m_error.isEmpty());
+  if (m_rule) {
+    if (!m_error.isEmpty()) m_rule->setStatus(m_error, true);
+    return;
+  }
   m_note->setVisible(!m_error.isEmpty());
   if (m_error.isEmpty()) return;
   static const QRegularExpression nearest(QStringLiteral("nearest valid value is (\\S+)\\.$"));

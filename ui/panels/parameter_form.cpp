@@ -185,7 +185,8 @@ void ParameterForm::showOutcome(int column) {
     const bool current = result.isCurrent() && !result.busy;
     if (result.fault && !result.busy && r->error().isEmpty()) r->showFailure(result.error, result.fault);
     r->ruleEditor()->setCopyEnabled(current);
-    if (!result.exploration || !r->error().isEmpty())
+    if (!r->error().isEmpty()) continue;  // the editor shows it
+    if (!result.exploration)
       r->ruleEditor()->setStatus({});
     else if (current)
       r->ruleEditor()->setStatus(tr("%1 of the pairs, %2 of the tiles, %3FLOP")

@@ -57,6 +57,7 @@ RuleEditor::RuleEditor(const std::vector<TextPreset>& presets, QWidget* parent) 
       tr("Copies the rule as a Python function for PyTorch's FlexAttention, with its numbers filled in"));
   m_status = makeNote({}, this);
   m_status->setObjectName(QStringLiteral("ruleStatus"));
+  m_status->setTextFormat(Qt::PlainText);
 
   auto* buttons = new QHBoxLayout;
   buttons->setSpacing(4);
@@ -110,8 +111,10 @@ void RuleEditor::showFault(const std::optional<TextFault>& fault) {
   m_edit->setExtraSelections(marks);
 }
 
-void RuleEditor::setStatus(const QString& sentence) {
+void RuleEditor::setStatus(const QString& sentence, bool warning) {
   m_status->setText(sentence);
+  m_status->setStyleSheet(warning ? QStringLiteral("color: %1").arg(Chrome::of(palette()).warning.name())
+                                  : QString());
   m_status->setVisible(!sentence.isEmpty());
 }
 

@@ -28,7 +28,7 @@ class RuleEditor final : public QWidget {
   void showText(const QString& text);  // leaves an equal text, and the cursor, alone
   // Underlines the part, if the fault is one of this text.
   void showFault(const std::optional<TextFault>& fault);
-  void setStatus(const QString& sentence);
+  void setStatus(const QString& sentence, bool warning = false);  // below the text
   void setCopyEnabled(bool enabled);
 
  Q_SIGNALS:
