@@ -10,7 +10,7 @@ attnscope_packages=(
   qt6-base-dev qt6-svg-dev libqcustomplot-dev libgl-dev
   libeigen3-dev libspectra-dev libhwy-dev libtbb-dev librandom123-dev libxxhash-dev
   libboost-context-dev libexpected-dev libfmt-dev libcli11-dev nlohmann-json3-dev
-  libzip-dev libpng-dev libturbojpeg0-dev libicu-dev
+  libzip-dev libpng-dev libturbojpeg0-dev libicu-dev libmuparser-dev
   fonts-dejavu-core
 )
 

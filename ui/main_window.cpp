@@ -147,6 +147,8 @@ void MainWindow::buildDocks() {
   addDockWidget(Qt::LeftDockWidgetArea, m_leftDock);
 
   m_parameters = new ParameterForm(m_document, m_service, this);
+  connect(m_parameters, &ParameterForm::copied, this,
+          [this](const QString& what) { m_messages->showNote(tr("Copied: %1").arg(what)); });
   m_parameterDock = makeDock(this, QStringLiteral("parameterDock"), tr("Parameters"), m_parameters);
   addDockWidget(Qt::LeftDockWidgetArea, m_parameterDock);
   splitDockWidget(m_leftDock, m_parameterDock, Qt::Vertical);

@@ -78,7 +78,7 @@ QString styleSheetOf(const Chrome& c) {
     QAbstractSpinBox QLineEdit { border: none; border-radius: 0; padding: 0 2px; background: transparent; }
     QAbstractSpinBox[invalid="true"] QLineEdit { color: %warning; }
     QLineEdit:focus, QPlainTextEdit:focus { border-color: %accent; }
-    QLineEdit[invalid="true"] { border-color: %warning; }
+    QLineEdit[invalid="true"], QPlainTextEdit[invalid="true"] { border-color: %warning; }
     QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
     QListWidget::item { padding: 4px 6px; border-radius: 4px; }
     QListWidget::item:selected { background: %soft; color: %text; }

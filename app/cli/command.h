@@ -39,6 +39,7 @@ struct CommandEntry {
 [[nodiscard]] std::unique_ptr<Command> makeFigureCommand();
 [[nodiscard]] std::unique_ptr<Command> makeBenchCommand();
 [[nodiscard]] std::unique_ptr<Command> makeConvertCommand();
+[[nodiscard]] std::unique_ptr<Command> makeRuleCommand();
 [[nodiscard]] std::unique_ptr<Command> makeInfoCommand();
 
 }  // namespace attnscope

@@ -17,9 +17,29 @@ namespace attnscope {
 
 namespace {
 
+// The line of the text that is to blame, and marks under the part.
+void showFault(const TextFault& fault) {
+  const std::size_t at = std::min(fault.begin, fault.text.size());
+  const std::size_t before = at == 0 ? std::string::npos : fault.text.rfind('\n', at - 1);
+  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
+  const std::size_t end = std::min(fault.text.find('\n', at), fault.text.size());
+  std::string line = fault.text.substr(begin, end - begin);
+  const auto columns = [&](std::size_t from, std::size_t to) {  // continuing bytes of UTF-8 take none
+    return std::count_if(fault.text.begin() + static_cast<std::ptrdiff_t>(from),
+                         fault.text.begin() + static_cast<std::ptrdiff_t>(std::max(from, to)),
+                         [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+  };
+  const auto width = std::max<std::ptrdiff_t>(1, columns(at, std::min(fault.end, end)));
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  fmt::print(stderr, "  {}\n  {:{}}{}\n", line, "", columns(begin, at),
+             std::string(static_cast<std::size_t>(width), '^'));
+}
+
 int report(const Error& error) {
   clearProgress();
   fmt::print(stderr, "attnscope: {}\n", error.message);
+  if (error.fault) showFault(*error.fault);
   return static_cast<int>(error.kind);
 }
 

@@ -77,6 +77,11 @@ Json paramJson(const ParamSpec& spec) {
   json["paper"] = spec.paperText;
   if (!spec.visibleWhenId.empty())
     json["only_when"] = {{"id", spec.visibleWhenId}, {"is", spec.visibleWhenValues}};
+  if (!spec.presets.empty()) {
+    json["presets"] = Json::array();
+    for (const TextPreset& preset : spec.presets)
+      json["presets"].push_back({{"name", preset.name}, {"text", preset.text}});
+  }
   json["help"] = spec.help;
   return json;
 }
@@ -120,8 +125,10 @@ void printTable() {
     for (const ParamSpec& spec : mechanism->params())
       params.push_back(fmt::format("{} ({})", spec.id, spec.defaultText));
     fmt::print("{:<18} {:<24} {:<20} {:<5} {:<18} {:<10}  {}\n", card.id, card.name, familyName(card.family),
-               card.year, card.surveyComplexity, causalText(card.causal), fmt::join(params, ", "));
+               card.year > 0 ? std::to_string(card.year) : "-", card.surveyComplexity,
+               causalText(card.causal), fmt::join(params, ", "));
   }
+  fmt::print("\nThe language of custom's rules: attnscope rule\n");
 }
 
 class ListCommand final : public Command {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,11 +19,19 @@ enum class ErrorKind {
   Cancelled = 130,  // stopped on request; nothing is lost
 };
 
+// Which part of a text that the user wrote is to blame: bytes [begin, end), end may be one past the text.
+struct TextFault {
+  std::string text;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 // One failure in words for the user: which file, key or option; what was found; what was expected; what to
 // do.
 struct Error {
   ErrorKind kind = ErrorKind::Compute;
   std::string message;
+  std::optional<TextFault> fault = std::nullopt;
 };
 
 // The only way in which core and kernels report failure: no exception crosses their interfaces.
@@ -30,7 +40,7 @@ using Result = tl::expected<T, Error>;
 using Status = Result<void>;
 
 [[nodiscard]] inline tl::unexpected<Error> fail(ErrorKind kind, std::string message) {
-  return tl::unexpected<Error>(Error{kind, std::move(message)});
+  return tl::unexpected<Error>(Error{kind, std::move(message), std::nullopt});
 }
 
 [[nodiscard]] inline tl::unexpected<Error> cancelled() {

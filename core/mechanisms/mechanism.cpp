@@ -64,6 +64,8 @@ const char* familyName(Family family) {
       return "Memories";
     case Family::LowRankKernels:
       return "Low rank and kernels";
+    case Family::Own:
+      return "Your own";
   }
   return "";
 }

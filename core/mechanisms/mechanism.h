@@ -15,7 +15,7 @@
 
 namespace attnscope {
 
-enum class Family { Baseline, FixedPatterns, LearnablePatterns, Memories, LowRankKernels };
+enum class Family { Baseline, FixedPatterns, LearnablePatterns, Memories, LowRankKernels, Own };
 [[nodiscard]] const char* familyName(Family family);
 
 enum class CausalSupport { Both, CausalByDefault, Never, Always };

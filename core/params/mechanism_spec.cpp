@@ -58,11 +58,57 @@ Status takeCommon(MechanismSpec& spec, const std::string& key, const std::string
   return {};
 }
 
+bool needsQuotes(const std::string& value) {
+  return value.find_first_of(" \t\r\n,\";=<>&|()!%*'") != std::string::npos;
+}
+
+std::string quoted(const std::string& value) {
+  if (!needsQuotes(value)) return value;
+  std::string text = "\"";
+  for (const char c : value) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return text + "\"";
+}
+
+struct ReadValue {
+  std::string value;
+  std::size_t end = 0;  // at the comma, or the end of the text
+};
+
+// A value from `begin` to the next comma, or in quotes.
+Result<ReadValue> readValue(const std::string& text, std::size_t begin) {
+  if (begin >= text.size() || text[begin] != '"') {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    return ReadValue{text.substr(begin, end - begin), end};
+  }
+  ReadValue read;
+  std::size_t at = begin + 1;
+  for (; at < text.size(); ++at) {
+    if (text[at] == '"') {
+      if (at + 1 >= text.size() || text[at + 1] != '"') break;
+      ++at;
+    }
+    read.value += text[at];
+  }
+  if (at >= text.size())
+    return fail(
+        ErrorKind::Usage,
+        fmt::format("In '{}' the quote before '{}' is not closed; add a \" at the end of the value (and "
+                    "put the whole into single quotes for the shell).",
+                    text, text.substr(begin + 1)));
+  read.end = at + 1;
+  if (read.end < text.size() && text[read.end] != ',')
+    return fail(
+        ErrorKind::Usage,
+        fmt::format("In '{}' the value \"{}\" is followed by '{}', but must be by a comma or nothing.", text,
+                    read.value, text.substr(read.end)));
+  return read;
+}
+
 }  // namespace
 
 std::string MechanismSpec::text() const {
   std::vector<std::string> parts;
-  for (const auto& [key, value] : params) parts.push_back(key + "=" + value);
+  for (const auto& [key, value] : params) parts.push_back(key + "=" + quoted(value));
   if (options.causalGiven) parts.push_back(std::string("causal=") + (options.causal ? "on" : "off"));
   if (options.scale) parts.push_back(fmt::format("scale={}", *options.scale));
   if (options.seed != 0) parts.push_back(fmt::format("seed={}", options.seed));
@@ -79,15 +125,15 @@ Result<MechanismSpec> parseMechanismSpec(const std::string& text) {
   if (colon == std::string::npos) return spec;
   std::size_t begin = colon + 1;
   while (begin <= text.size()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = text.substr(begin, end - begin);
+    const std::string part = text.substr(begin, text.find(',', begin) - begin);
     const std::size_t equals = part.find('=');
     if (equals == std::string::npos || equals == 0)
       return fail(
           ErrorKind::Usage,
           fmt::format("'{}' in '{}' is not of the form name=value; lists are joined by '+'.", part, text));
-    ATTN_TRY(takeCommon(spec, part.substr(0, equals), part.substr(equals + 1)));
-    begin = end + 1;
+    ATTN_ASSIGN(read, readValue(text, begin + equals + 1));
+    ATTN_TRY(takeCommon(spec, part.substr(0, equals), read.value));
+    begin = read.end + 1;
   }
   return spec;
 }

@@ -19,7 +19,8 @@ struct CallOptions {
   std::uint64_t seed = 0;
 };
 
-// "reformer:rounds=4,chunk=32": which mechanism with which choices.
+// "reformer:rounds=4,chunk=32": which mechanism with which choices. Values with commas, blanks or other signs
+// stand in double quotes, in which a double quote is written twice: custom:rule="abs(q - k) <= w",w=8.
 struct MechanismSpec {
   std::string id;
   ParamTexts params;

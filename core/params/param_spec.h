@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -18,6 +19,11 @@ using IndexList = std::vector<Index>;
 using ParamValue = std::variant<bool, Index, double, std::string, IndexList>;
 
 enum class ParamKind { Bool, Int, Real, Choice, IntList, Text };
+
+struct TextPreset {
+  std::string name;  // "Causal window"
+  std::string text;
+};
 
 // What a mechanism declares about one of its parameters. The form in the window, the options of the command
 // line, the table in the documentation and the sweeps of the tests are all made from this.
@@ -48,6 +54,10 @@ struct ParamSpec {
   // Some valid values, where a range does not say which there are: what the tests try.
   std::function<std::vector<std::string>(const Shape&)> examples;
 
+  // Text that is a sentence of some language: edited in several lines and checked while it is typed.
+  bool isLong = false;
+  std::vector<TextPreset> presets;  // Text: named values to start from
+
   // The paper's own value, for the mark on the slider; empty if the paper names none.
   std::optional<ParamValue> paperValue;
   std::string paperText;  // "512 in pre-training"
@@ -55,6 +65,8 @@ struct ParamSpec {
   // Shown only when this holds (an option that means nothing in the current mode); always, if empty.
   std::string visibleWhenId;
   std::vector<std::string> visibleWhenValues;
+  // The same for what a list of values cannot say; given the texts of all parameters.
+  std::function<bool(const std::map<std::string, std::string>&)> visibleWhen;
 };
 
 // Text of a value as a SPEC writes it: "on", "64", "0.75", "strided", "0+64+128".

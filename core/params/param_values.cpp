@@ -46,7 +46,11 @@ Result<ParamValues> ParamValues::resolve(std::span<const ParamSpec> specs, const
     const auto it = given.find(spec.id);
     if (it == given.end()) continue;
     auto parsed = parseParam(spec, it->second, shape);
-    if (!parsed) return fail(parsed.error().kind, mechanism + ": " + parsed.error().message);
+    if (!parsed) {
+      Error error = std::move(parsed.error());
+      error.message = mechanism + ": " + error.message;
+      return tl::unexpected<Error>(std::move(error));
+    }
     values.m_values[spec.id] = std::move(*parsed);
   }
   for (const ParamSpec& spec : specs)

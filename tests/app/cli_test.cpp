@@ -51,6 +51,7 @@ class CliTest : public QObject {
   void listIsReadableByMachines();
   void listOnTheTerminal();
   void helpAndVersion();
+  void rulesPointAndBecomePython();
   void slipsAreUsageErrors_data();
   void slipsAreUsageErrors();
   void missingFileIsNamed();
@@ -101,10 +102,29 @@ void CliTest::helpAndVersion() {
   QVERIFY(attnscope({"--version"}).out.startsWith("attnscope "));
   const Outcome help = attnscope({"--help"});
   QCOMPARE(help.status, 0);
-  for (const char* command : {"list", "compute", "figure", "bench", "convert", "info"}) {
+  for (const char* command : {"list", "compute", "figure", "bench", "rule", "convert", "info"}) {
     QVERIFY2(help.out.contains(command), command);
   }
   QCOMPARE(attnscope({"compute", "--help"}).status, 0);
+}
+
+void CliTest::rulesPointAndBecomePython() {
+  QVERIFY(attnscope({"rule"}).out.contains("Sinks and window"));
+  const QStringList input{"--input", "gaussian:n=100,d=4,heads=1"};
+  const Outcome wrong = attnscope(QStringList{"rule", "custom:rule=\"q < 3 and\n k \u2264 z\""} + input);
+  QCOMPARE(wrong.status, 2);
+  QVERIFY2(wrong.err.contains(QStringLiteral("character 16: there is no 'z'")), qPrintable(wrong.err));
+  QVERIFY2(wrong.err.endsWith(QStringLiteral("\n   k \u2264 z\n       ^\n")), qPrintable(wrong.err));
+  const Outcome report = attnscope(QStringList{"rule", "custom:rule=\"k == q; k < g\",g=2"} + input);
+  QCOMPARE(report.status, 0);
+  QVERIFY2(report.out.contains("298 of 10,000"), qPrintable(report.out));
+  const Outcome python =
+      attnscope(QStringList{"rule", "custom:rule=\"k < g\",g=2", "--mask-mod", "-"} + input);
+  QVERIFY2(python.out.contains("    return kv_idx < 2\n"), qPrintable(python.out));
+  const Outcome other = attnscope(QStringList{"rule", "full"} + input);
+  QCOMPARE(other.status, 2);
+  QVERIFY2(other.err.contains("only custom"), qPrintable(other.err));
+  QCOMPARE(attnscope(QStringList{"rule", "custom", "--mask-mod", "/nowhere/x.py"} + input).status, 5);
 }
 
 void CliTest::slipsAreUsageErrors_data() {

@@ -18,13 +18,29 @@ class ParamsTest : public QObject {
   void specRoundTrip() {
     for (const char* text :
          {"full", "reformer:chunk=32,rounds=4", "longformer:dilation=1+1+2+2,window=64,causal=on",
-          "linformer:k=8,scale=0.25,seed=7"}) {
+          "linformer:k=8,scale=0.25,seed=7", "custom:rule=\"abs(q - k) <= w, or\",w=8",
+          "custom:rule=\"a: q<k; \"\"b\"\": k % 2 == 0\",causal=on"}) {
       const auto spec = parseMechanismSpec(text);
       QVERIFY(spec);
       QCOMPARE(parseMechanismSpec(spec->text())->text(), spec->text());
     }
     QCOMPARE(parseMechanismSpec("reformer:chunk=32,rounds=4")->text(),
              std::string("reformer:chunk=32,rounds=4"));
+  }
+
+  // Any text can be a value, whatever it contains.
+  void valuesInQuotes() {
+    for (const std::string& value : std::vector<std::string>{"q<k", "a,b=c", "\"", "\"\"", "x\"", "\",\"", "",
+                                                             " ", "a\nb", "100%", "8x32", "a:b;c", "'"}) {
+      MechanismSpec spec;
+      spec.id = "custom";
+      spec.params = {{"rule", value}, {"w", std::string("4")}};
+      const auto read = parseMechanismSpec(spec.text());
+      QVERIFY2(read, spec.text().c_str());
+      QVERIFY2(*read == spec && read->params.at("rule") == value, spec.text().c_str());
+    }
+    QCOMPARE(parseMechanismSpec("a:x=\"1,2\",y=3")->params.at("x"), std::string("1,2"));
+    QCOMPARE(parseMechanismSpec("a:x=1\"2")->params.at("x"), std::string("1\"2"));
   }
 
   void badSpecs_data() {
@@ -40,6 +56,10 @@ class ParamsTest : public QObject {
                                << "above 0";
     QTest::newRow("nan scale") << "full:scale=nan"
                                << "above 0";
+    QTest::newRow("open quote") << "custom:rule=\"q<k"
+                                << "not closed";
+    QTest::newRow("after the quote") << "custom:rule=\"q<k\"w=3"
+                                     << "followed by";
     QTest::newRow("bad seed") << "full:seed=x"
                               << "whole number";
   }

@@ -17,11 +17,11 @@ namespace {
 // sqrt(n) for every default that is one. Tiles and bytes are what is counted.
 const std::map<std::string, double>& growth() {
   static const std::map<std::string, double> table{
-      {"full", 2.0},           {"sparse", 1.5},      {"blockwise", 2.0},  {"axial", 1.5},
-      {"image", 1.5},          {"reformer", 1.5},    {"routing", 1.5},    {"sinkhorn", 1.5},
-      {"transformer-xl", 1.5}, {"compressive", 1.5}, {"set", 1.5},        {"memory-compressed", 2.0},
-      {"longformer", 1.5},     {"etc", 2.0},         {"bigbird", 1.0},    {"linformer", 1.5},
-      {"linear", 1.0},         {"performer", 1.0},   {"synthesizer", 2.0}};
+      {"full", 2.0},           {"sparse", 1.5},      {"blockwise", 2.0},   {"axial", 1.5},
+      {"image", 1.5},          {"reformer", 1.5},    {"routing", 1.5},     {"sinkhorn", 1.5},
+      {"transformer-xl", 1.5}, {"compressive", 1.5}, {"set", 1.5},         {"memory-compressed", 2.0},
+      {"longformer", 1.5},     {"etc", 2.0},         {"bigbird", 1.0},     {"linformer", 1.5},
+      {"linear", 1.0},         {"performer", 1.0},   {"synthesizer", 2.0}, {"custom", 1.0}};
   return table;
 }
 

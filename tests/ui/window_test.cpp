@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The real window, with real clicks, keys and drops.
+#include <QClipboard>
 #include <QDragEnterEvent>
 #include <QDropEvent>
 #include <QFile>
+#include <QGuiApplication>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
+#include <QPlainTextEdit>
+#include <QPushButton>
 #include <QRegularExpression>
 #include <QSettings>
 #include <QSignalSpy>
@@ -31,6 +35,7 @@
 #include "ui/panels/param_row.h"
 #include "ui/panels/parameter_form.h"
 #include "ui/panels/row_curve.h"
+#include "ui/panels/rule_editor.h"
 #include "ui/panels/step_view.h"
 #include "ui/panels/wall.h"
 #include "ui/plots/color_bar_view.h"
@@ -335,6 +340,66 @@ class WindowTest final : public QObject {
     QCOMPARE(qobject_cast<QSpinBox*>(row->editor())->value(), 100000);
     QTRY_VERIFY(!m_window->service()->column(1).error.isEmpty());
     QVERIFY(m_window->service()->column(1).exploration);  // the picture that was there
+  }
+
+  void typesARule() {
+    document()->replaceColumn(1, *parseMechanismSpec("custom"));
+    document()->selectColumn(1);
+    QTRY_VERIFY(m_window->service()->column(1).isCurrent());
+    ParamRow* row = m_window->parameters()->row("rule");
+    QVERIFY(row && row->ruleEditor());
+    QPlainTextEdit* edit = row->ruleEditor()->edit();
+    auto* status = row->findChild<QLabel*>(QStringLiteral("ruleStatus"));
+    QVERIFY(status && status->isVisible());
+    QVERIFY2(status->text().contains(QStringLiteral("of the pairs")), qPrintable(status->text()));
+    QVERIFY(m_window->parameters()->row("w")->isVisible() && !m_window->parameters()->row("s")->isVisible());
+
+    const auto steps = document()->undoStack()->count();
+    edit->setFocus();
+    edit->selectAll();
+    QTest::keyClicks(edit, QStringLiteral("near: k <= q and q - k < s"));
+    QCOMPARE(document()->undoStack()->count(), steps + 1);  // a burst of keys
+    QCOMPARE(document()->state().columns[1].params.at("rule"), std::string("near: k <= q and q - k < s"));
+    QTRY_VERIFY(m_window->service()->column(1).isCurrent());
+    const auto shown = m_window->service()->column(1).exploration;
+    QCOMPARE(shown->call.plan->plan().labels.front().name, std::string("near"));
+    QVERIFY(!m_window->parameters()->row("w")->isVisible() && m_window->parameters()->row("s")->isVisible());
+
+    QTest::keyClick(edit, Qt::Key_Return);  // a blank to the document
+    QTest::keyClicks(edit, QStringLiteral("or k = 0"));
+    QVERIFY2(row->error().contains(QStringLiteral("character 33: found '=', expected ==")),
+             qPrintable(row->error()));
+    QCOMPARE(status->text(), row->error());
+    QCOMPARE(edit->extraSelections().size(), 1);
+    QCOMPARE(edit->extraSelections().front().cursor.selectedText(), QStringLiteral("="));
+    QTRY_VERIFY(!m_window->service()->column(1).error.isEmpty());
+    QCOMPARE(m_window->service()->column(1).exploration, shown);  // the last good picture
+
+    edit->selectAll();
+    QTest::keyClicks(edit, QStringLiteral("k % q == 0"));  // well-formed; its trouble is found by computing
+    QTRY_VERIFY(row->error().contains(QStringLiteral("division by zero")));
+    QCOMPARE(edit->extraSelections().front().cursor.selectedText(), QStringLiteral("%"));
+    QVERIFY(!row->findChild<QPushButton*>(QStringLiteral("copyMaskMod"))->isEnabled());
+
+    while (document()->undoStack()->count() > 0 && document()->state().columns[1].params.contains("rule"))
+      QTest::keyClick(edit, Qt::Key_Z,
+                      Qt::ControlModifier);  // the window's undo, with the cursor in the text
+    QVERIFY(edit->toPlainText().startsWith(QStringLiteral("local: abs(q - k) <= w")));
+    QVERIFY(row->error().isEmpty() && edit->extraSelections().isEmpty());
+  }
+
+  void copiesAMaskMod() {
+    document()->replaceColumn(1, *parseMechanismSpec("custom:rule=\"k <= q and q - k < w\",w=9"));
+    document()->selectColumn(1);
+    QTRY_VERIFY(m_window->service()->column(1).isCurrent());
+    auto* button = m_window->parameters()->findChild<QPushButton*>(QStringLiteral("copyMaskMod"));
+    QVERIFY(button && button->isEnabled());
+    QTest::mouseClick(button, Qt::LeftButton);
+    const QString python = QGuiApplication::clipboard()->text();
+    QVERIFY2(python.endsWith(QStringLiteral("def mask_mod(b, h, q_idx, kv_idx):\n"
+                                            "    return (kv_idx <= q_idx) & (q_idx - kv_idx < 9)\n")),
+             qPrintable(python));
+    QVERIFY(m_window->findChild<MessageBar*>()->text().contains(QStringLiteral("mask_mod")));
   }
 
   void switchesTheHead() {

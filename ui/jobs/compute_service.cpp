@@ -174,6 +174,7 @@ void ComputeService::request(int column) {
   result.wanted = key;
   result.error.clear();
   result.passBusy = false;
+  result.fault.reset();
   m_columnJobs[at]->cancel();
   if (const ExplorationPtr* known = m_explorations.object(key)) {
     m_pending[at] = false;
@@ -213,6 +214,7 @@ void ComputeService::columnArrived(int column, const QString& key, const Result<
   } else {
     target.busy = false;
     target.error = toQ(result.error().message);
+    target.fault = result.error().fault;
     Q_EMIT columnUpdated(column);
   }
   noteActivity();
@@ -251,6 +253,7 @@ void ComputeService::settleColumn(int column, const QString& key, ExplorationPtr
   ColumnResult& target = m_columns[static_cast<std::size_t>(column)];
   target.busy = false;
   target.error.clear();
+  target.fault.reset();
   target.exploration = std::move(exploration);
   target.passBusy = false;
   target.passError.clear();

@@ -8,6 +8,7 @@
 #include <QTimer>
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -27,9 +28,10 @@ struct ColumnResult {
   ExplorationPtr exploration;  // the newest finished one
   QString shown;               // its key; different from `wanted` while computing and after a failure
   bool busy = false;
-  QString error;          // why `wanted` could not be computed; empty otherwise
-  bool passBusy = false;  // the exploration is a pattern without a pass, which is being run
-  QString passError;      // why it could not be run
+  QString error;                   // why `wanted` could not be computed; empty otherwise
+  std::optional<TextFault> fault;  // the part of a parameter's text that is to blame for it, if one is
+  bool passBusy = false;           // the exploration is a pattern without a pass, which is being run
+  QString passError;               // why it could not be run
   InsidesPtr insides;
   QString insidesShown;  // shown + head
   bool insidesBusy = false;

@@ -11,12 +11,13 @@ namespace attnscope {
 namespace {
 
 QString toolTipOf(const MechanismCard& card) {
-  QString text = QStringLiteral("<p><b>%1</b> (%2)<br>%3</p><p>%4</p>")
-                     .arg(toQ(card.name).toHtmlEscaped())
-                     .arg(card.year)
-                     .arg(toQ(card.paper).toHtmlEscaped(), toQ(card.summary).toHtmlEscaped());
-  text += QStringLiteral("<p>%1: %2</p>")
-              .arg(QObject::tr("complexity in the survey"), toQ(card.surveyComplexity).toHtmlEscaped());
+  QString text = QStringLiteral("<p><b>%1</b>").arg(toQ(card.name).toHtmlEscaped());
+  if (!card.paper.empty())
+    text += QStringLiteral(" (%1)<br>%2").arg(card.year).arg(toQ(card.paper).toHtmlEscaped());
+  text += QStringLiteral("</p><p>%1</p>").arg(toQ(card.summary).toHtmlEscaped());
+  if (!card.paper.empty())
+    text += QStringLiteral("<p>%1: %2</p>")
+                .arg(QObject::tr("complexity in the survey"), toQ(card.surveyComplexity).toHtmlEscaped());
   if (!card.ours.empty())
     text += QStringLiteral("<p>%1 %2</p>")
                 .arg(QObject::tr("Ours, not the paper's:"), toQ(card.ours).toHtmlEscaped());

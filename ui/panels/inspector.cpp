@@ -310,8 +310,9 @@ void Inspector::showCard() {
                 .arg(toQ(result.exploration->call.plan->plan().note).toHtmlEscaped());
   text += QStringLiteral("<p>%1</p><p>%2</p>")
               .arg(toQ(card.summary).toHtmlEscaped(),
-                   tr("Cost in the survey: %1. As counted here: %2.")
-                       .arg(toQ(card.surveyComplexity), toQ(card.countedComplexity))
+                   (card.paper.empty() ? tr("Cost as counted here: %1.").arg(toQ(card.countedComplexity))
+                                       : tr("Cost in the survey: %1. As counted here: %2.")
+                                             .arg(toQ(card.surveyComplexity), toQ(card.countedComplexity)))
                        .toHtmlEscaped());
   if (!card.ours.empty()) text += QStringLiteral("<p>%1</p>").arg(toQ(card.ours).toHtmlEscaped());
   if (!card.paper.empty())

@@ -7,6 +7,7 @@
 #include <QGridLayout>
 #include <QLabel>
 #include <QLineEdit>
+#include <QPlainTextEdit>
 #include <QRegularExpression>
 #include <QSpinBox>
 #include <QStyle>
@@ -17,6 +18,7 @@
 #include "ui/icons.h"
 #include "ui/panels/heading.h"
 #include "ui/panels/marked_slider.h"
+#include "ui/panels/rule_editor.h"
 #include "ui/state/text.h"
 #include "ui/theme.h"
 
@@ -70,7 +72,10 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
       break;
     case ParamKind::IntList:
     case ParamKind::Text:
-      makeList();
+      if (spec.isLong)
+        makeRule();
+      else
+        makeList();
       break;
   }
   QString help = QStringLiteral("<p>%1</p>").arg(toQ(spec.help).toHtmlEscaped());
@@ -82,25 +87,30 @@ ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_
   editor()->setObjectName(QStringLiteral("param_") + toQ(spec.id));
   m_label->setBuddy(editor());
 
+  arrange();
+  connect(m_reset, &QToolButton::clicked, this, &ParamRow::resetAsked);
+  connect(m_note, &QLabel::linkActivated, this, [this] { report(m_nearest); });
+}
+
+void ParamRow::arrange() {
   auto* grid = new QGridLayout(this);
   grid->setContentsMargins(0, 0, 0, 0);
   grid->setHorizontalSpacing(5);
   grid->setVerticalSpacing(1);
   grid->addWidget(m_label, 0, 0);
-  if (m_slider) {
+  if (m_rule) {
+    grid->addWidget(m_rule, 1, 0, 1, 4);
+  } else if (m_slider) {
     grid->addWidget(m_slider, 0, 1);
     grid->addWidget(editor(), 0, 2);
   } else {
     grid->addWidget(editor(), 0, 1, 1, 2);
   }
   grid->addWidget(m_reset, 0, 3);
-  grid->addWidget(m_note, 1, 0, 1, 4);
+  grid->addWidget(m_note, 2, 0, 1, 4);
   grid->setColumnStretch(1, 1);
   m_label->setFixedWidth(70);
   m_label->setWordWrap(true);
-
-  connect(m_reset, &QToolButton::clicked, this, &ParamRow::resetAsked);
-  connect(m_note, &QLabel::linkActivated, this, [this] { report(m_nearest); });
 }
 
 QString ParamRow::labelText() const {
@@ -116,6 +126,7 @@ QWidget* ParamRow::editor() const {
   if (m_real) return m_real;
   if (m_choice) return m_choice;
   if (m_bool) return m_bool;
+  if (m_rule) return m_rule->edit();
   return m_list;
 }
 
@@ -182,8 +193,15 @@ void ParamRow::makeList() {
   });
 }
 
+void ParamRow::makeRule() {
+  m_rule = new RuleEditor(m_spec.presets, this);
+  connect(m_rule, &RuleEditor::edited, this, &ParamRow::report);
+  connect(m_rule, &RuleEditor::presetChosen, this, &ParamRow::report);
+  connect(m_rule, &RuleEditor::maskModAsked, this, &ParamRow::maskModAsked);
+}
+
 void ParamRow::report(const QString& text) {
-  if (m_showing || text.isEmpty()) return;
+  if (m_showing || (text.isEmpty() && !m_rule)) return;
   const bool dragging = m_slider && m_slider->isSliderDown();
   const bool burst = m_lastEdit.isValid() && m_lastEdit.elapsed() < kBurstMs;
   const bool continues = !std::exchange(m_dragStarts, false) && (dragging || burst);
@@ -201,8 +219,9 @@ void ParamRow::show(const QString& text, bool given, const Shape& shape) {
     if (m_spec.kind == ParamKind::IntList) list.replace(QLatin1Char('+'), QStringLiteral(", "));
     m_list->setText(list);
   }
+  if (m_rule) m_rule->showText(text);
   m_reset->setVisible(given);
-  showError(given ? text : QString(), shape);
+  showError(text, given, shape);
   m_showing = false;
 }
 
@@ -230,14 +249,33 @@ void ParamRow::showNumber(const QString& text, const Shape& shape) {
   }
 }
 
-void ParamRow::showError(const QString& text, const Shape& shape) {
+void ParamRow::showError(const QString& text, bool given, const Shape& shape) {
   m_error.clear();
-  m_nearest.clear();
-  if (!text.isEmpty()) {
+  std::optional<TextFault> fault;
+  if (given) {
     const auto parsed = parseParam(m_spec, toStd(text), shape);
-    if (!parsed) m_error = toQ(parsed.error().message);
+    if (!parsed) {
+      m_error = toQ(parsed.error().message);
+      fault = parsed.error().fault;
+    }
   }
+  if (m_rule) m_rule->showFault(fault);
+  showNote();
+}
+
+void ParamRow::showFailure(const QString& sentence, const std::optional<TextFault>& fault) {
+  m_error = sentence;
+  if (m_rule) m_rule->showFault(fault);
+  showNote();
+}
+
+void ParamRow::showNote() {
+  m_nearest.clear();
   markInvalid(editor(), !m_error.isEmpty());
+  if (m_rule) {
+    if (!m_error.isEmpty()) m_rule->setStatus(m_error, true);
+    return;
+  }
   m_note->setVisible(!m_error.isEmpty());
   if (m_error.isEmpty()) return;
   static const QRegularExpression nearest(QStringLiteral("nearest valid value is (\\S+)\\.$"));

@@ -17,6 +17,7 @@ class QToolButton;
 namespace attnscope {
 
 class MarkedSlider;
+class RuleEditor;
 
 // One declared parameter: its name and symbol, an editor for its kind, the paper's value as a mark, a way
 // back to the default, and, where the value does not fit the input, the sentence that says so with the
@@ -33,11 +34,15 @@ class ParamRow final : public QWidget {
   [[nodiscard]] QString error() const { return m_error; }
   [[nodiscard]] QWidget* editor() const;
   [[nodiscard]] MarkedSlider* slider() const { return m_slider; }
+  [[nodiscard]] RuleEditor* ruleEditor() const { return m_rule; }  // null unless the parameter is a long text
+  // What the computation found wrong with a value that is well-formed in itself; an empty sentence: nothing.
+  void showFailure(const QString& sentence, const std::optional<TextFault>& fault);
 
  Q_SIGNALS:
   // `continues`: belongs to the same drag or burst of steps as the one before.
   void edited(const QString& text, bool continues);
   void resetAsked();
+  void maskModAsked();
 
  private:
   void makeInt();
@@ -45,8 +50,11 @@ class ParamRow final : public QWidget {
   void makeChoice();
   void makeBool();
   void makeList();
+  void makeRule();
+  void arrange();
   void showNumber(const QString& text, const Shape& shape);
-  void showError(const QString& text, const Shape& shape);
+  void showError(const QString& text, bool given, const Shape& shape);
+  void showNote();
   void report(const QString& text);
   [[nodiscard]] QString labelText() const;
 
@@ -65,6 +73,7 @@ class ParamRow final : public QWidget {
   QComboBox* m_choice = nullptr;
   QCheckBox* m_bool = nullptr;
   QLineEdit* m_list = nullptr;
+  RuleEditor* m_rule = nullptr;
 };
 
 }  // namespace attnscope

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/panels/parameter_form.h"
 
+#include <QClipboard>
 #include <QComboBox>
 #include <QDoubleValidator>
 #include <QFormLayout>
+#include <QGuiApplication>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -13,11 +15,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/units.h"
 #include "core/mechanisms/registry.h"
+#include "core/mechanisms/rule_call.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/panels/badge.h"
 #include "ui/panels/heading.h"
 #include "ui/panels/param_row.h"
+#include "ui/panels/rule_editor.h"
 #include "ui/state/document.h"
 #include "ui/state/text.h"
 #include "ui/theme.h"
@@ -69,6 +74,7 @@ ParameterForm::ParameterForm(Document* document, ComputeService* service, QWidge
   connect(m_document, &Document::columnChanged, this, &ParameterForm::refresh);
   connect(m_document, &Document::optionsChanged, this, &ParameterForm::refreshShared);
   connect(m_service, &ComputeService::inputReady, this, &ParameterForm::refresh);
+  connect(m_service, &ComputeService::columnUpdated, this, &ParameterForm::showOutcome);
   build();
 }
 
@@ -132,6 +138,7 @@ void ParameterForm::build() {
       m_rowsLayout->addWidget(made);
       connect(made, &ParamRow::edited, this,
               [this, name = spec.id](const QString& text, bool continues) { edit(name, text, continues); });
+      connect(made, &ParamRow::maskModAsked, this, &ParameterForm::copyMaskMod);
       connect(made, &ParamRow::resetAsked, this,
               [this, name = spec.id] { m_document->resetParam(m_document->selectedColumn(), name); });
     }
@@ -160,12 +167,42 @@ void ParameterForm::refresh() {
     const ParamSpec& declared = r->spec();
     r->show(toQ(texts[declared.id]), spec.params.contains(declared.id), shape);
     const auto& values = declared.visibleWhenValues;
-    r->setVisible(declared.visibleWhenId.empty() ||
-                  std::find(values.begin(), values.end(), texts[declared.visibleWhenId]) != values.end());
+    const bool fits = declared.visibleWhenId.empty() ||
+                      std::find(values.begin(), values.end(), texts[declared.visibleWhenId]) != values.end();
+    r->setVisible(fits && (!declared.visibleWhen || declared.visibleWhen(texts)));
   }
   m_reset->setEnabled(!spec.params.empty());
   m_empty->setVisible(m_rows.empty());
   refreshShared();
+  showOutcome(m_document->selectedColumn());
+}
+
+void ParameterForm::showOutcome(int column) {
+  if (column != m_document->selectedColumn()) return;
+  const ColumnResult& result = m_service->column(column);
+  for (ParamRow* r : m_rows) {
+    if (r->ruleEditor() == nullptr) continue;
+    const bool current = result.isCurrent() && !result.busy;
+    if (result.fault && !result.busy && r->error().isEmpty()) r->showFailure(result.error, result.fault);
+    r->ruleEditor()->setCopyEnabled(current);
+    if (!r->error().isEmpty()) continue;  // the editor shows it
+    if (!result.exploration)
+      r->ruleEditor()->setStatus({});
+    else if (current)
+      r->ruleEditor()->setStatus(tr("%1 of the pairs, %2 of the tiles, %3FLOP")
+                                     .arg(toQ(percentText(result.exploration->cost.cellDensity)),
+                                          toQ(percentText(result.exploration->cost.tileDensity)),
+                                          toQ(compactText(result.exploration->cost.flops))));
+  }
+}
+
+void ParameterForm::copyMaskMod() {
+  const ColumnResult& result = m_service->column(m_document->selectedColumn());
+  if (!result.isCurrent()) return;
+  const auto python = maskModOf(result.exploration->call, result.exploration->input);
+  if (!python) return;
+  QGuiApplication::clipboard()->setText(toQ(*python));
+  Q_EMIT copied(tr("the rule as a mask_mod for FlexAttention"));
 }
 
 void ParameterForm::refreshShared() {

@@ -28,11 +28,16 @@ class ParameterForm final : public QWidget {
 
   [[nodiscard]] ParamRow* row(const std::string& id) const;
 
+ Q_SIGNALS:
+  void copied(const QString& what);  // to the clipboard
+
  private:
   void build();    // other mechanism: other rows
   void refresh();  // other values, or another input
   void buildShared(QVBoxLayout* layout);
   void refreshShared();
+  void showOutcome(int column);  // of the computation, below a rule
+  void copyMaskMod();
   void edit(const std::string& id, const QString& text, bool continues);
 
   Document* m_document;
