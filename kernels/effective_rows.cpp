@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "core/analysis/channel_mixing.h"
-#include "kernels/cpu/tile_math.h"
+#include "core/simd/tile_math.h"
 
 namespace attnscope {
 

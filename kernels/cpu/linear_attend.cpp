@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/cpu/tile_math.h"
+#include "core/simd/tile_math.h"
 
 namespace attnscope {
 

@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "core/analysis/channel_mixing.h"
+#include "core/simd/tile_math.h"
 #include "kernels/cpu/for_rows.h"
-#include "kernels/cpu/tile_math.h"
 #include "kernels/shared/initial_buffers.h"
 
 namespace attnscope {

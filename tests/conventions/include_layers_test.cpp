@@ -33,14 +33,16 @@ const std::string kViewStyle = "ui/plots/view_style.h";
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> table{
       {"core/base/", {"core/base/"}},
+      {"core/simd/", {"core/simd/"}},
       {"core/io/", {"core/base/", "core/io/"}},
       {"core/inputs/", {"core/base/", "core/io/", "core/inputs/"}},
       {"core/params/", {"core/base/", "core/params/", kInput}},
       {"core/plan/", {"core/base/", "core/plan/", kInput}},
-      {"core/analysis/", {"core/base/", "core/plan/", "core/analysis/", kInput}},
+      {"core/analysis/", {"core/base/", "core/simd/", "core/plan/", "core/analysis/", kInput}},
       {"core/raster/", {"core/base/", "core/plan/", "core/raster/", kInput}},
       {"core/mechanisms/",
-       {"core/base/", "core/inputs/", "core/params/", "core/plan/", "core/analysis/", "core/mechanisms/"}},
+       {"core/base/", "core/simd/", "core/inputs/", "core/params/", "core/plan/", "core/analysis/",
+        "core/mechanisms/"}},
       {"core/session/",
        {"core/base/", "core/io/", "core/inputs/", "core/params/", "core/raster/", "core/session/",
         "core/mechanisms/registry.h", "core/mechanisms/mechanism.h"}},

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "kernels/cpu/tile_math.h"
+#include "core/simd/tile_math.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/cpu/tile_math.cpp"
+#define HWY_TARGET_INCLUDE "core/simd/tile_math.cpp"
 #include <hwy/foreach_target.h>  // compiles this file again for each instruction set
 // After foreach_target.
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -169,35 +170,116 @@ void DotRows(const float* x, const float* rows, Index d, Index count, float* out
   }
 }
 
-void Transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
-  Index r = 0;
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+// Four columns from c on of four rows, as four rows of four.
+HWY_INLINE void transposeFour(const float* HWY_RESTRICT const from[4], Index c, float* HWY_RESTRICT to,
+                              Index ldOut) {
   const hn::FixedTag<float, 4> four;
   const hn::FixedTag<double, 2> pairs;
+  const auto row0 = hn::LoadU(four, from[0] + c);
+  const auto row1 = hn::LoadU(four, from[1] + c);
+  const auto row2 = hn::LoadU(four, from[2] + c);
+  const auto row3 = hn::LoadU(four, from[3] + c);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(four, row0, row1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(four, row2, row3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(four, row0, row1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(four, row2, row3));
+  hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, low01, low23)), four, to);
+  hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, low01, low23)), four, to + ldOut);
+  hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, high01, high23)), four, to + 2 * ldOut);
+  hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, high01, high23)), four, to + 3 * ldOut);
+}
+#endif
+
+// out[c * ldOut + r] = row r [c], row r being rowAt(r).
+template <class RowAt>
+HWY_INLINE void transposeRows(const RowAt& rowAt, Index rows, Index cols, float* HWY_RESTRICT out,
+                              Index ldOut) {
+  Index r = 0;
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
   for (; r + 4 <= rows; r += 4) {
-    const float* from = in + r * ldIn;
+    const float* const from[4] = {rowAt(r), rowAt(r + 1), rowAt(r + 2), rowAt(r + 3)};
     Index c = 0;
-    for (; c + 4 <= cols; c += 4) {
-      const auto row0 = hn::LoadU(four, from + c);
-      const auto row1 = hn::LoadU(four, from + ldIn + c);
-      const auto row2 = hn::LoadU(four, from + 2 * ldIn + c);
-      const auto row3 = hn::LoadU(four, from + 3 * ldIn + c);
-      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(four, row0, row1));
-      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(four, row2, row3));
-      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(four, row0, row1));
-      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(four, row2, row3));
-      float* to = out + c * ldOut + r;
-      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, low01, low23)), four, to);
-      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, low01, low23)), four, to + ldOut);
-      hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, high01, high23)), four, to + 2 * ldOut);
-      hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, high01, high23)), four, to + 3 * ldOut);
-    }
+    for (; c + 4 <= cols; c += 4) transposeFour(from, c, out + c * ldOut + r, ldOut);
     for (; c < cols; ++c)
-      for (Index t = 0; t < 4; ++t) out[c * ldOut + r + t] = from[t * ldIn + c];
+      for (Index t = 0; t < 4; ++t) out[c * ldOut + r + t] = from[t][c];
   }
 #endif
   for (; r < rows; ++r)
-    for (Index c = 0; c < cols; ++c) out[c * ldOut + r] = in[r * ldIn + c];
+    for (Index c = 0; c < cols; ++c) out[c * ldOut + r] = rowAt(r)[c];
+}
+
+void Transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
+  transposeRows([=](Index r) HWY_ATTR { return in + r * ldIn; }, rows, cols, out, ldOut);
+}
+
+// The largest size of what was added. Sizes are ordered like their bits without the sign, NaN above all.
+class Sizes {
+ public:
+  HWY_INLINE Sizes() : m_bits(hn::Zero(hn::RebindToSigned<Tag>())) {}
+  HWY_INLINE void add(Vec x) {
+    const hn::RebindToSigned<Tag> bits;
+    m_bits = hn::Max(m_bits, hn::And(hn::BitCast(bits, x), hn::Set(bits, 0x7fffffff)));
+  }
+  HWY_INLINE float largest() const {
+    const hn::RebindToSigned<Tag> bits;
+    return hn::GetLane(hn::BitCast(Tag(), hn::MaxOfLanes(bits, m_bits)));
+  }
+
+ private:
+  hn::Vec<hn::RebindToSigned<Tag>> m_bits;
+};
+
+float PackColumns(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols,
+                  float* panel) {
+  if (order == nullptr)
+    transposeRows([=](Index r) HWY_ATTR { return rows + r * ld; }, count, cols, panel, 64);
+  else
+    transposeRows([=](Index r) HWY_ATTR { return rows + order[r] * ld; }, count, cols, panel, 64);
+  for (Index c = 0; c < cols && count < 64; ++c)
+    for (Index t = count; t < 64; ++t) panel[c * 64 + t] = 0.0F;
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Sizes sizes;
+  for (Index at = 0; at < cols * 64; at += lanes) sizes.add(hn::LoadU(tag, panel + at));
+  return sizes.largest();
+}
+
+float ScaleRows(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols, float scale,
+                float* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec factor = hn::Set(tag, scale);
+  Sizes sizes;
+  for (Index r = 0; r < count; ++r) {
+    const float* from = rows + (order == nullptr ? r : Index{order[r]}) * ld;
+    float* to = out + r * cols;
+    Index c = 0;
+    for (; c + lanes <= cols; c += lanes) {
+      const Vec x = hn::LoadU(tag, from + c);
+      sizes.add(x);
+      hn::StoreU(hn::Mul(x, factor), tag, to + c);
+    }
+    for (; c < cols; ++c) {
+      sizes.add(hn::Set(tag, from[c]));
+      to[c] = from[c] * scale;
+    }
+  }
+  return sizes.largest();
+}
+
+void LogSums(const float* maximum, const float* sum, Index n, float* lse) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec ln2 = hn::Set(tag, 0.693147181F);
+  const Vec minusInfinity = hn::Set(tag, -__builtin_inff());
+  for (Index at = 0; at < n; at += lanes) {
+    const Vec total = hn::LoadU(tag, sum + at);
+    const auto read = hn::Gt(total, hn::Zero(tag));
+    const Vec log = hn::Log(tag, hn::IfThenElse(read, total, hn::Set(tag, 1.0F)));
+    const Vec value = hn::MulAdd(hn::LoadU(tag, maximum + at), ln2, log);
+    hn::StoreU(hn::IfThenElse(read, value, minusInfinity), tag, lse + at);
+  }
 }
 
 const char* TargetName() {
@@ -228,6 +310,9 @@ HWY_EXPORT(ApplyMask);
 HWY_EXPORT(Exponential);
 HWY_EXPORT(DotRows);
 HWY_EXPORT(Transpose);
+HWY_EXPORT(PackColumns);
+HWY_EXPORT(ScaleRows);
+HWY_EXPORT(LogSums);
 HWY_EXPORT(TargetName);
 
 void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
@@ -253,6 +338,20 @@ void dotRows(const float* x, const float* rows, Index d, Index count, float* out
 
 void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
   HWY_DYNAMIC_DISPATCH(Transpose)(in, ldIn, rows, cols, out, ldOut);
+}
+
+float packColumns(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols,
+                  float* panel) {
+  return HWY_DYNAMIC_DISPATCH(PackColumns)(rows, ld, order, count, cols, panel);
+}
+
+float scaleRows(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols, float scale,
+                float* out) {
+  return HWY_DYNAMIC_DISPATCH(ScaleRows)(rows, ld, order, count, cols, scale, out);
+}
+
+void logSums(const float* maximum, const float* sum, Index n, float* lse) {
+  HWY_DYNAMIC_DISPATCH(LogSums)(maximum, sum, n, lse);
 }
 
 const char* targetName() {

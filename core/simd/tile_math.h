@@ -5,10 +5,10 @@
 
 namespace attnscope {
 
-// The vectorised inner loops of the CPU backend, compiled for several instruction sets and chosen at run
-// time. Raw pointers, because the units behind them may not share inline code with the rest of the program.
-// All row strides are in floats. Row widths named `width` are multiples of 16, and arrays may be read up to a
-// multiple of 16 floats.
+// The vectorised inner loops of the CPU backend and of planning, compiled for several instruction sets and
+// chosen at run time. Raw pointers, because the units behind them may not share inline code with the rest of
+// the program. All row strides are in floats. Row widths named `width` are multiples of 16, and arrays may be
+// read up to a multiple of 16 floats.
 namespace tile_math {
 
 using Index = std::int64_t;
@@ -33,6 +33,18 @@ void dotRows(const float* x, const float* rows, Index d, Index count, float* out
 
 // out[c * ldOut + r] = in[r * ldIn + c].
 void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut);
+
+// panel[c * 64 + t] = rows[order[t] * ld + c] for t < count <= 64 and c < cols, 0 for t >= count. A null
+// order is the identity. Returns the largest size of an entry, NaN if there is one.
+float packColumns(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols,
+                  float* panel);
+
+// out[r * cols + c] = scale * rows[order[r] * ld + c]; otherwise as packColumns().
+float scaleRows(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols, float scale,
+                float* out);
+
+// lse[i] = ln 2 * maximum[i] + ln sum[i], -inf where sum[i] = 0; n <= 64, arrays of 64.
+void logSums(const float* maximum, const float* sum, Index n, float* lse);
 
 // "AVX-512", "AVX2", "SSE4", ...: what this machine runs.
 const char* targetName();
