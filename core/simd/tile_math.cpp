@@ -59,21 +59,28 @@ HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, f
 
 void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
           Index k, bool accumulate) {
-  Index row = 0;
-  for (; row + kRows <= m; row += kRows)
-    gemmRows<kRows>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
-  for (; row < m; ++row) gemmRows<1>(a + row * lda, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+  // Where B is larger than the first cache, a strip of its columns serves all rows before the next.
+  constexpr Index kCached = 6144;
+  const Index columns = kVectors * static_cast<Index>(hn::Lanes(Tag()));
+  Index strip = width;
+  if (k * width > kCached) {
+    strip = kCached / k / columns * columns;
+    if (strip < columns) strip = columns;
+  }
+  for (Index begin = 0; begin < width; begin += strip) {
+    const Index part = strip < width - begin ? strip : width - begin;
+    Index row = 0;
+    for (; row + kRows <= m; row += kRows)
+      gemmRows<kRows>(a + row * lda, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k, accumulate);
+    for (; row < m; ++row)
+      gemmRows<1>(a + row * lda, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k, accumulate);
+  }
 }
 
-// 2^x for x <= 127: a polynomial on [-1/2, 1/2] times a power of two put together from its exponent. Below
-// 2^-126 the result is 0, which makes a masked logit weigh exactly nothing.
-HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
+// 2^(whole + f): a polynomial for f in [-1/2, 1/2] times a power of two put together from its exponent. Below
+// whole = -126 the result is 0, which makes a masked logit weigh exactly nothing.
+HWY_INLINE Vec exp2Parts(Tag tag, Vec whole, Vec f) {
   const hn::RebindToSigned<Tag> tagInt;
-  const Vec low = hn::Set(tag, -126.0F);
-  const auto underflow = hn::Lt(x, low);
-  const Vec clamped = hn::Min(hn::Max(x, low), hn::Set(tag, 127.0F));
-  const Vec whole = hn::Round(clamped);
-  const Vec f = hn::Sub(clamped, whole);
   Vec p = hn::Set(tag, 1.54035304e-4F);
   p = hn::MulAdd(p, f, hn::Set(tag, 1.33335581e-3F));
   p = hn::MulAdd(p, f, hn::Set(tag, 9.61812911e-3F));
@@ -82,7 +89,15 @@ HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
   p = hn::MulAdd(p, f, hn::Set(tag, 6.93147181e-1F));
   p = hn::MulAdd(p, f, hn::Set(tag, 1.0F));
   const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(tagInt, whole), hn::Set(tagInt, 127)));
-  return hn::IfThenZeroElse(underflow, hn::Mul(p, hn::BitCast(tag, exponent)));
+  const Vec power = hn::IfThenZeroElse(hn::Lt(whole, hn::Set(tag, -126.0F)), hn::BitCast(tag, exponent));
+  return hn::Mul(p, power);
+}
+
+// 2^x for x <= 127.
+HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
+  const Vec clamped = hn::Min(hn::Max(x, hn::Set(tag, -150.0F)), hn::Set(tag, 127.0F));
+  const Vec whole = hn::Round(clamped);
+  return exp2Parts(tag, whole, hn::Sub(clamped, whole));
 }
 
 HWY_INLINE float rowMaximum(Tag tag, const float* row, Index lanes) {
@@ -138,20 +153,68 @@ void ApplyMask(float* logits, Index rows, const std::uint64_t* bits) {
   }
 }
 
-void Exponential(const float* in, float* out, Index n) {
+void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount) {
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  // x log2(e) in two parts: the rounding of one product alone would cost digits for large |x|.
+  const Vec less = hn::Set(tag, amount);
+  for (Index r = 0; r < rows; ++r) {
+    if (bits[r] == 0) continue;
+    float* values = logits + r * 64;
+    for (Index at = 0; at < 64; at += lanes) {
+      const std::uint64_t part = bits[r] >> at;
+      const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
+      const Vec old = hn::LoadU(tag, values + at);
+      hn::StoreU(hn::IfThenElse(mask, hn::Sub(old, less), old), tag, values + at);
+    }
+  }
+}
+
+// e^x for x <= 88: x log2(e) in two parts, since the rounding of one product alone would cost digits for
+// large |x|.
+HWY_INLINE Vec expVec(Tag tag, Vec x) {
   const Vec high = hn::Set(tag, 1.44269502F);
   const Vec low = hn::Set(tag, 1.92596299e-8F);
-  const auto one = [&](Vec x) HWY_ATTR {
-    const Vec product = hn::Mul(x, high);
-    const Vec rest = hn::MulAdd(x, low, hn::MulSub(x, high, product));
-    const Vec whole = hn::Round(hn::Max(hn::Min(product, hn::Set(tag, 128.0F)), hn::Set(tag, -150.0F)));
-    // 2^whole is applied by exp2Vec's own exponent: give it whole plus the exact fraction.
-    return hn::Mul(exp2Vec(tag, hn::Add(hn::Sub(product, whole), rest)), exp2Vec(tag, whole));
-  };
+  const Vec product = hn::Mul(x, high);
+  const Vec rest = hn::MulAdd(x, low, hn::MulSub(x, high, product));
+  const Vec whole = hn::Round(hn::Max(hn::Min(product, hn::Set(tag, 127.0F)), hn::Set(tag, -150.0F)));
+  return exp2Parts(tag, whole, hn::Add(hn::Sub(product, whole), rest));
+}
+
+// out[i] = function(in[i]); two vectors at once do not wait for each other.
+template <class Function>
+HWY_INLINE void forEach(const float* in, float* out, Index n, const Function& function) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
   Index at = 0;
+  for (; at + 2 * lanes <= n; at += 2 * lanes) {
+    const Vec first = function(hn::LoadU(tag, in + at));
+    const Vec second = function(hn::LoadU(tag, in + at + lanes));
+    hn::StoreU(first, tag, out + at);
+    hn::StoreU(second, tag, out + at + lanes);
+  }
+  for (; at + lanes <= n; at += lanes) hn::StoreU(function(hn::LoadU(tag, in + at)), tag, out + at);
+  for (; at < n; ++at) out[at] = hn::GetLane(function(hn::Set(tag, in[at])));
+}
+
+void Exponential(const float* in, float* out, Index n) {
+  forEach(in, out, n, [](Vec x) HWY_ATTR { return expVec(Tag(), x); });
+}
+
+void EluPlusOne(const float* in, float* out, Index n) {
+  forEach(in, out, n, [](Vec x) HWY_ATTR {
+    const Tag tag;
+    const Vec zero = hn::Zero(tag);
+    return hn::Add(expVec(tag, hn::Min(x, zero)), hn::Max(x, zero));
+  });
+}
+
+void ExponentialDouble(const double* in, double* out, Index n) {
+  const hn::ScalableTag<double> tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Index at = 0;
+  const auto one = [&](hn::Vec<hn::ScalableTag<double>> x) HWY_ATTR {
+    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(tag, -700.0)), hn::Exp(tag, x));
+  };
   for (; at + lanes <= n; at += lanes) hn::StoreU(one(hn::LoadU(tag, in + at)), tag, out + at);
   for (; at < n; ++at) out[at] = hn::GetLane(one(hn::Set(tag, in[at])));
 }
@@ -307,7 +370,10 @@ namespace attnscope::tile_math {
 HWY_EXPORT(Gemm);
 HWY_EXPORT(SoftmaxStep);
 HWY_EXPORT(ApplyMask);
+HWY_EXPORT(SubtractWhere);
 HWY_EXPORT(Exponential);
+HWY_EXPORT(EluPlusOne);
+HWY_EXPORT(ExponentialDouble);
 HWY_EXPORT(DotRows);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(PackColumns);
@@ -328,8 +394,20 @@ void applyMask(float* logits, Index rows, const std::uint64_t* bits) {
   HWY_DYNAMIC_DISPATCH(ApplyMask)(logits, rows, bits);
 }
 
+void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount) {
+  HWY_DYNAMIC_DISPATCH(SubtractWhere)(logits, rows, bits, amount);
+}
+
 void exponential(const float* in, float* out, Index n) {
   HWY_DYNAMIC_DISPATCH(Exponential)(in, out, n);
+}
+
+void eluPlusOne(const float* in, float* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(EluPlusOne)(in, out, n);
+}
+
+void exponential(const double* in, double* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(ExponentialDouble)(in, out, n);
 }
 
 void dotRows(const float* x, const float* rows, Index d, Index count, float* out) {

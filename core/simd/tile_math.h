@@ -25,8 +25,16 @@ void softmaxStep(float* logits, Index rows, float* maximum, float* sum, float* a
 // Logits of cells whose bit is not set become -inf. 64 a row.
 void applyMask(float* logits, Index rows, const std::uint64_t* bits);
 
+// Logits of cells whose bit is set less an amount. 64 a row.
+void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount);
+
 // out[i] = exp(in[i]), n values; relative error below 3e-7, exp(-inf) = 0.
 void exponential(const float* in, float* out, Index n);
+// The same in double for in[i] <= 700, relative error below 1e-15, 0 where in[i] < -700.
+void exponential(const double* in, double* out, Index n);
+
+// out[i] = exp(in[i]) for in[i] <= 0, 1 + in[i] above; n values.
+void eluPlusOne(const float* in, float* out, Index n);
 
 // out[j] = x . rows[j], count rows of d values each.
 void dotRows(const float* x, const float* rows, Index d, Index count, float* out);

@@ -37,6 +37,16 @@ float larger(float a, float b) {
   return a >= b || a != a ? a : b;
 }
 
+// log2 of a multiplicity, of which a byte holds the largest.
+float logOfCount(int count) {
+  static const auto logs = [] {
+    std::array<float, 257> table{};
+    for (std::size_t c = 1; c < table.size(); ++c) table[c] = std::log2(static_cast<float>(c));
+    return table;
+  }();
+  return logs[static_cast<std::size_t>(count)];
+}
+
 // Where the rows of one head go.
 struct RowOutputs {
   float* out;
@@ -79,10 +89,17 @@ class RowOfTiles {
 
   // False if the job was cancelled.
   bool run(Index tileRow, const float* queries, const RowOutputs& out, const JobContext& job) {
+    if (const auto runs = m_map.row(tileRow); !runs.empty()) m_keys.fetch(runs.front().begin);
     start(tileRow, queries, out);
     Index untilCheck = kTilesBetweenChecks;
-    for (const TileRun& run : m_map.row(tileRow)) {
+    const auto runs = m_map.row(tileRow);
+    for (std::size_t r = 0; r < runs.size(); ++r) {
+      const TileRun& run = runs[r];
       for (Index tile = run.begin; tile < run.end; ++tile) {
+        if (tile + 1 < run.end)
+          m_keys.fetch(tile + 1);
+        else if (r + 1 < runs.size())
+          m_keys.fetch(runs[r + 1].begin);
         attendTile(tileRow, tile, run.mask);
         if (--untilCheck == 0) {
           if (job.isCancelled()) return false;
@@ -179,6 +196,10 @@ class RowOfTiles {
   void applyTileMask(const TileMask& mask) {
     tile_math::applyMask(m_scratch.logits.data(), m_rows, mask.bits.data());
     if (mask.planeCount == 0) return;
+    if (mask.planeCount == 1) {  // two rounds at most
+      tile_math::subtractWhere(m_scratch.logits.data(), m_rows, m_map.plane(mask.firstPlane).data(), 1.0F);
+      return;
+    }
     for (Index r = 0; r < m_rows; ++r) {
       std::uint64_t counted = 0;
       for (std::int32_t p = 0; p < mask.planeCount; ++p)
@@ -187,7 +208,7 @@ class RowOfTiles {
         const int t = __builtin_ctzll(counted);
         counted &= counted - 1;
         m_scratch.logits[static_cast<std::size_t>(r * kTile + t)] -=
-            std::log2(static_cast<float>(cellMultiplicity(m_map, mask, r, t)));
+            logOfCount(cellMultiplicity(m_map, mask, r, t));
       }
     }
   }

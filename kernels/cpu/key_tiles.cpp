@@ -26,21 +26,43 @@ KeyTiles::Tile KeyTiles::tile(Index tile, Scratch& scratch) const {
   Tile made{nullptr, nullptr, m_width, countOf(tile), 0.0F};
   if (m_ahead) {
     made.keys = m_keys.data() + tile * kTile * m_source.d;
-  } else {
-    scratch.keys.resize(static_cast<std::size_t>(kTile * m_source.d));
-    made.largest = packKeys(tile, scratch.keys.data());
-    made.keys = scratch.keys.data();
-  }
-  if (m_valuesStand) {
-    made.values = m_source.values + tile * kTile * m_source.cols;
-  } else if (m_ahead) {
     made.values = m_values.data() + tile * kTile * m_width;
   } else {
-    scratch.values.resize(static_cast<std::size_t>(kTile * m_width));
-    packValues(tile, scratch.values.data());
-    made.values = scratch.values.data();
+    const Scratch::Slot& slot = slotOf(tile, scratch);
+    made.keys = slot.keys.data();
+    made.values = slot.values.data();
+    made.largest = slot.largest;
   }
+  if (m_valuesStand) made.values = m_source.values + tile * kTile * m_source.cols;
   return made;
+}
+
+const KeyTiles::Scratch::Slot& KeyTiles::slotOf(Index tile, Scratch& scratch) const {
+  for (const Scratch::Slot& slot : scratch.slots)
+    if (slot.owner == this && slot.tile == tile) return slot;
+  Scratch::Slot& slot = scratch.slots[scratch.oldest];
+  scratch.oldest = (scratch.oldest + 1) % scratch.slots.size();
+  slot.owner = this;
+  slot.tile = tile;
+  slot.keys.resize(static_cast<std::size_t>(kTile * m_source.d));
+  slot.largest = packKeys(tile, slot.keys.data());
+  if (!m_valuesStand) {
+    slot.values.resize(static_cast<std::size_t>(kTile * m_width));
+    packValues(tile, slot.values.data());
+  }
+  return slot;
+}
+
+void KeyTiles::fetch(Index tile) const {
+  constexpr Index kLine = 16;  // floats
+  if (m_ahead) return;         // in order in memory: the processor sees them coming
+  for (Index t = 0; t < countOf(tile); ++t) {
+    const Index position = tile * kTile + t;
+    const Index row = m_source.order ? (*m_source.order)[static_cast<std::size_t>(position)] : position;
+    for (Index c = 0; c < m_source.d; c += kLine) __builtin_prefetch(m_source.keys + row * m_source.d + c);
+    for (Index c = 0; c < m_source.cols; c += kLine)
+      __builtin_prefetch(m_source.values + row * m_source.cols + c);
+  }
 }
 
 float KeyTiles::packKeys(Index tile, float* panel) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "core/plan/plan.h"
@@ -33,10 +34,17 @@ class KeyTiles {
     Index count = 0;       // keys in this tile
     float largest = 0.0F;  // size of an entry of the keys; 0 where make() has told it
   };
-  // Memory of one thread.
+  // Memory of one thread: the tiles that it made last. Neighbouring rows of tiles often read the same ones.
   struct Scratch {
-    std::vector<float> keys;
-    std::vector<float> values;
+    struct Slot {
+      const KeyTiles* owner = nullptr;
+      Index tile = -1;
+      float largest = 0.0F;
+      std::vector<float> keys;
+      std::vector<float> values;
+    };
+    std::array<Slot, 4> slots;
+    std::size_t oldest = 0;
   };
 
   // `ahead`: make() will be called for every tile before any of them is asked for.
@@ -44,6 +52,8 @@ class KeyTiles {
   // Returns the largest size of an entry of the tile's keys.
   float make(Index tile);
   [[nodiscard]] Tile tile(Index tile, Scratch& scratch) const;
+  // Brings what tile() will read of a tile that is not made yet into the cache.
+  void fetch(Index tile) const;
   [[nodiscard]] Index tiles() const { return (m_source.count + kTile - 1) / kTile; }
   [[nodiscard]] Index width() const { return m_width; }
 
@@ -56,6 +66,7 @@ class KeyTiles {
   }
 
  private:
+  const Scratch::Slot& slotOf(Index tile, Scratch& scratch) const;
   float packKeys(Index tile, float* panel) const;
   void packValues(Index tile, float* rows) const;
   [[nodiscard]] Index countOf(Index tile) const { return std::min(kTile, m_source.count - tile * kTile); }

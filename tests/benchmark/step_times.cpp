@@ -3,9 +3,10 @@
 // rounds that take all calls in turn. Prints medians and minima; nothing is checked.
 //
 //   ninja step_times && bin/step_times full reformer sinkhorn --n 4096 --rounds 15 [--threads 1] [--heads 1]
-//   ... --alone: without full attention, for a profiler
+//   ... --alone --passes 20: without full attention, several passes for each planning, for a profiler
 //   bin/step_times --rectangles full reformer --n 65536   # any 512 x 512 rectangle of the effective matrix
 #include <fmt/format.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <chrono>
@@ -36,6 +37,7 @@ struct Options {
   Index d = 64;
   Index heads = 1;
   int rounds = 11;
+  int passes = 1;
   int threads = 1;
   bool causal = false;
   bool rectangles = false;
@@ -55,6 +57,8 @@ Options parse(int argc, char** argv) {
       options.heads = number();
     else if (word == "--rounds")
       options.rounds = static_cast<int>(number());
+    else if (word == "--passes")
+      options.passes = static_cast<int>(number());
     else if (word == "--threads")
       options.threads = static_cast<int>(number());
     else if (word == "--recipe" && a + 1 < argc)
@@ -110,14 +114,17 @@ MechanismSpec specOf(const Options& options, const std::string& text) {
 
 void measure(Call& call, const AttentionInput& input, const Options& options) {
   const auto start = Clock::now();
-  const PlannedCall planned = orDie(planCall(call.spec, input));
+  tbb::task_arena arena(options.threads > 0 ? options.threads : tbb::task_arena::automatic);
+  const PlannedCall planned = arena.execute([&] { return orDie(planCall(call.spec, input)); });
   call.planning.times.push_back(millisecondsSince(start));
   call.tiles = 0;
   for (Index h = 0; h < options.heads; ++h) call.tiles += planned.plan->executedTiles(h);
   RunOptions run;
   run.threads = options.threads;
   run.keepBuffers = false;
-  const RunResult result = orDie(cpuBackend().run(*planned.plan, input, run, {}));
+  RunResult result;
+  for (int pass = 0; pass < options.passes; ++pass)
+    result = orDie(cpuBackend().run(*planned.plan, input, run, {}));
   call.pass.times.push_back(1e3 * result.seconds);
   call.steps.resize(result.steps.size());
   for (std::size_t s = 0; s < result.steps.size(); ++s) {
