@@ -99,29 +99,34 @@ std::vector<double> farthestPoints(std::span<const float> rows, Index n, Index d
 // The nearest point of every row: the largest of x.p - |p|^2 / 2, as a product of [x, 1] and [p, -|p|^2 / 2].
 class Nearest {
  public:
-  Nearest(std::span<const float> rows, Index n, Index d) : m_d(d) {
-    m_rows.reserve(static_cast<std::size_t>(n * (d + 1)));
-    for (Index i = 0; i < n; ++i) {
-      m_rows.insert(m_rows.end(), rows.begin() + i * d, rows.begin() + (i + 1) * d);
-      m_rows.push_back(1.0F);
-    }
-  }
+  Nearest(std::span<const float> rows, Index n, Index d)
+      : m_d(d), m_rows(extended(rows, n, d)), m_table(std::span<const float>(m_rows), d + 1) {}
 
   [[nodiscard]] Result<std::vector<std::int32_t>> of(const std::vector<double>& points,
                                                      const JobContext& job) const {
-    std::vector<double> extended;
+    std::vector<double> added;
     for (auto point = points.begin(); point != points.end(); point += m_d) {
       const double squares = std::inner_product(point, point + m_d, point, 0.0);
-      extended.insert(extended.end(), point, point + m_d);
-      extended.push_back(-0.5 * squares);
+      added.insert(added.end(), point, point + m_d);
+      added.push_back(-0.5 * squares);
     }
-    return leadingPoints({std::span<const float>(m_rows), m_d + 1},
-                         {std::span<const double>(extended), m_d + 1}, job);
+    return leadingPoints(m_table, {std::span<const double>(added), m_d + 1}, job);
   }
 
  private:
+  static std::vector<float> extended(std::span<const float> rows, Index n, Index d) {
+    std::vector<float> made;
+    made.reserve(static_cast<std::size_t>(n * (d + 1)));
+    for (Index i = 0; i < n; ++i) {
+      made.insert(made.end(), rows.begin() + i * d, rows.begin() + (i + 1) * d);
+      made.push_back(1.0F);
+    }
+    return made;
+  }
+
   Index m_d;
   std::vector<float> m_rows;
+  RowTable m_table;
 };
 
 }  // namespace

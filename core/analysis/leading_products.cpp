@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/analysis/leading_products.h"
 
+#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
@@ -36,6 +37,15 @@ double normOf(const Number* row, Index d) {
   return std::sqrt(squares);
 }
 
+template <class Number>
+void fillNorms(const Number* cells, Index d, Index count, std::vector<double>& norms) {
+  norms.resize(static_cast<std::size_t>(count));
+  tbb::parallel_for(tbb::blocked_range<Index>(0, count, 1024), [&](const tbb::blocked_range<Index>& range) {
+    for (Index i = range.begin(); i < range.end(); ++i)
+      norms[static_cast<std::size_t>(i)] = normOf(cells + i * d, d);
+  });
+}
+
 float roundedUp(double x) {
   return std::nextafter(static_cast<float>(x), std::numeric_limits<float>::infinity());
 }
@@ -44,25 +54,15 @@ float roundedDown(double x) {
   return std::nextafter(static_cast<float>(x), -std::numeric_limits<float>::infinity());
 }
 
-double largestNorm(const RowTable& rows) {
-  double largest = 0.0;
-  for (Index i = 0; i < rows.count(); ++i) {
-    const double norm = rows.norm(i);
-    if (!(norm <= largest)) largest = norm;
-  }
-  return largest;
-}
-
 // Rows as the right side of products, 64 a panel: (d, 64).
 std::vector<float> packPanels(const RowTable& rows) {
   const Index d = rows.d();
   const Index panels = (rows.count() + kBlock - 1) / kBlock;
   std::vector<float> packed(static_cast<std::size_t>(panels * kBlock * d));
   tbb::parallel_for(Index{0}, panels, [&](Index panel) {
-    const Index count = std::min(kBlock, rows.count() - panel * kBlock);
-    std::vector<float> rounded(static_cast<std::size_t>(count * d));
-    for (Index t = 0; t < count; ++t) rows.copyRounded(panel * kBlock + t, rounded.data() + t * d);
-    tile_math::packColumns(rounded.data(), d, nullptr, count, d, packed.data() + panel * kBlock * d);
+    tile_math::packColumns(rows.rounded(panel * kBlock), d, nullptr,
+                           std::min(kBlock, rows.count() - panel * kBlock), d,
+                           packed.data() + panel * kBlock * d);
   });
   return packed;
 }
@@ -86,7 +86,7 @@ Result<std::vector<std::int32_t>> lead(const RowTable& rows, const RowTable& poi
   const Index n = rows.count();
   const Index d = rows.d();
   const Index k = points.count();
-  const double pointNorm = largestNorm(points);
+  const double pointNorm = points.largestNorm();
   const std::vector<float> panels = packPanels(points);
   const Index panelCount = (k + kBlock - 1) / kBlock;
   const Index width = panelCount * kBlock;
@@ -95,11 +95,9 @@ Result<std::vector<std::int32_t>> lead(const RowTable& rows, const RowTable& poi
     if (job.isCancelled()) return;
     const Index begin = block * kBlock;
     const Index count = std::min(kBlock, n - begin);
-    std::vector<float> rounded(static_cast<std::size_t>(count * d));
     std::vector<float> products(static_cast<std::size_t>(count * width));
-    for (Index t = 0; t < count; ++t) rows.copyRounded(begin + t, rounded.data() + t * d);
     for (Index panel = 0; panel < panelCount; ++panel)
-      tile_math::gemm(rounded.data(), d, panels.data() + panel * kBlock * d, kBlock,
+      tile_math::gemm(rows.rounded(begin), d, panels.data() + panel * kBlock * d, kBlock,
                       products.data() + panel * kBlock, width, count, kBlock, d, false);
     for (Index t = 0; t < count; ++t) {
       const double bound = productRounding(rows.norm(begin + t), pointNorm, d);
@@ -203,17 +201,26 @@ double productRounding(double x, double y, Index d) {
   return (static_cast<double>(d) + 12.0) * 0x1p-24 * x * y;
 }
 
-void RowTable::copyRounded(Index i, float* to) const {
-  std::visit(
-      [&](const auto& cells) {
-        for (Index c = 0; c < m_d; ++c)
-          to[c] = static_cast<float>(cells[static_cast<std::size_t>(i * m_d + c)]);
-      },
-      m_cells);
+RowTable::RowTable(std::span<const float> cells, Index d) : m_cells(cells), m_d(d) {
+  fillNorms(cells.data(), d, static_cast<Index>(cells.size()) / d, m_norms);
 }
 
-double RowTable::norm(Index i) const {
-  return std::visit([&](const auto& cells) { return normOf(cells.data() + i * m_d, m_d); }, m_cells);
+RowTable::RowTable(std::span<const double> cells, Index d) : m_cells(cells), m_d(d), m_rounded(cells.size()) {
+  std::transform(cells.begin(), cells.end(), m_rounded.begin(),
+                 [](double x) { return static_cast<float>(x); });
+  fillNorms(cells.data(), d, static_cast<Index>(cells.size()) / d, m_norms);
+}
+
+const float* RowTable::rounded(Index i) const {
+  const auto* own = std::get_if<std::span<const float>>(&m_cells);
+  return (own != nullptr ? own->data() : m_rounded.data()) + i * m_d;
+}
+
+double RowTable::largestNorm() const {
+  double largest = 0.0;
+  for (const double norm : m_norms)
+    if (!(norm <= largest)) largest = norm;  // NaN counts
+  return largest;
 }
 
 double RowTable::product(const RowTable& x, Index i, const RowTable& y, Index j) {
@@ -243,7 +250,7 @@ Result<std::vector<std::int32_t>> leadingRows(const RowTable& rows, const RowTab
   const Index n = rows.count();
   const Index d = rows.d();
   const Index k = points.count();
-  const double rowNorm = largestNorm(rows);
+  const double rowNorm = rows.largestNorm();
   const std::vector<float> panels = packPanels(rows);
   const Index panelCount = (n + kBlock - 1) / kBlock;
   std::vector<std::int32_t> tables(static_cast<std::size_t>(k * seats));
@@ -251,11 +258,9 @@ Result<std::vector<std::int32_t>> leadingRows(const RowTable& rows, const RowTab
     const Index first = group * kPointsAtOnce;
     const Index count = std::min(kPointsAtOnce, k - first);
     const Index length = panelCount * kBlock;
-    std::vector<float> rounded(static_cast<std::size_t>(count * d));
-    for (Index a = 0; a < count; ++a) points.copyRounded(first + a, rounded.data() + a * d);
     std::vector<float> products(static_cast<std::size_t>(count * length));
     for (Index panel = 0; panel < panelCount && !job.isCancelled(); ++panel)
-      tile_math::gemm(rounded.data(), d, panels.data() + panel * kBlock * d, kBlock,
+      tile_math::gemm(points.rounded(first), d, panels.data() + panel * kBlock * d, kBlock,
                       products.data() + panel * kBlock, length, count, kBlock, d, false);
     Seating seating(rows, points, rowNorm);
     for (Index a = 0; a < count && !job.isCancelled(); ++a) {

@@ -17,19 +17,20 @@ namespace attnscope {
 // float32, whose size is bounded, are the candidates summed in double. The decisions are the same on every
 // machine and for any number of threads.
 
-// n rows of d numbers, float32 or double. Does not own them.
+// n rows of d numbers, float32 or double, which it does not own.
 class RowTable {
  public:
-  RowTable(std::span<const float> cells, Index d) : m_cells(cells), m_d(d) {}
-  RowTable(std::span<const double> cells, Index d) : m_cells(cells), m_d(d) {}
+  RowTable(std::span<const float> cells, Index d);
+  RowTable(std::span<const double> cells, Index d);
 
   [[nodiscard]] Index d() const { return m_d; }
   [[nodiscard]] Index count() const {
     return std::visit([](const auto& cells) { return static_cast<Index>(cells.size()); }, m_cells) / m_d;
   }
-  // Row i as float32, rounded.
-  void copyRounded(Index i, float* to) const;
-  [[nodiscard]] double norm(Index i) const;
+  // Rows from i on as float32, rounded.
+  [[nodiscard]] const float* rounded(Index i) const;
+  [[nodiscard]] double norm(Index i) const { return m_norms[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] double largestNorm() const;
 
   // x_i . y_j in double, in index order.
   [[nodiscard]] static double product(const RowTable& x, Index i, const RowTable& y, Index j);
@@ -37,6 +38,8 @@ class RowTable {
  private:
   std::variant<std::span<const float>, std::span<const double>> m_cells;
   Index m_d;
+  std::vector<float> m_rounded;  // of doubles
+  std::vector<double> m_norms;
 };
 
 // How far a product of rows of these norms, rounded to float32 and summed there in any order, can be from the

@@ -90,6 +90,8 @@ Result<std::vector<std::int32_t>> nearestCentroids(RowsView rows, std::span<cons
 
 Status spherewiseLloyd(const std::vector<RowsView>& rows, Index steps, std::vector<std::vector<double>>& path,
                        const JobContext& job, double decay) {
+  std::vector<RowTable> tables;
+  for (const RowsView& part : rows) tables.emplace_back(part.cells, part.d);
   for (Index step = 0; step < steps; ++step) {
     std::vector<double> centroids = path.back();
     if (path.size() > 1 && centroids == path[path.size() - 2]) {  // settled
@@ -97,8 +99,8 @@ Status spherewiseLloyd(const std::vector<RowsView>& rows, Index steps, std::vect
       continue;
     }
     std::vector<std::vector<std::int32_t>> nearest;
-    for (const RowsView& part : rows) {
-      ATTN_ASSIGN(of, nearestCentroids(part, centroids, job));
+    for (const RowTable& part : tables) {
+      ATTN_ASSIGN(of, leadingPoints(part, {std::span<const double>(centroids), part.d()}, job));
       nearest.push_back(std::move(of));
     }
     moveCentroids(rows, nearest, decay, centroids);

@@ -19,7 +19,8 @@ using Vec = hn::Vec<Tag>;
 constexpr Index kRows = 4;
 constexpr Index kVectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL ? 4 : 2;
 
-template <Index Rows, Index Vectors>
+// With Transposed, A is (k x m).
+template <bool Transposed, Index Rows, Index Vectors>
 HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* HWY_RESTRICT b, Index ldb,
                           float* HWY_RESTRICT c, Index ldc, Index k, bool accumulate) {
   const Tag tag;
@@ -36,7 +37,7 @@ HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* H
     for (Index v = 0; v < Vectors; ++v) right[v] = hn::LoadU(tag, b + t * ldb + v * lanes);
 #pragma GCC unroll 4
     for (Index r = 0; r < Rows; ++r) {
-      const Vec left = hn::Set(tag, a[r * lda + t]);
+      const Vec left = hn::Set(tag, Transposed ? a[t * lda + r] : a[r * lda + t]);
 #pragma GCC unroll 4
       for (Index v = 0; v < Vectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
     }
@@ -47,18 +48,20 @@ HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* H
     for (Index v = 0; v < Vectors; ++v) hn::StoreU(sums[r][v], tag, c + r * ldc + v * lanes);
 }
 
-template <Index Rows>
+template <bool Transposed, Index Rows>
 HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc,
                          Index width, Index k, bool accumulate) {
   const auto lanes = static_cast<Index>(hn::Lanes(Tag()));
   Index at = 0;
   for (; at + kVectors * lanes <= width; at += kVectors * lanes)
-    gemmBlock<Rows, kVectors>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
-  for (; at < width; at += lanes) gemmBlock<Rows, 1>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
+    gemmBlock<Transposed, Rows, kVectors>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
+  for (; at < width; at += lanes)
+    gemmBlock<Transposed, Rows, 1>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
 }
 
-void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
-          Index k, bool accumulate) {
+template <bool Transposed>
+HWY_INLINE void gemmAny(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
+                        Index width, Index k, bool accumulate) {
   // Where B is larger than the first cache, a strip of its columns serves all rows before the next.
   constexpr Index kCached = 6144;
   const Index columns = kVectors * static_cast<Index>(hn::Lanes(Tag()));
@@ -67,14 +70,27 @@ void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index 
     strip = kCached / k / columns * columns;
     if (strip < columns) strip = columns;
   }
+  const Index step = Transposed ? 1 : lda;  // between rows of C in A
   for (Index begin = 0; begin < width; begin += strip) {
     const Index part = strip < width - begin ? strip : width - begin;
     Index row = 0;
     for (; row + kRows <= m; row += kRows)
-      gemmRows<kRows>(a + row * lda, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k, accumulate);
+      gemmRows<Transposed, kRows>(a + row * step, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k,
+                                  accumulate);
     for (; row < m; ++row)
-      gemmRows<1>(a + row * lda, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k, accumulate);
+      gemmRows<Transposed, 1>(a + row * step, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k,
+                              accumulate);
   }
+}
+
+void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
+          Index k, bool accumulate) {
+  gemmAny<false>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+}
+
+void GemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
+                    Index width, Index k, bool accumulate) {
+  gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
 }
 
 // 2^(whole + f): a polynomial for f in [-1/2, 1/2] times a power of two put together from its exponent. Below
@@ -89,8 +105,8 @@ HWY_INLINE Vec exp2Parts(Tag tag, Vec whole, Vec f) {
   p = hn::MulAdd(p, f, hn::Set(tag, 6.93147181e-1F));
   p = hn::MulAdd(p, f, hn::Set(tag, 1.0F));
   const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(tagInt, whole), hn::Set(tagInt, 127)));
-  const Vec power = hn::IfThenZeroElse(hn::Lt(whole, hn::Set(tag, -126.0F)), hn::BitCast(tag, exponent));
-  return hn::Mul(p, power);
+  // Last, since f is no number where x is -inf.
+  return hn::IfThenZeroElse(hn::Lt(whole, hn::Set(tag, -126.0F)), hn::Mul(p, hn::BitCast(tag, exponent)));
 }
 
 // 2^x for x <= 127.
@@ -206,6 +222,61 @@ void EluPlusOne(const float* in, float* out, Index n) {
     const Vec zero = hn::Zero(tag);
     return hn::Add(expVec(tag, hn::Min(x, zero)), hn::Max(x, zero));
   });
+}
+
+void ExponentialSum(const float* x, const float* y, float shift, float* out, Index n) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec less = hn::Set(tag, shift);
+  Index at = 0;
+  for (; at + lanes <= n; at += lanes)
+    hn::StoreU(expVec(tag, hn::Add(hn::LoadU(tag, x + at), hn::Sub(hn::LoadU(tag, y + at), less))), tag,
+               out + at);
+  for (; at < n; ++at) out[at] = hn::GetLane(expVec(tag, hn::Set(tag, x[at] + (y[at] - shift))));
+}
+
+float LargestSum(const float* x, const float* y, Index n) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Vec largest = hn::Set(tag, -__builtin_inff());
+  Index at = 0;
+  for (; at + lanes <= n; at += lanes)
+    largest = hn::Max(largest, hn::Add(hn::LoadU(tag, x + at), hn::LoadU(tag, y + at)));
+  for (; at < n; ++at) largest = hn::Max(largest, hn::Set(tag, x[at] + y[at]));
+  return hn::GetLane(hn::MaxOfLanes(tag, largest));
+}
+
+// held[c] = fold(held[c], rows[t * n + c]) over t.
+template <class Fold, class FoldOne>
+HWY_INLINE void foldRows(const float* rows, Index count, Index n, float* held, const Fold& fold,
+                         const FoldOne& foldOne) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Index c = 0;
+  for (; c + 2 * lanes <= n; c += 2 * lanes) {
+    Vec first = hn::LoadU(tag, held + c);
+    Vec second = hn::LoadU(tag, held + c + lanes);
+    for (Index t = 0; t < count; ++t) {
+      first = fold(first, hn::LoadU(tag, rows + t * n + c));
+      second = fold(second, hn::LoadU(tag, rows + t * n + c + lanes));
+    }
+    hn::StoreU(first, tag, held + c);
+    hn::StoreU(second, tag, held + c + lanes);
+  }
+  for (; c < n; ++c)
+    for (Index t = 0; t < count; ++t) held[c] = foldOne(held[c], rows[t * n + c]);
+}
+
+void RaiseMaxima(const float* rows, Index count, Index n, float* maxima) {
+  foldRows(
+      rows, count, n, maxima, [](Vec a, Vec b) HWY_ATTR { return hn::Max(a, b); },
+      [](float a, float b) HWY_ATTR { return a < b ? b : a; });
+}
+
+void AddRows(const float* rows, Index count, Index n, float* sums) {
+  foldRows(
+      rows, count, n, sums, [](Vec a, Vec b) HWY_ATTR { return hn::Add(a, b); },
+      [](float a, float b) HWY_ATTR { return a + b; });
 }
 
 void ExponentialDouble(const double* in, double* out, Index n) {
@@ -368,11 +439,16 @@ HWY_AFTER_NAMESPACE();
 namespace attnscope::tile_math {
 
 HWY_EXPORT(Gemm);
+HWY_EXPORT(GemmTransposed);
 HWY_EXPORT(SoftmaxStep);
 HWY_EXPORT(ApplyMask);
 HWY_EXPORT(SubtractWhere);
 HWY_EXPORT(Exponential);
 HWY_EXPORT(EluPlusOne);
+HWY_EXPORT(ExponentialSum);
+HWY_EXPORT(LargestSum);
+HWY_EXPORT(RaiseMaxima);
+HWY_EXPORT(AddRows);
 HWY_EXPORT(ExponentialDouble);
 HWY_EXPORT(DotRows);
 HWY_EXPORT(Transpose);
@@ -384,6 +460,11 @@ HWY_EXPORT(TargetName);
 void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
           Index k, bool accumulate) {
   HWY_DYNAMIC_DISPATCH(Gemm)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+}
+
+void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
+                    Index width, Index k, bool accumulate) {
+  HWY_DYNAMIC_DISPATCH(GemmTransposed)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
 }
 
 void softmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width) {
@@ -404,6 +485,22 @@ void exponential(const float* in, float* out, Index n) {
 
 void eluPlusOne(const float* in, float* out, Index n) {
   HWY_DYNAMIC_DISPATCH(EluPlusOne)(in, out, n);
+}
+
+void exponentialSum(const float* x, const float* y, float shift, float* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(ExponentialSum)(x, y, shift, out, n);
+}
+
+float largestSum(const float* x, const float* y, Index n) {
+  return HWY_DYNAMIC_DISPATCH(LargestSum)(x, y, n);
+}
+
+void raiseMaxima(const float* rows, Index count, Index n, float* maxima) {
+  HWY_DYNAMIC_DISPATCH(RaiseMaxima)(rows, count, n, maxima);
+}
+
+void addRows(const float* rows, Index count, Index n, float* sums) {
+  HWY_DYNAMIC_DISPATCH(AddRows)(rows, count, n, sums);
 }
 
 void exponential(const double* in, double* out, Index n) {

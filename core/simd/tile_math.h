@@ -17,6 +17,10 @@ using Index = std::int64_t;
 void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
           Index k, bool accumulate);
 
+// C (m x width) = or += A^T B with A (k x m).
+void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
+                    Index width, Index k, bool accumulate);
+
 // One step of the streaming softmax over 64 logits a row, in units of log2: raises the running maximum,
 // rescales what was accumulated where it rose, replaces the logits by their weights exp2(logit - maximum) and
 // adds them to the sum. `maximum` starts at -inf; a logit of -inf weighs exactly 0.
@@ -35,6 +39,17 @@ void exponential(const double* in, double* out, Index n);
 
 // out[i] = exp(in[i]) for in[i] <= 0, 1 + in[i] above; n values.
 void eluPlusOne(const float* in, float* out, Index n);
+
+// out[i] = exp(x[i] + (y[i] - shift)), n values.
+void exponentialSum(const float* x, const float* y, float shift, float* out, Index n);
+
+// The largest x[i] + y[i] of n >= 1.
+float largestSum(const float* x, const float* y, Index n);
+
+// maxima[c] = the largest of maxima[c] and rows[t * n + c]; sums[c] += the sum over t < count of rows[t * n +
+// c].
+void raiseMaxima(const float* rows, Index count, Index n, float* maxima);
+void addRows(const float* rows, Index count, Index n, float* sums);
 
 // out[j] = x . rows[j], count rows of d values each.
 void dotRows(const float* x, const float* rows, Index d, Index count, float* out);

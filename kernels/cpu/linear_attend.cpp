@@ -38,19 +38,6 @@ Index blockLength(Index n, Index features, Index dV) {
   return std::max<Index>(512, (n + blocks - 1) / blocks);
 }
 
-// Largest of row[0 .. count), in lanes so that the compiler can use vectors.
-float largestOf(const float* row, Index count) {
-  std::array<float, 16> lanes{};
-  lanes.fill(kMinusInfinity);
-  Index at = 0;
-  for (; at + 16 <= count; at += 16)
-    for (std::size_t t = 0; t < 16; ++t)
-      lanes[t] = lanes[t] < row[at + static_cast<Index>(t)] ? row[at + static_cast<Index>(t)] : lanes[t];
-  float largest = *std::max_element(lanes.begin(), lanes.end());
-  for (; at < count; ++at) largest = std::max(largest, row[at]);
-  return largest;
-}
-
 // S (r, width) and z (r) of some keys; with exponents relative to exp(c), c their largest by feature.
 struct State {
   std::vector<float> s;
@@ -173,21 +160,26 @@ class HeadPass {
                     m_width, m_r, m_width, count, true);
   }
 
-  // Adds keys [begin, end) that nobody reads in between.
+  // Adds keys [begin, end) that nobody reads in between: their features stand as rows, which is the left side
+  // of phi(K)^T V.
   void addKeys(Index begin, Index end, State& state, Scratch& scratch) const {
     std::vector<float> c = state.c;
+    std::vector<float> lowered(c.size());  // -c
     for (Index at = begin; at < end; at += kPiece) {
       const Index count = std::min(kPiece, end - at);
-      transposeKeys(at, count, scratch);
+      const float* features = m_phiK + at * m_r;
       if (m_step.exponents) {
-        for (Index a = 0; a < m_r; ++a) {
-          float& largest = c[static_cast<std::size_t>(a)];
-          largest = std::max(largest, largestOf(scratch.keys.data() + a * kPiece, count));
-        }
+        tile_math::raiseMaxima(features, count, m_r, c.data());
         raise(state, c, scratch);
-        exponentiateKeys(c, count, scratch);
+        std::transform(c.begin(), c.end(), lowered.begin(), [](float x) { return -x; });
+        for (Index t = 0; t < count; ++t)
+          tile_math::exponentialSum(features + t * m_r, lowered.data(), 0.0F, scratch.keys.data() + t * m_r,
+                                    m_r);
+        features = scratch.keys.data();
       }
-      addPiece(at, count, state, scratch);
+      tile_math::addRows(features, count, m_r, state.z.data());
+      tile_math::gemmTransposed(features, m_r, valueRows(at, count, scratch), m_width, state.s.data(),
+                                m_width, m_r, m_width, count, true);
     }
   }
 
@@ -229,19 +221,6 @@ class HeadPass {
     return {std::vector<float>(s.begin(), s.end()), std::vector<float>(z.begin(), z.end()), std::move(c)};
   }
 
-  // One query's features from its exponents: exp(a + c - shift).
-  void exponentiateQuery(Index i, const float* c, float shift, float* out) const {
-    const float* row = m_phiQ + i * m_r;
-    for (Index a = 0; a < m_r; ++a) out[a] = row[a] + (c[a] - shift);
-    tile_math::exponential(out, out, m_r);
-  }
-
-  [[nodiscard]] float largestSum(Index i, const float* c, float* sums) const {
-    const float* row = m_phiQ + i * m_r;
-    for (Index a = 0; a < m_r; ++a) sums[a] = row[a] + c[a];
-    return largestOf(sums, m_r);
-  }
-
   // Numerators and denominators of queries [begin, end) from a state. `queries` are their features.
   void readState(const State& state, const float* queries, Index count, Scratch& scratch) const {
     scratch.numerator.resize(static_cast<std::size_t>(count * m_width));
@@ -276,9 +255,9 @@ class HeadPass {
         scratch.largest.resize(static_cast<std::size_t>(end - begin));
         for (Index i = begin; i < end; ++i) {
           float* row = scratch.queries.data() + (i - begin) * m_r;
-          const float shift = largestSum(i, state.c.data(), row);
+          const float shift = tile_math::largestSum(m_phiQ + i * m_r, state.c.data(), m_r);
           scratch.largest[static_cast<std::size_t>(i - begin)] = shift;
-          exponentiateQuery(i, state.c.data(), shift, row);
+          tile_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
         }
         queries = scratch.queries.data();
       }
@@ -341,9 +320,9 @@ class HeadPass {
       const Index i = p - offset;
       if (i < first) continue;
       float* row = scratch.queries.data() + (i - first) * m_r;
-      const float shift = largestSum(i, c.data(), row);
+      const float shift = tile_math::largestSum(m_phiQ + i * m_r, c.data(), m_r);
       scratch.largest[static_cast<std::size_t>(i - first)] = shift;
-      exponentiateQuery(i, state.c.data(), shift, row);
+      tile_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
     }
     return scratch.queries.data();
   }

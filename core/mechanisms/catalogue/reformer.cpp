@@ -106,15 +106,13 @@ Tensor drawRotations(const LoweringRequest& request, const std::string& name, In
   const Shape shape = request.input.shape();
   const RandomStream stream(request.options.seed, "reformer", name);
   Tensor tensor(DType::F32, {shape.heads, rounds, shape.d, half});
-  auto values = tensor.mutableValues<float>();
-  std::size_t at = 0;
   for (Index h = 0; h < shape.heads; ++h)
     for (Index r = 0; r < rounds; ++r)
       for (Index c = 0; c < shape.d; ++c)
-        for (Index a = 0; a < half; ++a)
-          values[at++] = static_cast<float>(stream.normal(
-              {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(c)},
-              static_cast<std::uint32_t>(a)));
+        stream.fillNormals(
+            {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(c)},
+            tensor.mutableSlice<float>(h).subspan(static_cast<std::size_t>((r * shape.d + c) * half),
+                                                  static_cast<std::size_t>(half)));
   return tensor;
 }
 
