@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/analysis/leading_products.h"
-#include "core/simd/tile_math.h"
+#include "core/simd/row_math.h"
 
 namespace attnscope {
 
@@ -46,7 +46,7 @@ class Distances {
       const Index begin = block * kRows;
       const Index count = std::min(kRows, m_n - begin);
       std::array<float, kRows> products{};
-      tile_math::dotRows(point, m_rows.data() + begin * m_d, m_d, count, products.data());
+      row_math::dotRows(point, m_rows.data() + begin * m_d, m_d, count, products.data());
       for (Index t = 0; t < count; ++t) {
         const auto i = static_cast<std::size_t>(begin + t);
         const double apart = m_norms[i] * m_norms[i] + norm * norm -

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "core/simd/selection.h"
 #include "core/simd/tile_math.h"
@@ -54,15 +55,21 @@ float roundedDown(double x) {
   return std::nextafter(static_cast<float>(x), -std::numeric_limits<float>::infinity());
 }
 
+// Not set to 0 first, as a vector would be: all of it is written.
+using Floats = std::unique_ptr<float[]>;
+Floats floats(Index count) {
+  return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(count));
+}
+
 // Rows as the right side of products, 64 a panel: (d, 64).
-std::vector<float> packPanels(const RowTable& rows) {
+Floats packPanels(const RowTable& rows) {
   const Index d = rows.d();
   const Index panels = (rows.count() + kBlock - 1) / kBlock;
-  std::vector<float> packed(static_cast<std::size_t>(panels * kBlock * d));
+  Floats packed = floats(panels * kBlock * d);
   tbb::parallel_for(Index{0}, panels, [&](Index panel) {
     tile_math::packColumns(rows.rounded(panel * kBlock), d, nullptr,
                            std::min(kBlock, rows.count() - panel * kBlock), d,
-                           packed.data() + panel * kBlock * d);
+                           packed.get() + panel * kBlock * d);
   });
   return packed;
 }
@@ -87,7 +94,7 @@ Result<std::vector<std::int32_t>> lead(const RowTable& rows, const RowTable& poi
   const Index d = rows.d();
   const Index k = points.count();
   const double pointNorm = points.largestNorm();
-  const std::vector<float> panels = packPanels(points);
+  const Floats panels = packPanels(points);
   const Index panelCount = (k + kBlock - 1) / kBlock;
   const Index width = panelCount * kBlock;
   std::vector<std::int32_t> leading(static_cast<std::size_t>(n));
@@ -95,13 +102,13 @@ Result<std::vector<std::int32_t>> lead(const RowTable& rows, const RowTable& poi
     if (job.isCancelled()) return;
     const Index begin = block * kBlock;
     const Index count = std::min(kBlock, n - begin);
-    std::vector<float> products(static_cast<std::size_t>(count * width));
+    const Floats products = floats(count * width);
     for (Index panel = 0; panel < panelCount; ++panel)
-      tile_math::gemm(rows.rounded(begin), d, panels.data() + panel * kBlock * d, kBlock,
-                      products.data() + panel * kBlock, width, count, kBlock, d, false);
+      tile_math::gemm(rows.rounded(begin), d, panels.get() + panel * kBlock * d, kBlock,
+                      products.get() + panel * kBlock, width, count, kBlock, d, false);
     for (Index t = 0; t < count; ++t) {
       const double bound = productRounding(rows.norm(begin + t), pointNorm, d);
-      const auto found = selection::leader(products.data() + t * width, k, opposites, roundedUp(2.0 * bound));
+      const auto found = selection::leader(products.get() + t * width, k, opposites, roundedUp(2.0 * bound));
       const bool signIsSure = !opposites || std::abs(static_cast<double>(found.value)) > bound;
       leading[static_cast<std::size_t>(begin + t)] =
           found.clear && signIsSure
@@ -205,9 +212,8 @@ RowTable::RowTable(std::span<const float> cells, Index d) : m_cells(cells), m_d(
   fillNorms(cells.data(), d, static_cast<Index>(cells.size()) / d, m_norms);
 }
 
-RowTable::RowTable(std::span<const double> cells, Index d) : m_cells(cells), m_d(d), m_rounded(cells.size()) {
-  std::transform(cells.begin(), cells.end(), m_rounded.begin(),
-                 [](double x) { return static_cast<float>(x); });
+RowTable::RowTable(std::span<const double> cells, Index d)
+    : m_cells(cells), m_d(d), m_rounded(cells.begin(), cells.end()) {
   fillNorms(cells.data(), d, static_cast<Index>(cells.size()) / d, m_norms);
 }
 
@@ -251,21 +257,20 @@ Result<std::vector<std::int32_t>> leadingRows(const RowTable& rows, const RowTab
   const Index d = rows.d();
   const Index k = points.count();
   const double rowNorm = rows.largestNorm();
-  const std::vector<float> panels = packPanels(rows);
+  const Floats panels = packPanels(rows);
   const Index panelCount = (n + kBlock - 1) / kBlock;
   std::vector<std::int32_t> tables(static_cast<std::size_t>(k * seats));
   tbb::parallel_for(Index{0}, (k + kPointsAtOnce - 1) / kPointsAtOnce, [&](Index group) {
     const Index first = group * kPointsAtOnce;
     const Index count = std::min(kPointsAtOnce, k - first);
     const Index length = panelCount * kBlock;
-    std::vector<float> products(static_cast<std::size_t>(count * length));
+    const Floats products = floats(count * length);
     for (Index panel = 0; panel < panelCount && !job.isCancelled(); ++panel)
-      tile_math::gemm(points.rounded(first), d, panels.data() + panel * kBlock * d, kBlock,
-                      products.data() + panel * kBlock, length, count, kBlock, d, false);
+      tile_math::gemm(points.rounded(first), d, panels.get() + panel * kBlock * d, kBlock,
+                      products.get() + panel * kBlock, length, count, kBlock, d, false);
     Seating seating(rows, points, rowNorm);
     for (Index a = 0; a < count && !job.isCancelled(); ++a) {
-      const auto own =
-          std::span(products).subspan(static_cast<std::size_t>(a * length), static_cast<std::size_t>(length));
+      const std::span<float> own(products.get() + a * length, static_cast<std::size_t>(length));
       std::fill(own.begin() + n, own.end(), -std::numeric_limits<float>::infinity());
       seating.choose(first + a, own, {tables.data() + (first + a) * seats, static_cast<std::size_t>(seats)});
     }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/simd/tile_math.h"
+#include "core/simd/row_math.h"
 
 namespace attnscope {
 
@@ -118,7 +118,7 @@ Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterat
   for (Index half = 0; half < 2 * iterations; ++half) {
     if (!job.advance(0)) return cancelled();
     normaliseLines(logits, blocks, half % 2 == 0, half % 2 == 0 ? rows : columns, job);
-    tile_math::exponential(logits.data(), balanced.matrix.data(), static_cast<Index>(logits.size()));
+    row_math::exponential(logits.data(), balanced.matrix.data(), static_cast<Index>(logits.size()));
     if (!halves.empty())
       std::transform(balanced.matrix.begin(), balanced.matrix.end(), halves.begin() + half * blocks * blocks,
                      [](double p) { return static_cast<float>(p); });

@@ -8,12 +8,15 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "core/simd/exp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace attnscope::tile_math::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using Tag = hn::ScalableTag<float>;
-using Vec = hn::Vec<Tag>;
+using simd::HWY_NAMESPACE::exp2Vec;
+using simd::HWY_NAMESPACE::Tag;
+using simd::HWY_NAMESPACE::Vec;
 
 // Registers hold kRows x kVectors sums: 4 x 4 of the 32 of AVX-512, 4 x 2 of the 16 of the others.
 constexpr Index kRows = 4;
@@ -93,29 +96,6 @@ void GemmTransposed(const float* a, Index lda, const float* b, Index ldb, float*
   gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
 }
 
-// 2^(whole + f): a polynomial for f in [-1/2, 1/2] times a power of two put together from its exponent. Below
-// whole = -126 the result is 0, which makes a masked logit weigh exactly nothing.
-HWY_INLINE Vec exp2Parts(Tag tag, Vec whole, Vec f) {
-  const hn::RebindToSigned<Tag> tagInt;
-  Vec p = hn::Set(tag, 1.54035304e-4F);
-  p = hn::MulAdd(p, f, hn::Set(tag, 1.33335581e-3F));
-  p = hn::MulAdd(p, f, hn::Set(tag, 9.61812911e-3F));
-  p = hn::MulAdd(p, f, hn::Set(tag, 5.55041087e-2F));
-  p = hn::MulAdd(p, f, hn::Set(tag, 2.40226507e-1F));
-  p = hn::MulAdd(p, f, hn::Set(tag, 6.93147181e-1F));
-  p = hn::MulAdd(p, f, hn::Set(tag, 1.0F));
-  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(tagInt, whole), hn::Set(tagInt, 127)));
-  // Last, since f is no number where x is -inf.
-  return hn::IfThenZeroElse(hn::Lt(whole, hn::Set(tag, -126.0F)), hn::Mul(p, hn::BitCast(tag, exponent)));
-}
-
-// 2^x for x <= 127.
-HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
-  const Vec clamped = hn::Min(hn::Max(x, hn::Set(tag, -150.0F)), hn::Set(tag, 127.0F));
-  const Vec whole = hn::Round(clamped);
-  return exp2Parts(tag, whole, hn::Sub(clamped, whole));
-}
-
 HWY_INLINE float rowMaximum(Tag tag, const float* row, Index lanes) {
   Vec largest = hn::LoadU(tag, row);
   for (Index at = lanes; at < 64; at += lanes) largest = hn::Max(largest, hn::LoadU(tag, row + at));
@@ -184,126 +164,6 @@ void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, float a
     }
   }
 }
-
-// e^x for x <= 88: x log2(e) in two parts, since the rounding of one product alone would cost digits for
-// large |x|.
-HWY_INLINE Vec expVec(Tag tag, Vec x) {
-  const Vec high = hn::Set(tag, 1.44269502F);
-  const Vec low = hn::Set(tag, 1.92596299e-8F);
-  const Vec product = hn::Mul(x, high);
-  const Vec rest = hn::MulAdd(x, low, hn::MulSub(x, high, product));
-  const Vec whole = hn::Round(hn::Max(hn::Min(product, hn::Set(tag, 127.0F)), hn::Set(tag, -150.0F)));
-  return exp2Parts(tag, whole, hn::Add(hn::Sub(product, whole), rest));
-}
-
-// out[i] = function(in[i]); two vectors at once do not wait for each other.
-template <class Function>
-HWY_INLINE void forEach(const float* in, float* out, Index n, const Function& function) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  Index at = 0;
-  for (; at + 2 * lanes <= n; at += 2 * lanes) {
-    const Vec first = function(hn::LoadU(tag, in + at));
-    const Vec second = function(hn::LoadU(tag, in + at + lanes));
-    hn::StoreU(first, tag, out + at);
-    hn::StoreU(second, tag, out + at + lanes);
-  }
-  for (; at + lanes <= n; at += lanes) hn::StoreU(function(hn::LoadU(tag, in + at)), tag, out + at);
-  for (; at < n; ++at) out[at] = hn::GetLane(function(hn::Set(tag, in[at])));
-}
-
-void Exponential(const float* in, float* out, Index n) {
-  forEach(in, out, n, [](Vec x) HWY_ATTR { return expVec(Tag(), x); });
-}
-
-void EluPlusOne(const float* in, float* out, Index n) {
-  forEach(in, out, n, [](Vec x) HWY_ATTR {
-    const Tag tag;
-    const Vec zero = hn::Zero(tag);
-    return hn::Add(expVec(tag, hn::Min(x, zero)), hn::Max(x, zero));
-  });
-}
-
-void ExponentialSum(const float* x, const float* y, float shift, float* out, Index n) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  const Vec less = hn::Set(tag, shift);
-  Index at = 0;
-  for (; at + lanes <= n; at += lanes)
-    hn::StoreU(expVec(tag, hn::Add(hn::LoadU(tag, x + at), hn::Sub(hn::LoadU(tag, y + at), less))), tag,
-               out + at);
-  for (; at < n; ++at) out[at] = hn::GetLane(expVec(tag, hn::Set(tag, x[at] + (y[at] - shift))));
-}
-
-float LargestSum(const float* x, const float* y, Index n) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  Vec largest = hn::Set(tag, -__builtin_inff());
-  Index at = 0;
-  for (; at + lanes <= n; at += lanes)
-    largest = hn::Max(largest, hn::Add(hn::LoadU(tag, x + at), hn::LoadU(tag, y + at)));
-  for (; at < n; ++at) largest = hn::Max(largest, hn::Set(tag, x[at] + y[at]));
-  return hn::GetLane(hn::MaxOfLanes(tag, largest));
-}
-
-// held[c] = fold(held[c], rows[t * n + c]) over t.
-template <class Fold, class FoldOne>
-HWY_INLINE void foldRows(const float* rows, Index count, Index n, float* held, const Fold& fold,
-                         const FoldOne& foldOne) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  Index c = 0;
-  for (; c + 2 * lanes <= n; c += 2 * lanes) {
-    Vec first = hn::LoadU(tag, held + c);
-    Vec second = hn::LoadU(tag, held + c + lanes);
-    for (Index t = 0; t < count; ++t) {
-      first = fold(first, hn::LoadU(tag, rows + t * n + c));
-      second = fold(second, hn::LoadU(tag, rows + t * n + c + lanes));
-    }
-    hn::StoreU(first, tag, held + c);
-    hn::StoreU(second, tag, held + c + lanes);
-  }
-  for (; c < n; ++c)
-    for (Index t = 0; t < count; ++t) held[c] = foldOne(held[c], rows[t * n + c]);
-}
-
-void RaiseMaxima(const float* rows, Index count, Index n, float* maxima) {
-  foldRows(
-      rows, count, n, maxima, [](Vec a, Vec b) HWY_ATTR { return hn::Max(a, b); },
-      [](float a, float b) HWY_ATTR { return a < b ? b : a; });
-}
-
-void AddRows(const float* rows, Index count, Index n, float* sums) {
-  foldRows(
-      rows, count, n, sums, [](Vec a, Vec b) HWY_ATTR { return hn::Add(a, b); },
-      [](float a, float b) HWY_ATTR { return a + b; });
-}
-
-void ExponentialDouble(const double* in, double* out, Index n) {
-  const hn::ScalableTag<double> tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  Index at = 0;
-  const auto one = [&](hn::Vec<hn::ScalableTag<double>> x) HWY_ATTR {
-    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(tag, -700.0)), hn::Exp(tag, x));
-  };
-  for (; at + lanes <= n; at += lanes) hn::StoreU(one(hn::LoadU(tag, in + at)), tag, out + at);
-  for (; at < n; ++at) out[at] = hn::GetLane(one(hn::Set(tag, in[at])));
-}
-
-void DotRows(const float* x, const float* rows, Index d, Index count, float* out) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  for (Index j = 0; j < count; ++j) {
-    const float* row = rows + j * d;
-    Vec sum = hn::Zero(tag);
-    Index c = 0;
-    for (; c + lanes <= d; c += lanes) sum = hn::MulAdd(hn::LoadU(tag, x + c), hn::LoadU(tag, row + c), sum);
-    float total = hn::GetLane(hn::SumOfLanes(tag, sum));
-    for (; c < d; ++c) total += x[c] * row[c];
-    out[j] = total;
-  }
-}
-
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 // Four columns from c on of four rows, as four rows of four.
 HWY_INLINE void transposeFour(const float* HWY_RESTRICT const from[4], Index c, float* HWY_RESTRICT to,
@@ -443,14 +303,6 @@ HWY_EXPORT(GemmTransposed);
 HWY_EXPORT(SoftmaxStep);
 HWY_EXPORT(ApplyMask);
 HWY_EXPORT(SubtractWhere);
-HWY_EXPORT(Exponential);
-HWY_EXPORT(EluPlusOne);
-HWY_EXPORT(ExponentialSum);
-HWY_EXPORT(LargestSum);
-HWY_EXPORT(RaiseMaxima);
-HWY_EXPORT(AddRows);
-HWY_EXPORT(ExponentialDouble);
-HWY_EXPORT(DotRows);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(PackColumns);
 HWY_EXPORT(ScaleRows);
@@ -477,38 +329,6 @@ void applyMask(float* logits, Index rows, const std::uint64_t* bits) {
 
 void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount) {
   HWY_DYNAMIC_DISPATCH(SubtractWhere)(logits, rows, bits, amount);
-}
-
-void exponential(const float* in, float* out, Index n) {
-  HWY_DYNAMIC_DISPATCH(Exponential)(in, out, n);
-}
-
-void eluPlusOne(const float* in, float* out, Index n) {
-  HWY_DYNAMIC_DISPATCH(EluPlusOne)(in, out, n);
-}
-
-void exponentialSum(const float* x, const float* y, float shift, float* out, Index n) {
-  HWY_DYNAMIC_DISPATCH(ExponentialSum)(x, y, shift, out, n);
-}
-
-float largestSum(const float* x, const float* y, Index n) {
-  return HWY_DYNAMIC_DISPATCH(LargestSum)(x, y, n);
-}
-
-void raiseMaxima(const float* rows, Index count, Index n, float* maxima) {
-  HWY_DYNAMIC_DISPATCH(RaiseMaxima)(rows, count, n, maxima);
-}
-
-void addRows(const float* rows, Index count, Index n, float* sums) {
-  HWY_DYNAMIC_DISPATCH(AddRows)(rows, count, n, sums);
-}
-
-void exponential(const double* in, double* out, Index n) {
-  HWY_DYNAMIC_DISPATCH(ExponentialDouble)(in, out, n);
-}
-
-void dotRows(const float* x, const float* rows, Index d, Index count, float* out) {
-  HWY_DYNAMIC_DISPATCH(DotRows)(x, rows, d, count, out);
 }
 
 void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {

@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/simd/row_math.h"
 #include "core/simd/tile_math.h"
 
 namespace attnscope {
@@ -127,7 +128,7 @@ class HeadPass {
       for (Index t = 0; t < kPiece; ++t) row[t] -= largest;
       std::fill(row + count, row + kPiece, kMinusInfinity);
     }
-    tile_math::exponential(scratch.keys.data(), scratch.keys.data(), m_r * kPiece);
+    row_math::exponential(scratch.keys.data(), scratch.keys.data(), m_r * kPiece);
   }
 
   // Values of keys [at, at + count) as rows that are a multiple of 16 wide.
@@ -141,7 +142,7 @@ class HeadPass {
   // Makes a state relative to higher exponents.
   void raise(State& state, const std::vector<float>& c, Scratch& scratch) const {
     for (std::size_t a = 0; a < c.size(); ++a) scratch.raised[a] = state.c[a] - c[a];
-    tile_math::exponential(scratch.raised.data(), scratch.raised.data(), m_r);
+    row_math::exponential(scratch.raised.data(), scratch.raised.data(), m_r);
     for (Index a = 0; a < m_r; ++a) {
       const float factor = scratch.raised[static_cast<std::size_t>(a)];
       if (factor == 1.0F) continue;
@@ -154,7 +155,7 @@ class HeadPass {
 
   // state += phi(K)^T V of the piece that scratch.keys holds.
   void addPiece(Index at, Index count, State& state, Scratch& scratch) const {
-    tile_math::dotRows(scratch.ones.data(), scratch.keys.data(), kPiece, m_r, scratch.sums.data());
+    row_math::dotRows(scratch.ones.data(), scratch.keys.data(), kPiece, m_r, scratch.sums.data());
     for (std::size_t a = 0; a < state.z.size(); ++a) state.z[a] += scratch.sums[a];
     tile_math::gemm(scratch.keys.data(), kPiece, valueRows(at, count, scratch), m_width, state.s.data(),
                     m_width, m_r, m_width, count, true);
@@ -169,15 +170,15 @@ class HeadPass {
       const Index count = std::min(kPiece, end - at);
       const float* features = m_phiK + at * m_r;
       if (m_step.exponents) {
-        tile_math::raiseMaxima(features, count, m_r, c.data());
+        row_math::raiseMaxima(features, count, m_r, c.data());
         raise(state, c, scratch);
         std::transform(c.begin(), c.end(), lowered.begin(), [](float x) { return -x; });
         for (Index t = 0; t < count; ++t)
-          tile_math::exponentialSum(features + t * m_r, lowered.data(), 0.0F, scratch.keys.data() + t * m_r,
-                                    m_r);
+          row_math::exponentialSum(features + t * m_r, lowered.data(), 0.0F, scratch.keys.data() + t * m_r,
+                                   m_r);
         features = scratch.keys.data();
       }
-      tile_math::addRows(features, count, m_r, state.z.data());
+      row_math::addRows(features, count, m_r, state.z.data());
       tile_math::gemmTransposed(features, m_r, valueRows(at, count, scratch), m_width, state.s.data(),
                                 m_width, m_r, m_width, count, true);
     }
@@ -227,7 +228,7 @@ class HeadPass {
     scratch.denominator.resize(static_cast<std::size_t>(count));
     tile_math::gemm(queries, m_r, state.s.data(), m_width, scratch.numerator.data(), m_width, count, m_width,
                     m_r, false);
-    tile_math::dotRows(state.z.data(), queries, m_r, count, scratch.denominator.data());
+    row_math::dotRows(state.z.data(), queries, m_r, count, scratch.denominator.data());
     scratch.total.assign(scratch.denominator.begin(), scratch.denominator.end());
   }
 
@@ -255,9 +256,9 @@ class HeadPass {
         scratch.largest.resize(static_cast<std::size_t>(end - begin));
         for (Index i = begin; i < end; ++i) {
           float* row = scratch.queries.data() + (i - begin) * m_r;
-          const float shift = tile_math::largestSum(m_phiQ + i * m_r, state.c.data(), m_r);
+          const float shift = row_math::largestSum(m_phiQ + i * m_r, state.c.data(), m_r);
           scratch.largest[static_cast<std::size_t>(i - begin)] = shift;
-          tile_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
+          row_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
         }
         queries = scratch.queries.data();
       }
@@ -320,9 +321,9 @@ class HeadPass {
       const Index i = p - offset;
       if (i < first) continue;
       float* row = scratch.queries.data() + (i - first) * m_r;
-      const float shift = tile_math::largestSum(m_phiQ + i * m_r, c.data(), m_r);
+      const float shift = row_math::largestSum(m_phiQ + i * m_r, c.data(), m_r);
       scratch.largest[static_cast<std::size_t>(i - first)] = shift;
-      tile_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
+      row_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
     }
     return scratch.queries.data();
   }
@@ -372,7 +373,7 @@ class HeadPass {
       std::fill(products + i * kPiece + read, products + (i + 1) * kPiece, 0.0F);
     }
     std::array<float, kTriangleRows> sums{};
-    tile_math::dotRows(scratch.ones.data(), products, kPiece, rows, sums.data());
+    row_math::dotRows(scratch.ones.data(), products, kPiece, rows, sums.data());
     for (Index i = 0; i < rows; ++i)
       scratch.total[static_cast<std::size_t>(row + i)] += sums[static_cast<std::size_t>(i)];
     tile_math::gemm(products, kPiece, valueRows(at, count, scratch), m_width,

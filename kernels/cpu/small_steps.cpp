@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "core/analysis/channel_mixing.h"
+#include "core/simd/row_math.h"
 #include "core/simd/tile_math.h"
 #include "kernels/cpu/for_rows.h"
 #include "kernels/shared/initial_buffers.h"
@@ -45,7 +46,7 @@ class MergeShares {
         // Nothing read: -inf, and not the difference of two.
         shares[i] = own < std::numeric_limits<float>::lowest() ? own : own - m_largest[i];
       }
-      tile_math::exponential(shares, shares, static_cast<Index>(count));
+      row_math::exponential(shares, shares, static_cast<Index>(count));
       for (std::size_t i = 0; i < count; ++i) m_sum[i] += shares[i];
     }
     for (std::size_t i = 0; i < count; ++i) {
@@ -175,10 +176,10 @@ double powerSum(const float* row, Index d, double shift) {
 void mapFeatures(Feature feature, const float* in, float* out, Index count, Index d) {
   switch (feature) {
     case Feature::Elu1:
-      tile_math::eluPlusOne(in, out, count * d);
+      row_math::eluPlusOne(in, out, count * d);
       return;
     case Feature::Exp:
-      tile_math::exponential(in, out, count * d);
+      row_math::exponential(in, out, count * d);
       return;
     case Feature::Relu:
       for (Index c = 0; c < count * d; ++c) out[c] = std::max(in[c], 0.0F);
