@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where a pass spends its time: planning and every step of some calls, each also against full attention, in
-// rounds that take all calls in turn. Prints medians and minima; nothing is checked.
+// rounds that take all calls in turn. Prints medians and minima; nothing is checked. With one thread, passes
+// and planning are counted in that thread's processor time, so that other work on the machine disturbs
+// little.
 //
 //   ninja step_times && bin/step_times full reformer sinkhorn --n 4096 --rounds 15 [--threads 1] [--heads 1]
 //   ... --alone --passes 20: without full attention, several passes for each planning, for a profiler
@@ -11,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -29,6 +32,26 @@ using Clock = std::chrono::steady_clock;
 double millisecondsSince(Clock::time_point start) {
   return 1e3 * std::chrono::duration<double>(Clock::now() - start).count();
 }
+
+double threadMilliseconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return 1e3 * static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_nsec);
+}
+
+// Wall time, or with one thread that thread's.
+class Stopwatch {
+ public:
+  explicit Stopwatch(int threads) : m_one(threads == 1) {}
+  [[nodiscard]] double milliseconds() const {
+    return m_one ? threadMilliseconds() - m_threadStart : millisecondsSince(m_start);
+  }
+
+ private:
+  bool m_one;
+  Clock::time_point m_start = Clock::now();
+  double m_threadStart = threadMilliseconds();
+};
 
 struct Options {
   std::vector<std::string> specs;
@@ -113,19 +136,21 @@ MechanismSpec specOf(const Options& options, const std::string& text) {
 }
 
 void measure(Call& call, const AttentionInput& input, const Options& options) {
-  const auto start = Clock::now();
+  const Stopwatch planning(options.threads);
   tbb::task_arena arena(options.threads > 0 ? options.threads : tbb::task_arena::automatic);
   const PlannedCall planned = arena.execute([&] { return orDie(planCall(call.spec, input)); });
-  call.planning.times.push_back(millisecondsSince(start));
+  call.planning.times.push_back(planning.milliseconds());
   call.tiles = 0;
   for (Index h = 0; h < options.heads; ++h) call.tiles += planned.plan->executedTiles(h);
   RunOptions run;
   run.threads = options.threads;
   run.keepBuffers = false;
   RunResult result;
-  for (int pass = 0; pass < options.passes; ++pass)
+  for (int pass = 0; pass < options.passes; ++pass) {
+    const Stopwatch passing(options.threads);
     result = orDie(cpuBackend().run(*planned.plan, input, run, {}));
-  call.pass.times.push_back(1e3 * result.seconds);
+    call.pass.times.push_back(passing.milliseconds());
+  }
   call.steps.resize(result.steps.size());
   for (std::size_t s = 0; s < result.steps.size(); ++s) {
     call.steps[s].title = result.steps[s].title;
