@@ -4,7 +4,6 @@
 
     pip install -r tests/golden/requirements.txt
     tests/benchmark/against_packages.py build/release/bin/attnscope [--threads 1]
-    tests/benchmark/against_packages.py build/release/tests/step_times --processor-time    # on a busy machine
 
 Only packages whose operator takes queries, keys and values directly: no projections are timed on either side. Both
 sides decide (hash, sort, choose tables, balance) and attend; ours is the pass plus its planning. One head, d = 64,
@@ -14,7 +13,6 @@ import argparse
 import json
 import math
 import os
-import re
 import statistics
 import subprocess
 import time
@@ -82,17 +80,11 @@ def ours(program, spec, n, threads):
     return point["seconds"], point["plan_seconds"]
 
 
-def ours_by_processor(program, spec, n, _threads):
-    text = subprocess.run([program, spec, "--alone", "--n", str(n), "--recipe", "gaussian", "--rounds", "7"],
-                          capture_output=True, text=True, check=True).stdout
-    return tuple(1e-3 * float(value) for value in re.search(r"pass +([\d.]+) ms.*planning +([\d.]+) ms", text).groups())
-
-
-def theirs(operator, arrays, clock):
-    start = clock()
+def theirs(operator, arrays):
+    start = time.perf_counter()
     with torch.no_grad():
         operator(*arrays)
-    return clock() - start
+    return time.perf_counter() - start
 
 
 def main():
@@ -101,20 +93,15 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--lengths", type=int, nargs="+", default=[512, 4096])
-    parser.add_argument("--processor-time", action="store_true",
-                        help="one thread on both sides, in its processor time; the program is step_times")
     arguments = parser.parse_args()
-    measure, clock = (ours, time.perf_counter)
-    if arguments.processor_time:
-        arguments.threads, measure, clock = 1, ours_by_processor, time.thread_time
     torch.set_num_threads(arguments.threads)
     print(f"torch {torch.__version__}, {arguments.threads} thread(s), median of {arguments.repeats}")
     for n in arguments.lengths:
         torch.manual_seed(n)
         tensors = [torch.randn(1, n, 64) for _ in range(3)]
         for name, spec, operator in peers(n, 64):
-            theirs(operator, tensors, clock)
-            rounds = [(*measure(arguments.program, spec, n, arguments.threads), theirs(operator, tensors, clock))
+            theirs(operator, tensors)
+            rounds = [(*ours(arguments.program, spec, n, arguments.threads), theirs(operator, tensors))
                       for _ in range(arguments.repeats)]
             ran, planned, peer = (statistics.median(side) for side in zip(*rounds))
             print(f"n={n:5d}  {spec:40s} {1e3 * ran:8.2f} ms + {1e3 * planned:7.2f} ms planning   {name:26s} "
