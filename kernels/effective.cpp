@@ -135,6 +135,8 @@ void foldRow(std::span<const float> row, const Reduction& across, EffectiveMatri
   }
 }
 
+constexpr Index kRowsTogether = 16;
+
 // Numbers of one picture: `rowsOf(r)` gives the rows of the matrix that row r of the picture is made of.
 struct Picture {
   Index rows = 0;
@@ -149,29 +151,41 @@ Result<Tensor> paint(const EffectiveRows& source, Index cols, const Picture& pic
   auto pixels = numbers.mutableValues<float>();
   job.beginPhase(static_cast<double>(picture.rows));
   std::atomic<bool> stopped{false};
-  tbb::parallel_for(Index{0}, picture.rows, [&](Index r) {
-    if (stopped.load(std::memory_order_relaxed)) return;
-    const std::vector<Index> rows = picture.rowsOf(r);
-    std::vector<float> row(static_cast<std::size_t>(cols));
-    std::vector<double> folded(static_cast<std::size_t>(outCols), 0.0);
+  tbb::parallel_for(Index{0}, (picture.rows + kRowsTogether - 1) / kRowsTogether, [&](Index task) {
+    const Index begin = task * kRowsTogether;
+    const Index end = std::min(picture.rows, begin + kRowsTogether);
+    std::vector<float> made(static_cast<std::size_t>(kRowsTogether * cols));
+    std::vector<double> folded(static_cast<std::size_t>(outCols));
     EffectiveRows::Scratch scratch;
-    for (const Index i : rows) {
-      if (job.isCancelled()) {
-        stopped = true;
-        return;
+    // Rows that follow each other, each a number of its own, are made together.
+    const std::vector<Index> first = picture.rowsOf(begin);
+    bool together = true;
+    for (Index r = begin; r < end && together; ++r)
+      together = picture.rowsOf(r) == std::vector<Index>{first.front() + r - begin};
+    if (together && !job.isCancelled()) source.fillRows(first[0], end - begin, made, scratch);
+    for (Index r = begin; r < end; ++r) {
+      const std::vector<Index> rows = picture.rowsOf(r);
+      const auto row = std::span(made).subspan(static_cast<std::size_t>((r - begin) * cols),
+                                               static_cast<std::size_t>(cols));
+      std::fill(folded.begin(), folded.end(), 0.0);
+      for (const Index i : rows) {
+        if (stopped.load(std::memory_order_relaxed) || job.isCancelled()) {
+          stopped = true;
+          return;
+        }
+        if (!together) source.fill(i, row, scratch);
+        foldRow(row, picture.across, picture.reduce, folded);
       }
-      source.fill(i, row, scratch);
-      foldRow(row, picture.across, picture.reduce, folded);
-    }
-    for (Index c = 0; c < outCols; ++c) {
-      double value = folded[static_cast<std::size_t>(c)];
-      if (picture.reduce == EffectiveMatrix::Reduce::Mean) {
-        const CellRange cells = picture.across.cells(c);
-        value /= static_cast<double>(std::ssize(rows) * (cells.end - cells.begin));
+      for (Index c = 0; c < outCols; ++c) {
+        double value = folded[static_cast<std::size_t>(c)];
+        if (picture.reduce == EffectiveMatrix::Reduce::Mean) {
+          const CellRange cells = picture.across.cells(c);
+          value /= static_cast<double>(std::ssize(rows) * (cells.end - cells.begin));
+        }
+        pixels[static_cast<std::size_t>(r * outCols + c)] = static_cast<float>(value);
       }
-      pixels[static_cast<std::size_t>(r * outCols + c)] = static_cast<float>(value);
+      if (!job.advance()) stopped = true;
     }
-    if (!job.advance()) stopped = true;
   });
   if (stopped) return cancelled();
   return numbers;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/effective_rows.h"
 
+#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/analysis/channel_mixing.h"
-#include "kernels/cpu/tile_math.h"
+#include "core/simd/row_math.h"
 
 namespace attnscope {
 
@@ -18,6 +20,8 @@ namespace {
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 constexpr Index kMostStageCells = Index{1} << 24;
 constexpr Index kExponentBlock = 64;
+constexpr Index kRowsAskedOf =
+    256;  // rows of a stage, for each row that is wanted, that are worth a question
 
 std::size_t at(BufferId id) {
   return static_cast<std::size_t>(id);
@@ -45,7 +49,8 @@ EffectiveRows::EffectiveRows(const FrozenPlan& plan, const AttentionInput& input
       m_writer(m_plan.buffers.size(), nullptr),
       m_attends(m_plan.steps.size()),
       m_taps(m_plan.steps.size()),
-      m_stage(m_plan.buffers.size()) {
+      m_stage(m_plan.buffers.size()),
+      m_reaching(m_plan.buffers.size()) {
   for (std::size_t s = 0; s < m_plan.steps.size(); ++s) {
     for (const BufferId id : writtenBy(m_plan.steps[s])) m_writer[at(id)] = &m_plan.steps[s];
     if (std::holds_alternative<AttendStep>(m_plan.steps[s])) bindAttend(s);
@@ -102,6 +107,7 @@ EffectiveRows::TokenRange EffectiveRows::tokensOf(BufferId values, Index row) co
 
 // Values that are not the tokens' own (slots, the output of an earlier stage) are needed by many rows: where
 // they are few or many rows will be asked for, they are written out once on the columns that are looked at.
+// Of more it is found out at least which of them the columns reach.
 void EffectiveRows::prepareStages(Index rowsWanted) {
   for (std::size_t s = 0; s < m_plan.steps.size(); ++s) {
     if (std::holds_alternative<MergeStep>(m_plan.steps[s])) continue;
@@ -110,15 +116,61 @@ void EffectiveRows::prepareStages(Index rowsWanted) {
         return attend.step != nullptr && (attend.step->v == id || attend.step->v2 == id);
       });
       const Index rows = m_plan.buffers[at(id)].rows;
-      if (!readAsValues || rows > 4 * rowsWanted || rows * m_cols > kMostStageCells) continue;
-      std::vector<float> stage(static_cast<std::size_t>(rows * m_cols), 0.0F);
-      tbb::parallel_for(Index{0}, rows, [&](Index r) {
-        Scratch scratch;
-        addStep(id, {r, 1.0F, 0}, {stage.data() + r * m_cols, static_cast<std::size_t>(m_cols)}, scratch);
-      });
-      m_stage[at(id)] = std::move(stage);
+      if (!readAsValues) continue;
+      if (rows <= 4 * rowsWanted && rows * m_cols <= kMostStageCells)
+        writeStage(id);
+      else if (rows <= kRowsAskedOf * rowsWanted)
+        findReaching(id);
     }
   }
+}
+
+void EffectiveRows::writeStage(BufferId id) {
+  const Index rows = m_plan.buffers[at(id)].rows;
+  std::vector<float> stage(static_cast<std::size_t>(rows * m_cols), 0.0F);
+  tbb::parallel_for(Index{0}, rows, [&](Index r) {
+    Scratch scratch;
+    addStep(id, {r, 1.0F, 0}, {stage.data() + r * m_cols, static_cast<std::size_t>(m_cols)}, scratch);
+  });
+  m_stage[at(id)] = std::move(stage);
+}
+
+void EffectiveRows::findReaching(BufferId id) {
+  const Step& step = *m_writer[at(id)];
+  if (!std::holds_alternative<AttendStep>(step)) return;  // the others say it row by row: tokensOf()
+  const Attend& attend = m_attends[static_cast<std::size_t>(&step - m_plan.steps.data())];
+  if (!isTokenValues(attend.step->out == id ? attend.step->v : attend.step->v2)) return;
+  if (attend.step->selfPenalty > 0.0) return;
+  const auto rows = static_cast<std::size_t>(m_plan.buffers[at(id)].rows);
+  std::vector<std::uint8_t> reaching(rows, 0);
+  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, rows, 256),
+                    [&](const tbb::blocked_range<std::size_t>& range) {
+                      RunList runs;
+                      for (std::size_t r = range.begin(); r < range.end(); ++r)
+                        reaching[r] = readsColumns(attend, static_cast<Index>(r), runs) ? 1 : 0;
+                    });
+  m_reaching[at(id)] = std::move(reaching);
+}
+
+bool EffectiveRows::mayReach(BufferId id, Index row) const {
+  if (const auto& reaching = m_reaching[at(id)]; !reaching.empty())
+    return reaching[static_cast<std::size_t>(row)] != 0;
+  const TokenRange range = tokensOf(id, row);
+  return range.begin < m_col0 + m_cols && range.end > m_col0;
+}
+
+// Does a row of an attend step, whose values are the tokens', read a column that is looked at?
+bool EffectiveRows::readsColumns(const Attend& attend, Index row, RunList& runs) const {
+  const Index position = positionOf(attend, row);
+  if (position < 0) return false;
+  attend.head->pattern->row(position, runs);
+  return std::any_of(runs.begin(), runs.end(), [&](const Run& run) {
+    if (!attend.head->keyOrder && run.stride == 1) return run.begin < m_col0 + m_cols && run.end > m_col0;
+    for (Index p = run.begin; p < run.end; p += run.stride)
+      if (looksAt(attend.head->keyOrder ? (*attend.head->keyOrder)[static_cast<std::size_t>(p)] : p))
+        return true;
+    return false;
+  });
 }
 
 const float* EffectiveRows::buffer(BufferId id) const {
@@ -191,13 +243,18 @@ void EffectiveRows::addMerge(const MergeStep& merge, const Asked& asked, std::sp
   }
 }
 
+// Where a row of an attend step's output stands in its order, or -1.
+Index EffectiveRows::positionOf(const Attend& attend, Index row) const {
+  const Index position =
+      attend.positionOfQuery.empty() ? row : attend.positionOfQuery[static_cast<std::size_t>(row)];
+  return position < attend.head->pattern->rows() ? position : -1;
+}
+
 void EffectiveRows::addAttend(const Attend& attend, BufferId values, const Asked& asked, std::span<float> row,
                               Scratch& scratch) const {
-  const Index position = attend.positionOfQuery.empty()
-                             ? asked.row
-                             : attend.positionOfQuery[static_cast<std::size_t>(asked.row)];
+  const Index position = positionOf(attend, asked.row);
   const float lse = attend.lse[asked.row];
-  if (position < 0 || position >= attend.head->pattern->rows() || lse == kMinusInfinity) return;
+  if (position < 0 || lse == kMinusInfinity) return;
   const Index query = attend.step->rowsByPosition && attend.head->queryOrder
                           ? (*attend.head->queryOrder)[static_cast<std::size_t>(position)]
                           : asked.row;
@@ -225,8 +282,7 @@ void EffectiveRows::addRun(const Attend& attend, BufferId values, const Run& run
   } else {
     for (Index p = run.begin; p < run.end; p += run.stride) {
       const Index j = attend.head->keyOrder ? (*attend.head->keyOrder)[static_cast<std::size_t>(p)] : p;
-      const TokenRange range = tokens ? TokenRange{j, j + 1} : tokensOf(values, j);
-      if (range.begin < end && range.end > m_col0) stage.keys.push_back(j);
+      if (tokens ? looksAt(j) : mayReach(values, j)) stage.keys.push_back(j);
     }
   }
   if (stage.keys.empty()) return;
@@ -246,13 +302,7 @@ void EffectiveRows::weigh(const Attend& attend, Index query, float shift, Stage&
   stage.logits.assign(static_cast<std::size_t>(count), 0.0F);
   if (attend.q != nullptr) {
     const float* q = attend.q + query * attend.d;
-    const bool neighbours = stage.keys.back() - stage.keys.front() == count - 1;
-    if (neighbours)
-      tile_math::dotRows(q, attend.k + stage.keys.front() * attend.d, attend.d, count, stage.logits.data());
-    else
-      for (Index t = 0; t < count; ++t)
-        tile_math::dotRows(q, attend.k + stage.keys[static_cast<std::size_t>(t)] * attend.d, attend.d, 1,
-                           &stage.logits[static_cast<std::size_t>(t)]);
+    row_math::dotChosen(q, attend.k, stage.keys.data(), attend.d, count, stage.logits.data());
     for (float& logit : stage.logits) logit *= scale;
   }
   for (const BoundTerm& term : attend.terms) term.add(query, stage.keys, 1.0F, stage.logits.data());
@@ -260,13 +310,19 @@ void EffectiveRows::weigh(const Attend& attend, Index query, float shift, Stage&
     for (std::size_t t = 0; t < stage.keys.size(); ++t)
       if (stage.keys[t] == query) stage.logits[t] -= static_cast<float>(attend.step->selfPenalty);
   for (float& logit : stage.logits) logit -= shift;
-  tile_math::exponential(stage.logits.data(), stage.logits.data(), count);
+  row_math::exponential(stage.logits.data(), stage.logits.data(), count);
 }
 
 // Hands the weights of a stage's keys on to the values that they weigh.
 void EffectiveRows::spread(BufferId values, const Asked& asked, std::span<float> row,
                            Scratch& scratch) const {
-  const Stage& stage = scratch[asked.depth];
+  Stage& stage = scratch[asked.depth];
+  if (const std::vector<float>& written = m_stage[at(values)]; !written.empty()) {
+    for (float& weight : stage.logits) weight *= asked.weight;
+    row_math::addWeightedRows(stage.logits.data(), written.data(), stage.keys.data(),
+                              static_cast<Index>(stage.keys.size()), m_cols, row.data());
+    return;
+  }
   for (std::size_t t = 0; t < stage.keys.size(); ++t)
     if (stage.logits[t] != 0.0F)
       add(values, {stage.keys[t], asked.weight * stage.logits[t], asked.depth + 1}, row, scratch);
@@ -292,23 +348,24 @@ void EffectiveRows::addProject(const ProjectStep& project, const Asked& asked, s
     const Index count = blocks->mix.dim(2);
     const Index n = m_plan.buffers[at(project.in)].rows;
     const float* shares = blocks->mix.slice<float>(blocks->mix.dim(0) == 1 ? 0 : m_head).data() + u * count;
-    double rho = 0.0;
-    double present = 0.0;
-    for (Index v = 0; v < count; ++v) {
-      rho += shares[v];
-      if (v * blocks->block + slot < n) present += shares[v];
+    // Every block has the row but, perhaps, the last, which may be short.
+    const bool lastLacksIt = (count - 1) * blocks->block + slot >= n;
+    double factor = 1.0;
+    if (lastLacksIt) {
+      const double present = std::accumulate(shares, shares + count - 1, 0.0);
+      factor = present > 0.0 ? (present + shares[count - 1]) / present : 0.0;
     }
-    if (present > 0.0 && isTokenValues(project.in)) {  // only the blocks that the columns touch
-      const auto factor = static_cast<float>(asked.weight * rho / present);
-      const Index begin = std::max<Index>(0, m_col0 - slot + blocks->block - 1) / blocks->block;
-      const Index end = std::min(n, m_col0 + m_cols);
-      for (Index j = begin * blocks->block + slot; j < end; j += blocks->block)
-        row[static_cast<std::size_t>(j - m_col0)] += factor * shares[j / blocks->block];
-      return;
+    Index first = 0;
+    Index end = lastLacksIt ? count - 1 : count;
+    if (isTokenValues(project.in)) {  // only blocks whose row is looked at
+      first = std::max(first, (m_col0 - slot + blocks->block - 1) / blocks->block);
+      end = std::min(end, (m_col0 + m_cols - 1 - slot + blocks->block) / blocks->block);
     }
-    for (Index v = 0; v < count && present > 0.0; ++v)
-      if (const Index j = v * blocks->block + slot; j < n && shares[v] != 0.0F)
-        add(project.in, {j, static_cast<float>(asked.weight * shares[v] * rho / present), asked.depth + 1},
+    for (Index v = first; v < end; ++v)
+      if (shares[v] != 0.0F)
+        add(project.in,
+            {v * blocks->block + slot, static_cast<float>(asked.weight * shares[v] * factor),
+             asked.depth + 1},
             row, scratch);
     return;
   }
@@ -318,7 +375,7 @@ void EffectiveRows::addProject(const ProjectStep& project, const Asked& asked, s
   if (begin == past) return;
   const Index end = reduce.kind == SegmentReduce::Kind::First ? begin + 1 : past;
   const float share = asked.weight / static_cast<float>(end - begin);
-  const bool tokens = isTokenValues(project.in);  // those outside of the columns are nothing
+  const bool tokens = isTokenValues(project.in);
   const Index from = tokens ? std::max(begin, m_col0) : begin;
   const Index to = tokens ? std::min(end, m_col0 + m_cols) : end;
   for (Index j = from; j < to; ++j) add(project.in, {j, share, asked.depth + 1}, row, scratch);
@@ -366,9 +423,9 @@ void EffectiveRows::addExponents(const LinearAttendStep& linear, const Asked& as
       const float* largest = m_largest.data() + begin / kExponentBlock * r;
       for (Index a = 0; a < r; ++a)
         stage.logits[static_cast<std::size_t>(a)] = query[a] + (largest[a] - shift);
-      tile_math::exponential(stage.logits.data(), stage.logits.data(), r);
+      row_math::exponential(stage.logits.data(), stage.logits.data(), r);
       std::array<float, kExponentBlock> weights{};
-      tile_math::dotRows(stage.logits.data(), m_features.data() + begin * r, r, end - begin, weights.data());
+      row_math::dotRows(stage.logits.data(), m_features.data() + begin * r, r, end - begin, weights.data());
       for (Index c = begin; c < end; ++c)
         row[static_cast<std::size_t>(c)] += asked.weight * weights[static_cast<std::size_t>(c - begin)];
       continue;
@@ -376,7 +433,7 @@ void EffectiveRows::addExponents(const LinearAttendStep& linear, const Asked& as
     for (Index c = begin; c < cols; ++c) {
       for (Index a = 0; a < r; ++a)
         stage.logits[static_cast<std::size_t>(a)] = query[a] + (keys[c * r + a] - shift);
-      tile_math::exponential(stage.logits.data(), stage.logits.data(), r);
+      row_math::exponential(stage.logits.data(), stage.logits.data(), r);
       double sum = 0.0;
       for (const float term : stage.logits) sum += term;
       row[static_cast<std::size_t>(c)] += static_cast<float>(asked.weight * sum);
@@ -399,7 +456,7 @@ void EffectiveRows::prepareExponents(const LinearAttendStep& linear) {
     for (Index a = 0; a < r; ++a)
       m_features[static_cast<std::size_t>(c * r + a)] -=
           m_largest[static_cast<std::size_t>(c / kExponentBlock * r + a)];
-  tile_math::exponential(m_features.data(), m_features.data(), m_cols * r);
+  row_math::exponential(m_features.data(), m_features.data(), m_cols * r);
 }
 
 void EffectiveRows::addLinear(const LinearAttendStep& linear, const Asked& asked, std::span<float> row,
@@ -416,8 +473,8 @@ void EffectiveRows::addLinear(const LinearAttendStep& linear, const Asked& asked
     return;
   }
   stage.logits.resize(static_cast<std::size_t>(cols));
-  tile_math::dotRows(buffer(linear.phiQ) + i * r, buffer(linear.phiK) + m_col0 * r, r, cols,
-                     stage.logits.data());
+  row_math::dotRows(buffer(linear.phiQ) + i * r, buffer(linear.phiK) + m_col0 * r, r, cols,
+                    stage.logits.data());
   for (Index c = 0; c < cols; ++c)
     row[static_cast<std::size_t>(c)] +=
         asked.weight * stage.logits[static_cast<std::size_t>(c)] / denominator;

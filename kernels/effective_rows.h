@@ -32,6 +32,8 @@ class EffectiveRows {
 
   // Weights of query i; row has `cols` entries.
   void fill(Index i, std::span<float> row, Scratch& scratch) const;
+  // Weights of queries [first, first + count): rows (count, cols). The same numbers up to rounding.
+  void fillRows(Index first, Index count, std::span<float> rows, Scratch& scratch) const;
 
  private:
   // An attend step as this head executed it.
@@ -53,6 +55,7 @@ class EffectiveRows {
   };
 
   [[nodiscard]] const float* buffer(BufferId id) const;
+  [[nodiscard]] bool multiplyStage(Index first, Index count, std::span<float> rows, Scratch& scratch) const;
   [[nodiscard]] bool isTokenValues(BufferId id) const;
   // The tokens that a row of values is made of where its step says so at once; else all of them.
   struct TokenRange {
@@ -63,6 +66,12 @@ class EffectiveRows {
   void bindAttend(std::size_t step);
   void bindConvolve(std::size_t step);
   void prepareStages(Index rowsWanted);
+  void writeStage(BufferId id);
+  void findReaching(BufferId id);
+  [[nodiscard]] Index positionOf(const Attend& attend, Index row) const;
+  [[nodiscard]] bool readsColumns(const Attend& attend, Index row, RunList& runs) const;
+  [[nodiscard]] bool looksAt(Index token) const { return token >= m_col0 && token < m_col0 + m_cols; }
+  [[nodiscard]] bool mayReach(BufferId id, Index row) const;
 
   // row += asked.weight * (row asked.row of buffer `id`, as weights on the tokens).
   void add(BufferId id, const Asked& asked, std::span<float> row, Scratch& scratch) const;
@@ -98,6 +107,8 @@ class EffectiveRows {
   std::vector<float> m_features;  // of the keys that a step with exponents reads, (columns, r)
   std::vector<float> m_largest;   // what they are relative to, by block of columns
   std::vector<std::vector<float>> m_stage;  // by buffer: its rows on the columns, if made beforehand
+  // By buffer, if it was found out beforehand: 0 for rows that are made of no column that is looked at.
+  std::vector<std::vector<std::uint8_t>> m_reaching;
 };
 
 }  // namespace attnscope

@@ -104,6 +104,33 @@ class FigureCommand final : public Command {
     }
     const std::string& device = figure.columns.front().exploration->device;
     figure.provenance = provenance(input.source, device.empty() ? "none (no pass)" : device);
+    return m_sortBy.empty() ? Status{} : sort(figure);
+  }
+
+  Status sort(FigureSpec& figure) const {
+    unsigned column = 0;
+    unsigned which = 1;
+    int used = 0;
+    bool read = std::sscanf(m_sortBy.c_str(), "%u.%u%n", &column, &which, &used) == 2;
+    if (!read) {
+      which = 1;
+      read = std::sscanf(m_sortBy.c_str(), "%u%n", &column, &used) == 1;
+    }
+    if (!read || used != static_cast<int>(m_sortBy.size()) || column < 1 || column > figure.columns.size() ||
+        which < 1)
+      return fail(ErrorKind::Usage,
+                  fmt::format("--sort-by {}: write the number of a column from 1 to {}, or 2.3 for the third "
+                              "order of column 2.",
+                              m_sortBy, figure.columns.size()));
+    const Exploration& from = *figure.columns[column - 1].exploration;
+    if (!isSortable(from.input.shape()))
+      return fail(ErrorKind::Usage,
+                  "--sort-by: tokens are sorted up to a length of 4,096; take a shorter input.");
+    std::vector<TokenOrder> orders = tokenOrders(from.call.plan->plan(), m_head);
+    if (which > orders.size())
+      return fail(ErrorKind::Usage, fmt::format("--sort-by {}: column {}, {}, has {} orders of its own.",
+                                                m_sortBy, column, from.call.spec.text(), orders.size()));
+    figure.order = std::make_shared<const TokenOrder>(std::move(orders[which - 1]));
     return {};
   }
 

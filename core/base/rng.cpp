@@ -45,14 +45,23 @@ double RandomStream::normal(Counter counter, std::uint32_t last) const {
   return radius * (last % 2 == 0 ? std::cos(angle) : std::sin(angle));
 }
 
-void RandomStream::fillNormals(Counter counter, std::span<float> values) const {
+template <class Number>
+void RandomStream::fillPairs(Counter counter, std::span<Number> values) const {
   for (std::size_t pair = 0; 2 * pair < values.size(); ++pair) {
     const auto bits = block(counter, static_cast<std::uint32_t>(pair));
     const double radius = std::sqrt(-2.0 * std::log(toUnit(bits[0])));
     const double angle = 2.0 * std::numbers::pi * toUnit(bits[1]);
-    values[2 * pair] = static_cast<float>(radius * std::cos(angle));
-    if (2 * pair + 1 < values.size()) values[2 * pair + 1] = static_cast<float>(radius * std::sin(angle));
+    values[2 * pair] = static_cast<Number>(radius * std::cos(angle));
+    if (2 * pair + 1 < values.size()) values[2 * pair + 1] = static_cast<Number>(radius * std::sin(angle));
   }
+}
+
+void RandomStream::fillNormals(Counter counter, std::span<float> values) const {
+  fillPairs(counter, values);
+}
+
+void RandomStream::fillNormals(Counter counter, std::span<double> values) const {
+  fillPairs(counter, values);
 }
 
 std::uint32_t RandomStream::below(std::uint32_t bound, Counter counter, std::uint32_t last) const {

@@ -24,10 +24,13 @@ class RandomStream {
   [[nodiscard]] double normal(Counter counter, std::uint32_t last = 0) const;
   // values[i] = normal(counter, i), rounded to float: a whole row at half the price.
   void fillNormals(Counter counter, std::span<float> values) const;
+  void fillNormals(Counter counter, std::span<double> values) const;  // not rounded
   // Uniform integer in [0, bound).
   [[nodiscard]] std::uint32_t below(std::uint32_t bound, Counter counter, std::uint32_t last = 0) const;
 
  private:
+  template <class Number>
+  void fillPairs(Counter counter, std::span<Number> values) const;
   [[nodiscard]] std::array<std::uint32_t, 4> block(Counter counter, std::uint32_t last) const;
   std::array<std::uint32_t, 2> m_key{};
 };

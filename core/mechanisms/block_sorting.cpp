@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/simd/row_math.h"
+
 namespace attnscope {
 
 namespace {
@@ -34,13 +36,20 @@ double logSum(const double* values, Index count, Index stride) {
   return largest + std::log(sum);
 }
 
-void normaliseLines(std::vector<double>& logits, Index blocks, bool rows, const JobContext& job) {
+// Takes from each line what makes its exponentials sum to 1. `sums` are the lines' sums of exponentials,
+// where they are known; one so small that terms may have been lost is found anew, relative to its largest.
+void normaliseLines(std::vector<double>& logits, Index blocks, bool rows, const std::vector<double>& sums,
+                    const JobContext& job) {
+  constexpr double kSmall = 1e-200;
   const Index step = rows ? 1 : blocks;  // between the values of one line
+  std::vector<double> totals(at(blocks));
   for (Index line = 0; line < blocks && !job.isCancelled(); ++line) {
-    double* first = logits.data() + (rows ? line * blocks : line);
-    const double total = logSum(first, blocks, step);
-    for (Index i = 0; i < blocks; ++i) first[i * step] -= total;
+    const bool known = !sums.empty() && sums[at(line)] > kSmall;
+    totals[at(line)] = known ? std::log(sums[at(line)])
+                             : logSum(logits.data() + (rows ? line * blocks : line), blocks, step);
   }
+  for (Index u = 0; u < blocks; ++u)
+    for (Index v = 0; v < blocks; ++v) logits[at(u * blocks + v)] -= totals[at(rows ? u : v)];
 }
 
 // One relu layer on one row.
@@ -104,28 +113,30 @@ Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterat
                           std::span<float> halves) {
   Balanced balanced;
   balanced.matrix.resize(logits.size());
+  std::vector<double> columns;  // sums of the matrix
+  std::vector<double> rows;
   for (Index half = 0; half < 2 * iterations; ++half) {
     if (!job.advance(0)) return cancelled();
-    normaliseLines(logits, blocks, half % 2 == 0, job);
-    std::transform(logits.begin(), logits.end(), balanced.matrix.begin(),
-                   [](double l) { return std::exp(l); });
+    normaliseLines(logits, blocks, half % 2 == 0, half % 2 == 0 ? rows : columns, job);
+    row_math::exponential(logits.data(), balanced.matrix.data(), static_cast<Index>(logits.size()));
     if (!halves.empty())
       std::transform(balanced.matrix.begin(), balanced.matrix.end(), halves.begin() + half * blocks * blocks,
                      [](double p) { return static_cast<float>(p); });
-    double rowError = 0.0;
-    std::vector<double> columns(at(blocks), 0.0);
-    for (Index u = 0; u < blocks; ++u) {
-      double row = 0.0;
+    columns.assign(at(blocks), 0.0);
+    rows.assign(at(blocks), 0.0);
+    for (Index u = 0; u < blocks; ++u)
       for (Index v = 0; v < blocks; ++v) {
-        row += balanced.matrix[at(u * blocks + v)];
-        columns[at(v)] += balanced.matrix[at(u * blocks + v)];
+        const double share = balanced.matrix[at(u * blocks + v)];
+        rows[at(u)] += share;
+        columns[at(v)] += share;
       }
-      rowError = std::max(rowError, std::abs(row - 1.0));
-    }
-    double columnError = 0.0;
-    for (const double column : columns) columnError = std::max(columnError, std::abs(column - 1.0));
-    balanced.rowErrors.push_back(rowError);
-    balanced.columnErrors.push_back(columnError);
+    const auto worst = [](const std::vector<double>& sums) {
+      double error = 0.0;
+      for (const double sum : sums) error = std::max(error, std::abs(sum - 1.0));
+      return error;
+    };
+    balanced.rowErrors.push_back(worst(rows));
+    balanced.columnErrors.push_back(worst(columns));
   }
   return balanced;
 }

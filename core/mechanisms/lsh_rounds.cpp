@@ -1,61 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/mechanisms/lsh_rounds.h"
 
-#include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <atomic>
 #include <numeric>
 
+#include "core/analysis/leading_products.h"
+
 namespace attnscope {
-
-namespace {
-
-// scores[a] = sum_c x[c] R[c][a], summed over c in index order for every column at once.
-void rotate(std::span<const float> x, std::span<const float> rotation, Index half,
-            std::vector<double>& scores) {
-  std::fill(scores.begin(), scores.end(), 0.0);
-  for (std::size_t c = 0; c < x.size(); ++c) {
-    const double value = x[c];
-    const float* row = rotation.data() + c * static_cast<std::size_t>(half);
-    for (Index a = 0; a < half; ++a)
-      scores[static_cast<std::size_t>(a)] += value * static_cast<double>(row[a]);
-  }
-}
-
-std::int32_t firstLargest(const std::vector<double>& scores) {
-  const auto half = static_cast<std::int32_t>(scores.size());
-  std::int32_t best = 0;
-  double bestScore = scores[0];
-  for (std::int32_t a = 1; a < 2 * half; ++a) {
-    const double score =
-        a < half ? scores[static_cast<std::size_t>(a)] : -scores[static_cast<std::size_t>(a - half)];
-    if (score > bestScore) {
-      bestScore = score;
-      best = a;
-    }
-  }
-  return best;
-}
-
-}  // namespace
 
 Result<std::vector<std::int32_t>> hashRows(std::span<const float> rows, Index n, Index d,
                                            std::span<const float> rotation, Index half,
                                            const JobContext& job) {
-  std::vector<std::int32_t> bucket(static_cast<std::size_t>(n));
-  tbb::parallel_for(tbb::blocked_range<Index>(0, n, 64), [&](const tbb::blocked_range<Index>& range) {
-    if (job.isCancelled()) return;
-    std::vector<double> scores(static_cast<std::size_t>(half));
-    for (Index i = range.begin(); i < range.end(); ++i) {
-      rotate(rows.subspan(static_cast<std::size_t>(i * d), static_cast<std::size_t>(d)), rotation, half,
-             scores);
-      bucket[static_cast<std::size_t>(i)] = firstLargest(scores);
-    }
-  });
-  if (job.isCancelled()) return cancelled();
-  return bucket;
+  std::vector<float> directions(static_cast<std::size_t>(half * d));
+  for (Index c = 0; c < d; ++c)
+    for (Index a = 0; a < half; ++a)
+      directions[static_cast<std::size_t>(a * d + c)] = rotation[static_cast<std::size_t>(c * half + a)];
+  return leadingDirections({rows.first(static_cast<std::size_t>(n * d)), d},
+                           {std::span<const float>(directions), d}, job);
 }
 
 LshRound sortByBucket(std::vector<std::int32_t> bucket) {

@@ -2,7 +2,9 @@
 #include "core/mechanisms/random_directions.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "core/base/rng.h"
@@ -15,17 +17,18 @@ using Row = std::vector<double>;
 
 Row drawRow(const RandomStream& stream, Index head, Index a, std::uint32_t purpose, Index d) {
   Row row(static_cast<std::size_t>(d));
-  const RandomStream::Counter counter = {static_cast<std::uint32_t>(head), static_cast<std::uint32_t>(a),
-                                         purpose};
-  for (Index c = 0; c < d; ++c)
-    row[static_cast<std::size_t>(c)] = stream.normal(counter, static_cast<std::uint32_t>(c));
+  stream.fillNormals({static_cast<std::uint32_t>(head), static_cast<std::uint32_t>(a), purpose},
+                     std::span<double>(row));
   return row;
 }
 
 double dotOf(const Row& a, const Row& b) {
-  double sum = 0.0;
-  for (std::size_t c = 0; c < a.size(); ++c) sum += a[c] * b[c];
-  return sum;
+  std::array<double, 4> lanes{};  // sums that do not wait for each other
+  std::size_t c = 0;
+  for (; c + 4 <= a.size(); c += 4)
+    for (std::size_t t = 0; t < 4; ++t) lanes[t] += a[c + t] * b[c + t];
+  for (; c < a.size(); ++c) lanes[0] += a[c] * b[c];
+  return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 
 void scaleTo(Row& row, double norm) {

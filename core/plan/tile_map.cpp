@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <numeric>
 #include <unordered_map>
 
 #include "core/base/digest.h"
@@ -22,12 +23,13 @@ struct Event {
   std::int32_t row;
 };
 
-// Cells of one row in one tile that a run covers only in part.
-struct Edge {
-  std::int32_t tile;
-  std::int32_t row;
-  std::uint64_t bits;
-  std::int32_t multiplicity;
+// A tile of which some row's run covers only a part: the cells of such runs and, in binary, how often each
+// counts beyond once.
+struct EdgeTile {
+  std::int32_t tile = 0;
+  std::int32_t planeCount = 0;
+  TileBits bits{};
+  std::vector<TileBits> planes;
 };
 
 // One row of tiles while it is built; its masks are numbered from 0.
@@ -93,32 +95,55 @@ class BlockBuilder {
   }
 
   void addEdge(std::int32_t row, Index tile, Index begin, Index end, const Run& run) {
-    m_edges.push_back({static_cast<std::int32_t>(tile), row, bitsFrom(begin, end), run.multiplicity});
+    EdgeTile& edges = edgesOf(static_cast<std::int32_t>(tile));
+    const std::uint64_t bits = bitsFrom(begin, end);
+    edges.bits[static_cast<std::size_t>(row)] |= bits;
+    const auto extra = static_cast<unsigned>(run.multiplicity - 1);
+    if (extra == 0) return;
+    edges.planeCount = std::max(edges.planeCount, static_cast<std::int32_t>(std::bit_width(extra)));
+    edges.planes.resize(std::max(edges.planes.size(), static_cast<std::size_t>(edges.planeCount)));
+    for (std::size_t p = 0; extra >> p != 0; ++p)
+      if ((extra >> p & 1) != 0) edges.planes[p][static_cast<std::size_t>(row)] |= bits;
+  }
+
+  // Runs come row by row, so that the same few tiles are asked for again and again.
+  EdgeTile& edgesOf(std::int32_t tile) {
+    if (m_edgeOf.empty())
+      m_edgeOf.assign(static_cast<std::size_t>((m_pattern.cols() + kTile - 1) / kTile), -1);
+    std::int32_t& place = m_edgeOf[static_cast<std::size_t>(tile)];
+    if (place < 0) {
+      place = static_cast<std::int32_t>(m_edges.size());
+      m_edges.emplace_back().tile = tile;
+    }
+    return m_edges[static_cast<std::size_t>(place)];
   }
 
   // Walks over the tiles from left to right. `covered` has a bit for every row whose whole tile is permitted.
   void sweep() {
     const auto byTile = [](const auto& a, const auto& b) { return a.tile < b.tile; };
     std::sort(m_events.begin(), m_events.end(), byTile);
-    std::sort(m_edges.begin(), m_edges.end(), byTile);
+    std::vector<std::int32_t> edges(m_edges.size());  // in the order of their tiles
+    std::iota(edges.begin(), edges.end(), 0);
+    std::sort(edges.begin(), edges.end(), [&](std::int32_t a, std::int32_t b) {
+      return byTile(m_edges[static_cast<std::size_t>(a)], m_edges[static_cast<std::size_t>(b)]);
+    });
     std::size_t event = 0;
     std::size_t edge = 0;
     std::uint64_t covered = 0;
     std::int32_t at = 0;
-    while (event < m_events.size() || edge < m_edges.size()) {
+    while (event < m_events.size() || edge < edges.size()) {
+      const EdgeTile* next = edge < edges.size() ? &m_edges[static_cast<std::size_t>(edges[edge])] : nullptr;
       const std::int32_t nextEvent = event < m_events.size() ? m_events[event].tile : INT32_MAX;
-      const std::int32_t nextEdge = edge < m_edges.size() ? m_edges[edge].tile : INT32_MAX;
-      const std::int32_t next = std::min(nextEvent, nextEdge);
-      if (covered != 0 && at < next) emitCovered(at, next, covered);
-      at = next;
+      const std::int32_t nextEdge = next != nullptr ? next->tile : INT32_MAX;
+      const std::int32_t stop = std::min(nextEvent, nextEdge);
+      if (covered != 0 && at < stop) emitCovered(at, stop, covered);
+      at = stop;
       // A row has at most one run over a tile, so its bit is set by one event and cleared by the next.
       while (event < m_events.size() && m_events[event].tile == at)
         covered ^= std::uint64_t{1} << m_events[event++].row;
       if (nextEdge == at) {
-        std::size_t end = edge;
-        while (end < m_edges.size() && m_edges[end].tile == at) ++end;
-        emitEdges(at, covered, std::span(m_edges).subspan(edge, end - edge));
-        edge = end;
+        emitEdges(covered, *next);
+        ++edge;
         ++at;
       }
     }
@@ -136,22 +161,15 @@ class BlockBuilder {
     emit(begin, end, mask);
   }
 
-  void emitEdges(std::int32_t tile, std::uint64_t covered, std::span<const Edge> edges) {
+  void emitEdges(std::uint64_t covered, const EdgeTile& edges) {
     TileMask mask;
-    std::array<TileBits, 8> planes{};
+    mask.bits = edges.bits;
     for (Index r = 0; r < m_rows; ++r)
       if ((covered >> r & 1) != 0) mask.bits[static_cast<std::size_t>(r)] = kAllCols;
-    for (const Edge& edge : edges) {
-      const auto row = static_cast<std::size_t>(edge.row);
-      mask.bits[row] |= edge.bits;
-      const auto extra = static_cast<unsigned>(edge.multiplicity - 1);
-      for (std::size_t p = 0; p < planes.size(); ++p)
-        if ((extra >> p & 1) != 0) planes[p][row] |= edge.bits;
-      mask.planeCount = std::max(mask.planeCount, static_cast<std::int32_t>(std::bit_width(extra)));
-    }
+    mask.planeCount = edges.planeCount;
     mask.firstPlane = static_cast<std::int32_t>(m_block.planes.size());
-    m_block.planes.insert(m_block.planes.end(), planes.begin(), planes.begin() + mask.planeCount);
-    emit(tile, tile + 1, mask);
+    m_block.planes.insert(m_block.planes.end(), edges.planes.begin(), edges.planes.end());
+    emit(edges.tile, edges.tile + 1, mask);
   }
 
   void emit(std::int32_t begin, std::int32_t end, const TileMask& mask) {
@@ -176,7 +194,8 @@ class BlockBuilder {
   Index m_first = 0;
   Index m_rows = 0;
   std::vector<Event> m_events;
-  std::vector<Edge> m_edges;
+  std::vector<EdgeTile> m_edges;
+  std::vector<std::int32_t> m_edgeOf;  // by tile: its place in m_edges, or -1
   BlockTiles m_block;
 };
 

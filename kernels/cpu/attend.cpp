@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cpu/attend.h"
 
+#include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
+#include <tbb/parallel_reduce.h>
 
 #include <algorithm>
 #include <array>
@@ -10,7 +12,8 @@
 #include <limits>
 #include <numbers>
 
-#include "kernels/cpu/tile_math.h"
+#include "core/simd/tile_math.h"
+#include "kernels/cpu/key_tiles.h"
 #include "kernels/shared/run_checks.h"
 #include "kernels/shared/score_terms.h"
 
@@ -22,10 +25,6 @@ constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 constexpr Index kPackedFloats = Index{1} << 26;  // heads are packed in groups of at most this many floats
 constexpr Index kTilesBetweenChecks = 64;
 
-Index padded(Index width) {
-  return (width + 15) / 16 * 16;
-}
-
 Index keyCount(const HeadAttend& head) {
   return head.pattern->cols();
 }
@@ -33,44 +32,19 @@ Index queryCount(const HeadAttend& head) {
   return head.pattern->rows();
 }
 
-// Keys and values of one head in the order of the step: keys transposed tile by tile, (d, 64) each, values as
-// rows.
-struct PackedHead {
-  std::vector<float> keys;
-  std::vector<float> values;
-};
+// Of two sizes; NaN if one is NaN.
+float larger(float a, float b) {
+  return a >= b || a != a ? a : b;
+}
 
-// Values of one head: a second buffer's columns stand behind the first's.
-struct HeadValues {
-  const float* first;
-  Index firstCols;
-  const float* second;  // or null
-  Index secondCols;
-
-  [[nodiscard]] Index cols() const { return firstCols + secondCols; }
-};
-
-void packTile(const float* keys, const HeadValues& values, const HeadAttend& head, Index tile, Index d,
-              PackedHead& packed) {
-  const Index width = padded(values.cols());
-  float* keyPanel = packed.keys.data() + tile * kTile * d;
-  float* valueRows = packed.values.data() + tile * kTile * width;
-  for (Index t = 0; t < kTile; ++t) {
-    const Index position = tile * kTile + t;
-    if (position >= keyCount(head)) {
-      for (Index c = 0; c < d; ++c) keyPanel[c * kTile + t] = 0.0F;
-      std::fill_n(valueRows + t * width, width, 0.0F);
-      continue;
-    }
-    const Index row = head.keyOrder ? (*head.keyOrder)[static_cast<std::size_t>(position)] : position;
-    const float* key = keys + row * d;
-    for (Index c = 0; c < d; ++c) keyPanel[c * kTile + t] = key[c];
-    float* target = valueRows + t * width;
-    std::copy_n(values.first + row * values.firstCols, values.firstCols, target);
-    if (values.second != nullptr)
-      std::copy_n(values.second + row * values.secondCols, values.secondCols, target + values.firstCols);
-    std::fill(target + values.cols(), target + width, 0.0F);
-  }
+// log2 of a multiplicity, of which a byte holds the largest.
+float logOfCount(int count) {
+  static const auto logs = [] {
+    std::array<float, 257> table{};
+    for (std::size_t c = 1; c < table.size(); ++c) table[c] = std::log2(static_cast<float>(c));
+    return table;
+  }();
+  return logs[static_cast<std::size_t>(count)];
 }
 
 // Where the rows of one head go.
@@ -80,19 +54,31 @@ struct RowOutputs {
   float* lse;
 };
 
+// Memory of one thread.
+struct RowScratch {
+  KeyTiles::Scratch tile;
+  std::vector<float> queries;
+  std::vector<float> logits;
+  std::vector<float> accumulated;
+  // Of queries and keys, over all that this thread did.
+  float largestQuery = 0.0F;
+  float largestKey = 0.0F;
+};
+
 // One row of tiles of one head.
 class RowOfTiles {
  public:
-  RowOfTiles(const AttendStep& step, Index headIndex, const TileMap& map, const PackedHead& packed,
-             const BufferTable& buffers)
+  RowOfTiles(const AttendStep& step, Index headIndex, const TileMap& map, const KeyTiles& keys,
+             const BufferTable& buffers, RowScratch& scratch)
       : m_step(step),
         m_head(step.heads[static_cast<std::size_t>(headIndex)]),
         m_map(map),
-        m_packed(packed),
+        m_keys(keys),
+        m_scratch(scratch),
         m_d(step.q == kNoBuffer ? 0 : buffers.cols(step.q)),
         m_dV(buffers.cols(step.v)),
         m_dV2(step.v2 == kNoBuffer ? 0 : buffers.cols(step.v2)),
-        m_width(padded(m_dV + m_dV2)),
+        m_width(keys.width()),
         m_zeroLogits(buffers.options().zeroLogits) {
     if (m_zeroLogits) return;
     for (const ScoreTerm& term : step.terms)
@@ -103,10 +89,17 @@ class RowOfTiles {
 
   // False if the job was cancelled.
   bool run(Index tileRow, const float* queries, const RowOutputs& out, const JobContext& job) {
-    start(tileRow, queries);
+    if (const auto runs = m_map.row(tileRow); !runs.empty()) m_keys.fetch(runs.front().begin);
+    start(tileRow, queries, out);
     Index untilCheck = kTilesBetweenChecks;
-    for (const TileRun& run : m_map.row(tileRow)) {
+    const auto runs = m_map.row(tileRow);
+    for (std::size_t r = 0; r < runs.size(); ++r) {
+      const TileRun& run = runs[r];
       for (Index tile = run.begin; tile < run.end; ++tile) {
+        if (tile + 1 < run.end)
+          m_keys.fetch(tile + 1);
+        else if (r + 1 < runs.size())
+          m_keys.fetch(runs[r + 1].begin);
         attendTile(tileRow, tile, run.mask);
         if (--untilCheck == 0) {
           if (job.isCancelled()) return false;
@@ -126,35 +119,58 @@ class RowOfTiles {
     return m_head.keyOrder ? (*m_head.keyOrder)[static_cast<std::size_t>(position)] : position;
   }
 
+  [[nodiscard]] Index outputRow(Index tileRow, Index r) const {
+    return m_step.rowsByPosition ? tileRow * kTile + r : queryRow(tileRow * kTile + r);
+  }
+
   // Queries are scaled so that logits come out in units of log2.
-  void start(Index tileRow, const float* queries) {
+  void start(Index tileRow, const float* queries, const RowOutputs& out) {
     m_rows = std::min(kTile, queryCount(m_head) - tileRow * kTile);
-    m_queries.resize(static_cast<std::size_t>(kTile * m_d));
-    const auto scale = static_cast<float>(m_step.scale * std::numbers::log2e);
-    for (Index r = 0; r < m_rows; ++r) {
-      const float* from = queries + queryRow(tileRow * kTile + r) * m_d;
-      float* to = m_queries.data() + r * m_d;
-      for (Index c = 0; c < m_d; ++c) to[c] = from[c] * scale;
-    }
+    m_scratch.queries.resize(static_cast<std::size_t>(kTile * m_d));
+    m_scratch.logits.resize(static_cast<std::size_t>(kTile * kTile));
+    m_scratch.accumulated.resize(static_cast<std::size_t>(kTile * m_width));
+    const Index first = tileRow * kTile;
+    const bool ordered = m_head.queryOrder != nullptr;
+    m_scratch.largestQuery =
+        larger(m_scratch.largestQuery,
+               tile_math::scaleRows(ordered ? queries : queries + first * m_d, m_d,
+                                    ordered ? m_head.queryOrder->data() + first : nullptr, m_rows, m_d,
+                                    static_cast<float>(m_step.scale * std::numbers::log2e),
+                                    m_scratch.queries.data()));
     m_maximum.fill(kMinusInfinity);
     m_sum.fill(0.0F);
-    m_accumulated.assign(static_cast<std::size_t>(kTile * m_width), 0.0F);
-    m_logits.resize(static_cast<std::size_t>(kTile * kTile));
+    m_empty = true;
+    fetchOutputs(tileRow, out);
+  }
+
+  // The rows that finish() will write, on their way into the cache while the tiles are computed.
+  void fetchOutputs(Index tileRow, const RowOutputs& out) const {
+    constexpr Index kLine = 16;  // floats
+    for (Index r = 0; r < m_rows; ++r) {
+      const Index row = outputRow(tileRow, r);
+      for (Index c = 0; c < m_dV; c += kLine) __builtin_prefetch(out.out + row * m_dV + c, 1);
+      for (Index c = 0; c < m_dV2; c += kLine) __builtin_prefetch(out.out2 + row * m_dV2 + c, 1);
+    }
   }
 
   void attendTile(Index tileRow, Index tile, std::int32_t mask) {
+    const KeyTiles::Tile keys = m_keys.tile(tile, m_scratch.tile);
+    m_scratch.largestKey = larger(m_scratch.largestKey, keys.largest);
+    float* logits = m_scratch.logits.data();
+    float* accumulated = m_scratch.accumulated.data();
     if (m_zeroLogits)
-      std::fill(m_logits.begin(), m_logits.end(), 0.0F);
+      std::fill_n(logits, kTile * kTile, 0.0F);
     else
-      tile_math::gemm(m_queries.data(), m_d, m_packed.keys.data() + tile * kTile * m_d, kTile,
-                      m_logits.data(), kTile, m_rows, kTile, m_d, false);
+      tile_math::gemm(m_scratch.queries.data(), m_d, keys.keys, kTile, logits, kTile, m_rows, kTile, m_d,
+                      false);
     if (!m_terms.empty()) addTerms(tileRow, tile);
     if (m_step.selfPenalty > 0.0 && !m_zeroLogits) penaliseSelf(tileRow, tile);
     if (mask != TileRun::kFull) applyTileMask(m_map.mask(mask));
-    tile_math::softmaxStep(m_logits.data(), m_rows, m_maximum.data(), m_sum.data(), m_accumulated.data(),
-                           m_width);
-    tile_math::gemm(m_logits.data(), kTile, m_packed.values.data() + tile * kTile * m_width, m_width,
-                    m_accumulated.data(), m_width, m_rows, m_width, kTile, true);
+    // Rows have no maximum before their first tile, so nothing is rescaled there that was not yet written.
+    tile_math::softmaxStep(logits, m_rows, m_maximum.data(), m_sum.data(), accumulated, m_width);
+    tile_math::gemm(logits, kTile, keys.values, keys.stride, accumulated, m_width, m_rows, m_width,
+                    keys.count, !m_empty);
+    m_empty = false;
   }
 
   void addTerms(Index tileRow, Index tile) {
@@ -163,7 +179,7 @@ class RowOfTiles {
     for (const BoundTerm& term : m_terms)
       for (Index r = 0; r < m_rows; ++r)
         term.add(queryRow(tileRow * kTile + r), {m_keyRows.data(), static_cast<std::size_t>(keys)},
-                 std::numbers::log2e_v<float>, m_logits.data() + r * kTile);
+                 std::numbers::log2e_v<float>, m_scratch.logits.data() + r * kTile);
   }
 
   void penaliseSelf(Index tileRow, Index tile) {
@@ -172,13 +188,18 @@ class RowOfTiles {
     for (Index r = 0; r < m_rows; ++r) {
       const Index query = queryRow(tileRow * kTile + r);
       for (Index t = 0; t < keys; ++t)
-        if (keyRow(tile * kTile + t) == query) m_logits[static_cast<std::size_t>(r * kTile + t)] -= penalty;
+        if (keyRow(tile * kTile + t) == query)
+          m_scratch.logits[static_cast<std::size_t>(r * kTile + t)] -= penalty;
     }
   }
 
   void applyTileMask(const TileMask& mask) {
-    tile_math::applyMask(m_logits.data(), m_rows, mask.bits.data());
+    tile_math::applyMask(m_scratch.logits.data(), m_rows, mask.bits.data());
     if (mask.planeCount == 0) return;
+    if (mask.planeCount == 1) {  // two rounds at most
+      tile_math::subtractWhere(m_scratch.logits.data(), m_rows, m_map.plane(mask.firstPlane).data(), 1.0F);
+      return;
+    }
     for (Index r = 0; r < m_rows; ++r) {
       std::uint64_t counted = 0;
       for (std::int32_t p = 0; p < mask.planeCount; ++p)
@@ -186,55 +207,58 @@ class RowOfTiles {
       while (counted != 0) {
         const int t = __builtin_ctzll(counted);
         counted &= counted - 1;
-        m_logits[static_cast<std::size_t>(r * kTile + t)] -=
-            std::log2(static_cast<float>(cellMultiplicity(m_map, mask, r, t)));
+        m_scratch.logits[static_cast<std::size_t>(r * kTile + t)] -=
+            logOfCount(cellMultiplicity(m_map, mask, r, t));
       }
     }
   }
 
-  void finish(Index tileRow, const RowOutputs& out) const {
+  void finish(Index tileRow, const RowOutputs& out) {
+    if (m_empty) std::fill(m_scratch.accumulated.begin(), m_scratch.accumulated.end(), 0.0F);
+    std::array<float, kTile> lse{};
+    tile_math::logSums(m_maximum.data(), m_sum.data(), m_rows, lse.data());
     for (Index r = 0; r < m_rows; ++r) {
-      const Index row = m_step.rowsByPosition ? tileRow * kTile + r : queryRow(tileRow * kTile + r);
+      const Index row = outputRow(tileRow, r);
       const float sum = m_sum[static_cast<std::size_t>(r)];
       const float factor = sum > 0.0F ? 1.0F / sum : 0.0F;  // nothing read: a row of 0
-      const float* from = m_accumulated.data() + r * m_width;
+      const float* from = m_scratch.accumulated.data() + r * m_width;
       for (Index c = 0; c < m_dV; ++c) out.out[row * m_dV + c] = from[c] * factor;
       for (Index c = 0; c < m_dV2; ++c) out.out2[row * m_dV2 + c] = from[m_dV + c] * factor;
-      const double logSum =
-          sum > 0.0F ? m_maximum[static_cast<std::size_t>(r)] + std::log2(static_cast<double>(sum)) : 0.0;
-      out.lse[row] = sum > 0.0F ? static_cast<float>(logSum * std::numbers::ln2) : kMinusInfinity;
+      out.lse[row] = lse[static_cast<std::size_t>(r)];
     }
   }
 
   const AttendStep& m_step;
   const HeadAttend& m_head;
   const TileMap& m_map;
-  const PackedHead& m_packed;
+  const KeyTiles& m_keys;
+  RowScratch& m_scratch;
   Index m_d;
   Index m_dV;
   Index m_dV2;
   Index m_width;
   bool m_zeroLogits;
+  bool m_empty = true;  // no tile was read yet
   std::vector<BoundTerm> m_terms;
   std::array<Index, kTile> m_keyRows{};
   Index m_rows = 0;
-  std::vector<float> m_queries;
-  std::vector<float> m_logits;
-  std::vector<float> m_accumulated;
   std::array<float, kTile> m_maximum{};
   std::array<float, kTile> m_sum{};
 };
 
-// Columns of all values that a step reads.
-Index valueCols(const Plan& plan, const AttendStep& step) {
+// Floats that are packed beforehand for one head.
+Index headFloats(const FrozenPlan& plan, std::size_t stepIndex, Index head) {
+  const auto& step = std::get<AttendStep>(plan.plan().steps[stepIndex]);
+  const TileMap& map = plan.tiles(stepIndex, head);
+  if (!KeyTiles::worthAhead(map)) return 0;
   const auto cols = [&](BufferId id) {
-    return id == kNoBuffer ? Index{0} : plan.buffers[static_cast<std::size_t>(id)].cols;
+    return id == kNoBuffer ? Index{0} : plan.plan().buffers[static_cast<std::size_t>(id)].cols;
   };
-  return cols(step.v) + cols(step.v2);
-}
-
-Index headFloats(const HeadAttend& head, Index d, Index dV) {
-  return (keyCount(head) + kTile - 1) / kTile * kTile * (d + padded(dV));
+  const bool ordered = step.heads[static_cast<std::size_t>(head)].keyOrder != nullptr;
+  const Index values = KeyTiles::valuesStand(ordered, cols(step.v), cols(step.v2))
+                           ? 0
+                           : KeyTiles::paddedWidth(cols(step.v) + cols(step.v2));
+  return map.tileCols() * kTile * (cols(step.q) + values);
 }
 
 // The heads [begin, end) of one step that are packed and attended together.
@@ -243,14 +267,14 @@ struct HeadGroup {
   Index end;
 };
 
-std::vector<HeadGroup> groupHeads(const AttendStep& step, Index d, Index dV) {
+std::vector<HeadGroup> groupHeads(const FrozenPlan& plan, std::size_t stepIndex) {
   std::vector<HeadGroup> groups;
-  const auto heads = static_cast<Index>(step.heads.size());
+  const auto heads = static_cast<Index>(std::get<AttendStep>(plan.plan().steps[stepIndex]).heads.size());
   for (Index begin = 0; begin < heads;) {
     Index end = begin;
     Index floats = 0;
     while (end < heads) {
-      floats += headFloats(step.heads[static_cast<std::size_t>(end)], d, dV);
+      floats += headFloats(plan, stepIndex, end);
       if (end > begin && floats > kPackedFloats) break;
       ++end;
     }
@@ -268,27 +292,20 @@ class AttendRunner {
         m_step(std::get<AttendStep>(plan.plan().steps[stepIndex])),
         m_buffers(buffers),
         m_job(job),
-        m_d(m_step.q == kNoBuffer ? 0 : buffers.cols(m_step.q)),
-        m_dV(valueCols(plan.plan(), m_step)) {}
+        m_d(m_step.q == kNoBuffer ? 0 : buffers.cols(m_step.q)) {}
 
   Status run() {
-    ATTN_TRY(checkRange());
     clearOutputs();
-    for (const HeadGroup& group : groupHeads(m_step, m_d, m_dV)) {
-      std::vector<PackedHead> packed = pack(group);
-      attend(group, packed);
+    for (const HeadGroup& group : groupHeads(m_plan, m_index)) {
+      attend(group, packGroup(group));
       if (m_stopped) return cancelled();
     }
-    return {};
+    if (m_step.q == kNoBuffer) return {};
+    // Sizes are found while rows are packed: looking through the input beforehand would read it once more.
+    return checkProductRange(m_step, m_d, m_largestQuery, m_largestKey, m_plan.plan().mechanism);
   }
 
  private:
-  [[nodiscard]] Status checkRange() {
-    if (m_step.q == kNoBuffer) return {};
-    return checkProductRange(m_step, m_d, m_buffers.largestSize(m_step.q), m_buffers.largestSize(m_step.k),
-                             m_plan.plan().mechanism);
-  }
-
   // Rows that no position of the step stands for read nothing.
   void clearOutputs() {
     auto out = m_buffers.create(m_step.out).mutableValues<float>();
@@ -305,26 +322,35 @@ class AttendRunner {
     std::fill(out2.begin(), out2.end(), 0.0F);
   }
 
-  std::vector<PackedHead> pack(const HeadGroup& group) {
-    std::vector<PackedHead> packed(static_cast<std::size_t>(group.end - group.begin));
+  std::vector<KeyTiles> packGroup(const HeadGroup& group) {
+    std::vector<KeyTiles> packed;
     for (Index h = group.begin; h < group.end; ++h) {
       const HeadAttend& head = m_step.heads[static_cast<std::size_t>(h)];
-      PackedHead& target = packed[static_cast<std::size_t>(h - group.begin)];
-      const Index tiles = (keyCount(head) + kTile - 1) / kTile;
-      target.keys.resize(static_cast<std::size_t>(tiles * kTile * m_d));
-      target.values.resize(static_cast<std::size_t>(tiles * kTile * padded(m_dV)));
-      const float* keys = m_step.k == kNoBuffer ? nullptr : m_buffers.head(m_step.k, h);
       const bool second = m_step.v2 != kNoBuffer;
-      const HeadValues values{m_buffers.head(m_step.v, h), m_buffers.cols(m_step.v),
-                              second ? m_buffers.head(m_step.v2, h) : nullptr,
-                              second ? m_buffers.cols(m_step.v2) : 0};
-      tbb::parallel_for(Index{0}, tiles,
-                        [&](Index tile) { packTile(keys, values, head, tile, m_d, target); });
+      const bool ahead = KeyTiles::worthAhead(m_plan.tiles(m_index, h));
+      packed.emplace_back(
+          KeyTiles::Source{m_step.k == kNoBuffer ? nullptr : m_buffers.head(m_step.k, h), m_d,
+                           m_buffers.head(m_step.v, h), m_buffers.cols(m_step.v),
+                           second ? m_buffers.head(m_step.v2, h) : nullptr,
+                           second ? m_buffers.cols(m_step.v2) : 0, head.keyOrder, keyCount(head)},
+          ahead);
+      if (ahead) makeAhead(packed.back());
     }
     return packed;
   }
 
-  void attend(const HeadGroup& group, const std::vector<PackedHead>& packed) {
+  void makeAhead(KeyTiles& tiles) {
+    const float largest = tbb::parallel_reduce(
+        tbb::blocked_range<Index>(0, tiles.tiles()), 0.0F,
+        [&](const tbb::blocked_range<Index>& range, float size) {
+          for (Index tile = range.begin(); tile < range.end(); ++tile) size = larger(size, tiles.make(tile));
+          return size;
+        },
+        larger);
+    m_largestKey = larger(m_largestKey, largest);
+  }
+
+  void attend(const HeadGroup& group, const std::vector<KeyTiles>& packed) {
     struct Task {
       Index head;
       Index tileRow;
@@ -334,11 +360,13 @@ class AttendRunner {
       for (Index row = 0; row < m_plan.tiles(m_index, h).tileRows(); ++row) tasks.push_back({h, row});
     Tensor& out = m_buffers.tensor(m_step.out);
     Tensor& lse = m_buffers.tensor(m_step.lse);
+    tbb::enumerable_thread_specific<RowScratch> scratch;
     tbb::parallel_for(std::size_t{0}, tasks.size(), [&](std::size_t t) {
       if (m_stopped.load(std::memory_order_relaxed)) return;
       const auto [h, tileRow] = tasks[t];
       const TileMap& map = m_plan.tiles(m_index, h);
-      RowOfTiles row(m_step, h, map, packed[static_cast<std::size_t>(h - group.begin)], m_buffers);
+      RowOfTiles row(m_step, h, map, packed[static_cast<std::size_t>(h - group.begin)], m_buffers,
+                     scratch.local());
       Index tiles = 0;
       for (const TileRun& run : map.row(tileRow)) tiles += run.end - run.begin;
       const RowOutputs outputs{
@@ -349,6 +377,10 @@ class AttendRunner {
       if (!row.run(tileRow, queries, outputs, m_job) || !m_job.advance(static_cast<double>(tiles)))
         m_stopped = true;
     });
+    for (const RowScratch& used : scratch) {
+      m_largestQuery = larger(m_largestQuery, used.largestQuery);
+      m_largestKey = larger(m_largestKey, used.largestKey);
+    }
   }
 
   const FrozenPlan& m_plan;
@@ -357,7 +389,8 @@ class AttendRunner {
   BufferTable& m_buffers;
   const JobContext& m_job;
   Index m_d;
-  Index m_dV;
+  float m_largestQuery = 0.0F;
+  float m_largestKey = 0.0F;
   std::atomic<bool> m_stopped{false};
 };
 
@@ -369,14 +402,10 @@ Status attendOnCpu(const FrozenPlan& plan, std::size_t stepIndex, BufferTable& b
 }
 
 double attendScratchBytes(const FrozenPlan& plan, std::size_t stepIndex) {
-  const auto& step = std::get<AttendStep>(plan.plan().steps[stepIndex]);
-  const Index d = step.q == kNoBuffer ? 0 : plan.plan().buffers[static_cast<std::size_t>(step.q)].cols;
-  const Index dV = valueCols(plan.plan(), step);
   Index largest = 0;
-  for (const HeadGroup& group : groupHeads(step, d, dV)) {
+  for (const HeadGroup& group : groupHeads(plan, stepIndex)) {
     Index floats = 0;
-    for (Index h = group.begin; h < group.end; ++h)
-      floats += headFloats(step.heads[static_cast<std::size_t>(h)], d, dV);
+    for (Index h = group.begin; h < group.end; ++h) floats += headFloats(plan, stepIndex, h);
     largest = std::max(largest, floats);
   }
   return 4.0 * static_cast<double>(largest);

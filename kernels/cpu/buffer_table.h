@@ -18,8 +18,6 @@ class BufferTable {
   [[nodiscard]] const float* head(BufferId id, Index h) const;
   [[nodiscard]] const Tensor& tensor(BufferId id) const { return m_tensors[static_cast<std::size_t>(id)]; }
   [[nodiscard]] Tensor& tensor(BufferId id) { return m_tensors[static_cast<std::size_t>(id)]; }
-  // Largest |x| of a buffer, found once: several steps read the same queries and keys.
-  [[nodiscard]] float largestSize(BufferId id);
   [[nodiscard]] Index rows(BufferId id) const { return m_plan.buffers[static_cast<std::size_t>(id)].rows; }
   [[nodiscard]] Index cols(BufferId id) const { return m_plan.buffers[static_cast<std::size_t>(id)].cols; }
 
@@ -30,7 +28,6 @@ class BufferTable {
   const Plan& m_plan;
   const RunOptions& m_options;
   std::vector<Tensor> m_tensors;
-  std::vector<float> m_largest;  // by buffer; below 0: not known
 };
 
 }  // namespace attnscope

@@ -11,13 +11,13 @@
 #include <fstream>
 
 #include "core/base/memory.h"
+#include "core/simd/tile_math.h"
 #include "kernels/cpu/attend.h"
 #include "kernels/cpu/buffer_table.h"
 #include "kernels/cpu/linear_attend.h"
 #include "kernels/cpu/random_features.h"
 #include "kernels/cpu/row_steps.h"
 #include "kernels/cpu/small_steps.h"
-#include "kernels/cpu/tile_math.h"
 #include "kernels/shared/initial_buffers.h"
 #include "kernels/shared/run_checks.h"
 

@@ -9,7 +9,8 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/cpu/tile_math.h"
+#include "core/simd/row_math.h"
+#include "core/simd/tile_math.h"
 
 namespace attnscope {
 
@@ -36,19 +37,6 @@ Index blockLength(Index n, Index features, Index dV) {
   const Index most = std::max<Index>(1, (Index{1} << 24) / (features * (padded(dV) + 2)));
   const Index blocks = std::min<Index>(128, most);
   return std::max<Index>(512, (n + blocks - 1) / blocks);
-}
-
-// Largest of row[0 .. count), in lanes so that the compiler can use vectors.
-float largestOf(const float* row, Index count) {
-  std::array<float, 16> lanes{};
-  lanes.fill(kMinusInfinity);
-  Index at = 0;
-  for (; at + 16 <= count; at += 16)
-    for (std::size_t t = 0; t < 16; ++t)
-      lanes[t] = lanes[t] < row[at + static_cast<Index>(t)] ? row[at + static_cast<Index>(t)] : lanes[t];
-  float largest = *std::max_element(lanes.begin(), lanes.end());
-  for (; at < count; ++at) largest = std::max(largest, row[at]);
-  return largest;
 }
 
 // S (r, width) and z (r) of some keys; with exponents relative to exp(c), c their largest by feature.
@@ -140,7 +128,7 @@ class HeadPass {
       for (Index t = 0; t < kPiece; ++t) row[t] -= largest;
       std::fill(row + count, row + kPiece, kMinusInfinity);
     }
-    tile_math::exponential(scratch.keys.data(), scratch.keys.data(), m_r * kPiece);
+    row_math::exponential(scratch.keys.data(), scratch.keys.data(), m_r * kPiece);
   }
 
   // Values of keys [at, at + count) as rows that are a multiple of 16 wide.
@@ -154,7 +142,7 @@ class HeadPass {
   // Makes a state relative to higher exponents.
   void raise(State& state, const std::vector<float>& c, Scratch& scratch) const {
     for (std::size_t a = 0; a < c.size(); ++a) scratch.raised[a] = state.c[a] - c[a];
-    tile_math::exponential(scratch.raised.data(), scratch.raised.data(), m_r);
+    row_math::exponential(scratch.raised.data(), scratch.raised.data(), m_r);
     for (Index a = 0; a < m_r; ++a) {
       const float factor = scratch.raised[static_cast<std::size_t>(a)];
       if (factor == 1.0F) continue;
@@ -167,27 +155,32 @@ class HeadPass {
 
   // state += phi(K)^T V of the piece that scratch.keys holds.
   void addPiece(Index at, Index count, State& state, Scratch& scratch) const {
-    tile_math::dotRows(scratch.ones.data(), scratch.keys.data(), kPiece, m_r, scratch.sums.data());
+    row_math::dotRows(scratch.ones.data(), scratch.keys.data(), kPiece, m_r, scratch.sums.data());
     for (std::size_t a = 0; a < state.z.size(); ++a) state.z[a] += scratch.sums[a];
     tile_math::gemm(scratch.keys.data(), kPiece, valueRows(at, count, scratch), m_width, state.s.data(),
                     m_width, m_r, m_width, count, true);
   }
 
-  // Adds keys [begin, end) that nobody reads in between.
+  // Adds keys [begin, end) that nobody reads in between: their features stand as rows, which is the left side
+  // of phi(K)^T V.
   void addKeys(Index begin, Index end, State& state, Scratch& scratch) const {
     std::vector<float> c = state.c;
+    std::vector<float> lowered(c.size());  // -c
     for (Index at = begin; at < end; at += kPiece) {
       const Index count = std::min(kPiece, end - at);
-      transposeKeys(at, count, scratch);
+      const float* features = m_phiK + at * m_r;
       if (m_step.exponents) {
-        for (Index a = 0; a < m_r; ++a) {
-          float& largest = c[static_cast<std::size_t>(a)];
-          largest = std::max(largest, largestOf(scratch.keys.data() + a * kPiece, count));
-        }
+        row_math::raiseMaxima(features, count, m_r, c.data());
         raise(state, c, scratch);
-        exponentiateKeys(c, count, scratch);
+        std::transform(c.begin(), c.end(), lowered.begin(), [](float x) { return -x; });
+        for (Index t = 0; t < count; ++t)
+          row_math::exponentialSum(features + t * m_r, lowered.data(), 0.0F, scratch.keys.data() + t * m_r,
+                                   m_r);
+        features = scratch.keys.data();
       }
-      addPiece(at, count, state, scratch);
+      row_math::addRows(features, count, m_r, state.z.data());
+      tile_math::gemmTransposed(features, m_r, valueRows(at, count, scratch), m_width, state.s.data(),
+                                m_width, m_r, m_width, count, true);
     }
   }
 
@@ -229,26 +222,13 @@ class HeadPass {
     return {std::vector<float>(s.begin(), s.end()), std::vector<float>(z.begin(), z.end()), std::move(c)};
   }
 
-  // One query's features from its exponents: exp(a + c - shift).
-  void exponentiateQuery(Index i, const float* c, float shift, float* out) const {
-    const float* row = m_phiQ + i * m_r;
-    for (Index a = 0; a < m_r; ++a) out[a] = row[a] + (c[a] - shift);
-    tile_math::exponential(out, out, m_r);
-  }
-
-  [[nodiscard]] float largestSum(Index i, const float* c, float* sums) const {
-    const float* row = m_phiQ + i * m_r;
-    for (Index a = 0; a < m_r; ++a) sums[a] = row[a] + c[a];
-    return largestOf(sums, m_r);
-  }
-
   // Numerators and denominators of queries [begin, end) from a state. `queries` are their features.
   void readState(const State& state, const float* queries, Index count, Scratch& scratch) const {
     scratch.numerator.resize(static_cast<std::size_t>(count * m_width));
     scratch.denominator.resize(static_cast<std::size_t>(count));
     tile_math::gemm(queries, m_r, state.s.data(), m_width, scratch.numerator.data(), m_width, count, m_width,
                     m_r, false);
-    tile_math::dotRows(state.z.data(), queries, m_r, count, scratch.denominator.data());
+    row_math::dotRows(state.z.data(), queries, m_r, count, scratch.denominator.data());
     scratch.total.assign(scratch.denominator.begin(), scratch.denominator.end());
   }
 
@@ -276,9 +256,9 @@ class HeadPass {
         scratch.largest.resize(static_cast<std::size_t>(end - begin));
         for (Index i = begin; i < end; ++i) {
           float* row = scratch.queries.data() + (i - begin) * m_r;
-          const float shift = largestSum(i, state.c.data(), row);
+          const float shift = row_math::largestSum(m_phiQ + i * m_r, state.c.data(), m_r);
           scratch.largest[static_cast<std::size_t>(i - begin)] = shift;
-          exponentiateQuery(i, state.c.data(), shift, row);
+          row_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
         }
         queries = scratch.queries.data();
       }
@@ -341,9 +321,9 @@ class HeadPass {
       const Index i = p - offset;
       if (i < first) continue;
       float* row = scratch.queries.data() + (i - first) * m_r;
-      const float shift = largestSum(i, c.data(), row);
+      const float shift = row_math::largestSum(m_phiQ + i * m_r, c.data(), m_r);
       scratch.largest[static_cast<std::size_t>(i - first)] = shift;
-      exponentiateQuery(i, state.c.data(), shift, row);
+      row_math::exponentialSum(m_phiQ + i * m_r, state.c.data(), shift, row, m_r);
     }
     return scratch.queries.data();
   }
@@ -393,7 +373,7 @@ class HeadPass {
       std::fill(products + i * kPiece + read, products + (i + 1) * kPiece, 0.0F);
     }
     std::array<float, kTriangleRows> sums{};
-    tile_math::dotRows(scratch.ones.data(), products, kPiece, rows, sums.data());
+    row_math::dotRows(scratch.ones.data(), products, kPiece, rows, sums.data());
     for (Index i = 0; i < rows; ++i)
       scratch.total[static_cast<std::size_t>(row + i)] += sums[static_cast<std::size_t>(i)];
     tile_math::gemm(products, kPiece, valueRows(at, count, scratch), m_width,

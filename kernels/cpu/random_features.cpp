@@ -2,11 +2,12 @@
 #include "kernels/cpu/random_features.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
+#include "core/simd/tile_math.h"
 #include "kernels/cpu/for_rows.h"
-#include "kernels/cpu/tile_math.h"
 
 namespace attnscope {
 
@@ -14,20 +15,36 @@ namespace {
 
 using Kind = RandomFeatureStep::Kind;
 
-constexpr Index kRows = 32;  // rows that one product takes
+constexpr Index kRows = 64;   // rows that one product takes
+constexpr Index kPanel = 64;  // directions that one product takes
 
 double squaredNorm(const float* row, Index d) {
+  std::array<double, 8> lanes{};  // sums that do not wait for each other
+  Index c = 0;
+  for (; c + 8 <= d; c += 8)
+    for (std::size_t t = 0; t < 8; ++t) {
+      const double x = row[c + static_cast<Index>(t)];
+      lanes[t] += x * x;
+    }
+  for (; c < d; ++c) lanes[0] += static_cast<double>(row[c]) * row[c];
   double sum = 0.0;
-  for (Index c = 0; c < d; ++c) sum += static_cast<double>(row[c]) * row[c];
+  for (const double lane : lanes) sum += lane;
   return sum;
 }
 
-// One head's directions as the right side of a product, times the scale of the input: (d, width).
+// One head's directions as the right side of products, times the scale of the input: panels of (d, 64).
 struct Directions {
   Index m = 0;
-  Index width = 0;
-  std::vector<float> columns;
+  Index width = 0;  // of all panels
+  std::vector<float> panels;
   double largest = 0.0;  // |y|_max^2 / 2, for the keys of Trig
+
+  // out (rows, stride) = in (rows, d) times the directions; columns beyond m up to `width` may be written.
+  void multiply(const float* in, Index d, Index rows, float* out, Index stride) const {
+    for (Index first = 0; first < width; first += kPanel)
+      tile_math::gemm(in, d, panels.data() + first * d, kPanel, out + first, stride, rows,
+                      std::min(kPanel, width - first), d, false);
+  }
 };
 
 Directions prepare(const RandomFeatureStep& step, const BufferTable& buffers, Index head) {
@@ -35,11 +52,11 @@ Directions prepare(const RandomFeatureStep& step, const BufferTable& buffers, In
   Directions made;
   made.m = step.omega.dim(1);
   made.width = (made.m + 15) / 16 * 16;
-  made.columns.assign(static_cast<std::size_t>(d * made.width), 0.0F);
+  made.panels.assign(static_cast<std::size_t>((made.m + kPanel - 1) / kPanel * kPanel * d), 0.0F);
   const auto omega = step.omega.slice<float>(head);
   for (Index a = 0; a < made.m; ++a)
     for (Index c = 0; c < d; ++c)
-      made.columns[static_cast<std::size_t>(c * made.width + a)] =
+      made.panels[static_cast<std::size_t>((a / kPanel * d + c) * kPanel + a % kPanel)] =
           static_cast<float>(step.inputScale * omega[static_cast<std::size_t>(a * d + c)]);
   if (step.kind == Kind::Trig && step.side == RandomFeatureStep::Side::Key)
     for (Index j = 0; j < buffers.rows(step.in); ++j)
@@ -48,7 +65,8 @@ Directions prepare(const RandomFeatureStep& step, const BufferTable& buffers, In
   return made;
 }
 
-// The features of one row from its products with the directions; half = |x|^2 / 2.
+// The features of one row from its products with the directions, which may stand where the features will;
+// half = |x|^2 / 2.
 void mapRow(const RandomFeatureStep& step, const Directions& directions, const float* products, double half,
             float* out) {
   const Index m = directions.m;
@@ -59,16 +77,18 @@ void mapRow(const RandomFeatureStep& step, const Directions& directions, const f
       return;
     case Kind::Hyperbolic:
       for (Index a = 0; a < m; ++a) {
-        out[a] = products[a] - damping;
-        out[m + a] = -products[a] - damping;
+        const float product = products[a];
+        out[a] = product - damping;
+        out[m + a] = -product - damping;
       }
       return;
     case Kind::Trig: {
       const bool key = step.side == RandomFeatureStep::Side::Key;
       const double factor = key ? std::exp(half - directions.largest) : 1.0;
       for (Index a = 0; a < m; ++a) {
-        out[a] = static_cast<float>(factor * std::sin(static_cast<double>(products[a])));
-        out[m + a] = static_cast<float>(factor * std::cos(static_cast<double>(products[a])));
+        const double product = products[a];
+        out[a] = static_cast<float>(factor * std::sin(product));
+        out[m + a] = static_cast<float>(factor * std::cos(product));
       }
       return;
     }
@@ -98,14 +118,17 @@ Status randomFeaturesOnCpu(const RandomFeatureStep& step, BufferTable& buffers, 
     }
     const Directions& directions = heads[static_cast<std::size_t>(h)];
     const float* in = buffers.head(step.in, h);
-    std::vector<float> products(static_cast<std::size_t>(kRows * directions.width));
+    // Where whole vectors fit between the features of two rows, products are made in their place.
+    const bool inPlace = directions.width == directions.m;
+    std::vector<float> beside(inPlace ? 0 : static_cast<std::size_t>(kRows * directions.width));
     for (Index at = begin; at < end; at += kRows) {
       const Index rows = std::min(kRows, end - at);
-      tile_math::gemm(in + at * d, d, directions.columns.data(), directions.width, products.data(),
-                      directions.width, rows, directions.width, d, false);
+      float* products = inPlace ? target + at * r : beside.data();
+      const Index stride = inPlace ? r : directions.width;
+      directions.multiply(in + at * d, d, rows, products, stride);
       for (Index i = 0; i < rows; ++i) {
         const double half = 0.5 * step.inputScale * step.inputScale * squaredNorm(in + (at + i) * d, d);
-        mapRow(step, directions, products.data() + i * directions.width, half, target + (at + i) * r);
+        mapRow(step, directions, products + i * stride, half, target + (at + i) * r);
       }
     }
   });

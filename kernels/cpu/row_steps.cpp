@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/simd/tile_math.h"
 #include "kernels/cpu/for_rows.h"
-#include "kernels/cpu/tile_math.h"
 
 namespace attnscope {
 

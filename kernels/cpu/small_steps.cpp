@@ -4,12 +4,14 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include "core/analysis/channel_mixing.h"
+#include "core/simd/row_math.h"
+#include "core/simd/tile_math.h"
 #include "kernels/cpu/for_rows.h"
-#include "kernels/cpu/tile_math.h"
 #include "kernels/shared/initial_buffers.h"
 
 namespace attnscope {
@@ -17,21 +19,69 @@ namespace attnscope {
 namespace {
 
 constexpr double kLayerNormEpsilon = 1e-6;
-constexpr Index kMixedColumns = 512;  // of a product of blocks, at once
+constexpr Index kMixedColumns = 64;  // of a product of blocks, at once
+constexpr Index kMixedBlocks = 64;
 
-// exp(lse_p - lse) of each partial result, and lse itself.
-float mergeWeights(const std::vector<const float*>& lses, Index row, std::vector<double>& weights) {
-  double largest = -std::numeric_limits<double>::infinity();
-  for (const float* lse : lses) largest = std::max(largest, static_cast<double>(lse[row]));
-  if (largest == -std::numeric_limits<double>::infinity()) {
-    std::fill(weights.begin(), weights.end(), 0.0);
-    return static_cast<float>(largest);
+// Shares exp(lse_p - lse) of the partial results of some rows, and lse itself, part by part.
+class MergeShares {
+ public:
+  MergeShares(std::size_t parts, Index most) : m_shares(parts) {
+    for (auto& shares : m_shares) shares.resize(static_cast<std::size_t>(most));
+    m_largest.resize(static_cast<std::size_t>(most));
+    m_sum.resize(static_cast<std::size_t>(most));
   }
-  double sum = 0.0;
-  for (std::size_t p = 0; p < lses.size(); ++p)
-    sum += weights[p] = lses[p][row] == largest ? 1.0 : std::exp(lses[p][row] - largest);
-  for (double& weight : weights) weight /= sum;
-  return static_cast<float>(largest + std::log(sum));
+
+  // Of rows [begin, end).
+  void make(const std::vector<const float*>& lses, Index begin, Index end, float* lse) {
+    const auto count = static_cast<std::size_t>(end - begin);
+    std::fill_n(m_largest.begin(), count, -std::numeric_limits<float>::infinity());
+    for (const float* part : lses)
+      for (std::size_t i = 0; i < count; ++i)
+        m_largest[i] = std::max(m_largest[i], part[begin + static_cast<Index>(i)]);
+    std::fill_n(m_sum.begin(), count, 0.0F);
+    for (std::size_t p = 0; p < lses.size(); ++p) {
+      float* shares = m_shares[p].data();
+      for (std::size_t i = 0; i < count; ++i) {
+        const float own = lses[p][begin + static_cast<Index>(i)];
+        // Nothing read: -inf, and not the difference of two.
+        shares[i] = own < std::numeric_limits<float>::lowest() ? own : own - m_largest[i];
+      }
+      row_math::exponential(shares, shares, static_cast<Index>(count));
+      for (std::size_t i = 0; i < count; ++i) m_sum[i] += shares[i];
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const float sum = m_sum[i];
+      lse[begin + static_cast<Index>(i)] = sum > 0.0F ? m_largest[i] + std::log(sum) : m_largest[i];
+      const float factor = sum > 0.0F ? 1.0F / sum : 0.0F;
+      for (auto& shares : m_shares) shares[i] *= factor;
+    }
+  }
+
+  [[nodiscard]] float share(std::size_t part, Index row) const {
+    return m_shares[part][static_cast<std::size_t>(row)];
+  }
+
+ private:
+  std::vector<std::vector<float>> m_shares;
+  std::vector<float> m_largest;
+  std::vector<float> m_sum;
+};
+
+// row = sum of the parts' rows times their shares, over those of which something was read.
+void mergeRow(const std::vector<const float*>& outs, Index i, const MergeShares& shares, Index place,
+              float* row, Index cols) {
+  bool first = true;
+  for (std::size_t p = 0; p < outs.size(); ++p) {
+    const float share = shares.share(p, place);
+    if (share == 0.0F) continue;
+    const float* part = outs[p] + i * cols;
+    if (first)
+      for (Index c = 0; c < cols; ++c) row[c] = share * part[c];
+    else
+      for (Index c = 0; c < cols; ++c) row[c] += share * part[c];
+    first = false;
+  }
+  if (first) std::fill_n(row, cols, 0.0F);
 }
 
 void reduceSegment(const SegmentReduce& reduce, Index slot, const float* in, float* out, Index cols) {
@@ -105,26 +155,42 @@ void mixBlock(const BlockMix& blocks, const float* shares, const float* in, Inde
   }
 }
 
-void mapFeatures(Feature feature, const float* in, float* out, Index d) {
+// Sum of (x - shift)^power, in lanes that do not wait for each other.
+template <int Power>
+double powerSum(const float* row, Index d, double shift) {
+  std::array<double, 8> lanes{};
+  const auto term = [shift](float x) {
+    const double y = x - shift;
+    return Power == 1 ? y : y * y;
+  };
+  Index c = 0;
+  for (; c + 8 <= d; c += 8)
+    for (std::size_t t = 0; t < 8; ++t) lanes[t] += term(row[c + static_cast<Index>(t)]);
+  for (; c < d; ++c) lanes[0] += term(row[c]);
+  double sum = 0.0;
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+// phi of `count` rows.
+void mapFeatures(Feature feature, const float* in, float* out, Index count, Index d) {
   switch (feature) {
     case Feature::Elu1:
-      // exp(min(x, 0)) + max(x, 0): no branch on signs, which are as good as random.
-      for (Index c = 0; c < d; ++c) out[c] = in[c] < 0.0F ? in[c] : 0.0F;
-      tile_math::exponential(out, out, d);
-      for (Index c = 0; c < d; ++c) out[c] += in[c] > 0.0F ? in[c] : 0.0F;
+      row_math::eluPlusOne(in, out, count * d);
       return;
     case Feature::Exp:
-      tile_math::exponential(in, out, d);
+      row_math::exponential(in, out, count * d);
       return;
     case Feature::Relu:
-      for (Index c = 0; c < d; ++c) out[c] = std::max(in[c], 0.0F);
+      for (Index c = 0; c < count * d; ++c) out[c] = std::max(in[c], 0.0F);
       return;
     case Feature::Relu2:
-      for (Index c = 0; c < d; ++c) out[c] = std::max(in[c], 0.0F) * std::max(in[c], 0.0F);
+      for (Index c = 0; c < count * d; ++c) out[c] = std::max(in[c], 0.0F) * std::max(in[c], 0.0F);
       return;
     case Feature::Poly2:
-      for (Index a = 0; a < d; ++a)
-        for (Index c = 0; c < d; ++c) out[a * d + c] = in[a] * in[c];
+      for (Index i = 0; i < count; ++i)
+        for (Index a = 0; a < d; ++a)
+          for (Index c = 0; c < d; ++c) out[(i * d + a) * d + c] = in[i * d + a] * in[i * d + c];
       return;
   }
 }
@@ -142,25 +208,11 @@ Status mergeOnCpu(const MergeStep& step, BufferTable& buffers, const JobContext&
       outs.push_back(buffers.head(step.outs[p], h));
       lses.push_back(buffers.head(step.lses[p], h));
     }
-    std::vector<double> weights(outs.size());
     float* target = out.mutableSlice<float>(h).data();
     float* targetLse = lse.mutableSlice<float>(h).data();
-    for (Index i = begin; i < end; ++i) {
-      targetLse[i] = mergeWeights(lses, i, weights);
-      float* row = target + i * cols;
-      bool first = true;
-      for (std::size_t p = 0; p < outs.size(); ++p) {
-        const auto weight = static_cast<float>(weights[p]);
-        if (weight == 0.0F) continue;  // nothing read there
-        const float* part = outs[p] + i * cols;
-        if (first)
-          for (Index c = 0; c < cols; ++c) row[c] = weight * part[c];
-        else
-          for (Index c = 0; c < cols; ++c) row[c] += weight * part[c];
-        first = false;
-      }
-      if (first) std::fill_n(row, cols, 0.0F);
-    }
+    MergeShares shares(outs.size(), end - begin);
+    shares.make(lses, begin, end, targetLse);
+    for (Index i = begin; i < end; ++i) mergeRow(outs, i, shares, i - begin, target + i * cols, cols);
   });
 }
 
@@ -174,19 +226,23 @@ Status mixBlocksOnCpu(const ProjectStep& step, BufferTable& buffers, const JobCo
   const Index count = blocks.mix.dim(2);
   const Index width = blocks.block * cols;
   if (buffers.rows(step.in) == count * blocks.block && width % 16 == 0) {
-    // Every block has every row: one product of the mix with the blocks as rows.
-    constexpr Index kBlocks = 32;
-    const Index groups = (mixed + kBlocks - 1) / kBlocks;
+    // Every block has every row: one product of the mix with the blocks as rows, a few columns at a time. The
+    // columns are copied first: rows of blocks lie a power of two apart, which is one place in the cache.
     const Index pieces = (width + kMixedColumns - 1) / kMixedColumns;
-    tbb::parallel_for(Index{0}, groups * pieces * buffers.plan().shape.heads, [&](Index task) {
+    tbb::parallel_for(Index{0}, pieces * buffers.plan().shape.heads, [&](Index task) {
       if (job.isCancelled()) return;
-      const Index h = task / (groups * pieces);
-      const Index u = task / pieces % groups * kBlocks;
+      const Index h = task / pieces;
       const Index column = task % pieces * kMixedColumns;
-      tile_math::gemm(blocks.mix.slice<float>(blocks.mix.dim(0) == 1 ? 0 : h).data() + u * count, count,
-                      buffers.head(step.in, h) + column, width,
-                      out.mutableSlice<float>(h).data() + u * width + column, width,
-                      std::min(kBlocks, mixed - u), std::min(kMixedColumns, width - column), count, false);
+      const Index part = std::min(kMixedColumns, width - column);
+      const float* mix = blocks.mix.slice<float>(blocks.mix.dim(0) == 1 ? 0 : h).data();
+      const float* in = buffers.head(step.in, h) + column;
+      float* target = out.mutableSlice<float>(h).data() + column;
+      std::vector<float> rows(static_cast<std::size_t>(kMixedBlocks * part));
+      for (Index first = 0; first < count; first += kMixedBlocks) {
+        const Index some = std::min(kMixedBlocks, count - first);
+        for (Index v = 0; v < some; ++v) std::copy_n(in + (first + v) * width, part, rows.data() + v * part);
+        tile_math::gemm(mix + first, count, rows.data(), part, target, width, mixed, part, some, first > 0);
+      }
     });
     if (job.isCancelled()) return cancelled();
     return {};
@@ -272,11 +328,8 @@ Status normaliseRowsOnCpu(const NormaliseRowsStep& step, BufferTable& buffers, c
     const float* in = buffers.head(step.in, h);
     float* target = out.mutableSlice<float>(h).data();
     for (Index i = begin; i < end; ++i) {
-      double mean = 0.0;
-      if (standard)
-        for (Index c = 0; c < d; ++c) mean += in[i * d + c] / static_cast<double>(d);
-      double squares = 0.0;
-      for (Index c = 0; c < d; ++c) squares += (in[i * d + c] - mean) * (in[i * d + c] - mean);
+      const double mean = standard ? powerSum<1>(in + i * d, d, 0.0) / static_cast<double>(d) : 0.0;
+      double squares = powerSum<2>(in + i * d, d, mean);
       if (standard) squares = squares / static_cast<double>(d) + kLayerNormEpsilon;
       const double factor = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
       for (Index c = 0; c < d; ++c) target[i * d + c] = static_cast<float>((in[i * d + c] - mean) * factor);
@@ -295,7 +348,7 @@ Status featureMapOnCpu(const FeatureMapStep& step, BufferTable& buffers, const J
       std::fill(target + begin * r, target + end * r, 1.0F);
       return;
     }
-    for (Index i = begin; i < end; ++i) mapFeatures(step.feature, in + i * d, target + i * r, d);
+    mapFeatures(step.feature, in + begin * d, target + begin * r, end - begin, d);
   });
 }
 

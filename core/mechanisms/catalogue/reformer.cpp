@@ -106,15 +106,13 @@ Tensor drawRotations(const LoweringRequest& request, const std::string& name, In
   const Shape shape = request.input.shape();
   const RandomStream stream(request.options.seed, "reformer", name);
   Tensor tensor(DType::F32, {shape.heads, rounds, shape.d, half});
-  auto values = tensor.mutableValues<float>();
-  std::size_t at = 0;
   for (Index h = 0; h < shape.heads; ++h)
     for (Index r = 0; r < rounds; ++r)
       for (Index c = 0; c < shape.d; ++c)
-        for (Index a = 0; a < half; ++a)
-          values[at++] = static_cast<float>(stream.normal(
-              {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(c)},
-              static_cast<std::uint32_t>(a)));
+        stream.fillNormals(
+            {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(c)},
+            tensor.mutableSlice<float>(h).subspan(static_cast<std::size_t>((r * shape.d + c) * half),
+                                                  static_cast<std::size_t>(half)));
   return tensor;
 }
 
@@ -165,6 +163,28 @@ Result<std::vector<std::int32_t>> bucketsOf(const LoweringRequest& request, cons
   return bucket;
 }
 
+// Appends the positions of a span as runs of equal counts, without `left`. Counts are as good as random, so
+// there is no branch on them.
+void appendCounted(const LshCandidates::Span& span, const std::vector<std::uint8_t>& counts, Index left,
+                   std::uint8_t label, RunList& runs) {
+  const std::size_t before = runs.size();
+  runs.resize(before + static_cast<std::size_t>(span.end - span.begin) + 1);
+  Run* last = runs.data() + before;
+  *last = {span.begin, span.begin, 1, label, counts.front()};
+  for (Index at = span.begin; at < span.end; ++at) {
+    const std::uint8_t times = counts[static_cast<std::size_t>(at - span.begin)];
+    const bool goesOn = last->end == at && last->multiplicity == times;
+    const bool empty = last->begin == last->end;
+    last += goesOn || empty ? 0 : 1;
+    last->begin = goesOn ? last->begin : at;
+    last->end = at + (at == left ? 0 : 1);
+    last->stride = 1;
+    last->label = label;
+    last->multiplicity = times;
+  }
+  runs.resize(static_cast<std::size_t>(last - runs.data()) + (last->begin < last->end ? 1 : 0));
+}
+
 // What a query at a position of one round reads, with the counts that the softmax needs.
 PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t round, bool dedup,
                         bool fallback) {
@@ -184,14 +204,7 @@ PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t ro
       if (many)
         lsh->countRounds(round, i, std::span(order).subspan(static_cast<std::size_t>(span.begin), length),
                          counts);
-      for (Index at = span.begin; at < span.end; ++at) {
-        if (skipSelf && at == p) continue;
-        const std::uint8_t times = counts[static_cast<std::size_t>(at - span.begin)];
-        if (!runs.empty() && runs.back().end == at && runs.back().multiplicity == times)
-          ++runs.back().end;
-        else
-          runs.push_back({at, at + 1, 1, label, times});
-      }
+      appendCounted(span, counts, skipSelf ? p : Index{-1}, label, runs);
     }
   };
   // Which pairs there are, without how often the other rounds count them.

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Exponentials on vectors. Included once for each instruction set, after Highway's foreach_target.h.
+#if defined(ATTNSCOPE_EXP_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_EXP_INL_H
+#undef ATTNSCOPE_EXP_INL_H
+#else
+#define ATTNSCOPE_EXP_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope::simd::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Tag = hn::ScalableTag<float>;
+using Vec = hn::Vec<Tag>;
+
+// 2^(whole + f): a polynomial for f in [-1/2, 1/2] times a power of two put together from its exponent. Below
+// whole = -126 the result is 0, which makes a masked logit weigh exactly nothing.
+HWY_INLINE Vec exp2Parts(Tag tag, Vec whole, Vec f) {
+  const hn::RebindToSigned<Tag> tagInt;
+  Vec p = hn::Set(tag, 1.54035304e-4F);
+  p = hn::MulAdd(p, f, hn::Set(tag, 1.33335581e-3F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 9.61812911e-3F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 5.55041087e-2F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 2.40226507e-1F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 6.93147181e-1F));
+  p = hn::MulAdd(p, f, hn::Set(tag, 1.0F));
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(tagInt, whole), hn::Set(tagInt, 127)));
+  // Last, since f is no number where x is -inf.
+  return hn::IfThenZeroElse(hn::Lt(whole, hn::Set(tag, -126.0F)), hn::Mul(p, hn::BitCast(tag, exponent)));
+}
+
+// 2^x for x <= 127.
+HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
+  const Vec clamped = hn::Min(hn::Max(x, hn::Set(tag, -150.0F)), hn::Set(tag, 127.0F));
+  const Vec whole = hn::Round(clamped);
+  return exp2Parts(tag, whole, hn::Sub(clamped, whole));
+}
+
+// e^x for x <= 88: x log2(e) in two parts, since the rounding of one product alone would cost digits for
+// large |x|.
+HWY_INLINE Vec expVec(Tag tag, Vec x) {
+  const Vec high = hn::Set(tag, 1.44269502F);
+  const Vec low = hn::Set(tag, 1.92596299e-8F);
+  const Vec product = hn::Mul(x, high);
+  const Vec rest = hn::MulAdd(x, low, hn::MulSub(x, high, product));
+  const Vec whole = hn::Round(hn::Max(hn::Min(product, hn::Set(tag, 127.0F)), hn::Set(tag, -150.0F)));
+  return exp2Parts(tag, whole, hn::Add(hn::Sub(product, whole), rest));
+}
+
+}  // namespace attnscope::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/simd/row_math.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/simd/row_math.cpp"
+#include <hwy/foreach_target.h>  // compiles this file again for each instruction set
+// After foreach_target.
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include "core/simd/exp-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope::row_math::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using simd::HWY_NAMESPACE::expVec;
+using simd::HWY_NAMESPACE::Tag;
+using simd::HWY_NAMESPACE::Vec;
+
+// out[i] = function(in[i]); two vectors at once do not wait for each other.
+template <class Function>
+HWY_INLINE void forEach(const float* in, float* out, Index n, const Function& function) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Index at = 0;
+  for (; at + 2 * lanes <= n; at += 2 * lanes) {
+    const Vec first = function(hn::LoadU(tag, in + at));
+    const Vec second = function(hn::LoadU(tag, in + at + lanes));
+    hn::StoreU(first, tag, out + at);
+    hn::StoreU(second, tag, out + at + lanes);
+  }
+  for (; at + lanes <= n; at += lanes) hn::StoreU(function(hn::LoadU(tag, in + at)), tag, out + at);
+  for (; at < n; ++at) out[at] = hn::GetLane(function(hn::Set(tag, in[at])));
+}
+
+void Exponential(const float* in, float* out, Index n) {
+  forEach(in, out, n, [](Vec x) HWY_ATTR { return expVec(Tag(), x); });
+}
+
+void EluPlusOne(const float* in, float* out, Index n) {
+  forEach(in, out, n, [](Vec x) HWY_ATTR {
+    const Tag tag;
+    const Vec zero = hn::Zero(tag);
+    return hn::Add(expVec(tag, hn::Min(x, zero)), hn::Max(x, zero));
+  });
+}
+
+void ExponentialSum(const float* x, const float* y, float shift, float* out, Index n) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec less = hn::Set(tag, shift);
+  Index at = 0;
+  for (; at + lanes <= n; at += lanes)
+    hn::StoreU(expVec(tag, hn::Add(hn::LoadU(tag, x + at), hn::Sub(hn::LoadU(tag, y + at), less))), tag,
+               out + at);
+  for (; at < n; ++at) out[at] = hn::GetLane(expVec(tag, hn::Set(tag, x[at] + (y[at] - shift))));
+}
+
+float LargestSum(const float* x, const float* y, Index n) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Vec largest = hn::Set(tag, -__builtin_inff());
+  Index at = 0;
+  for (; at + lanes <= n; at += lanes)
+    largest = hn::Max(largest, hn::Add(hn::LoadU(tag, x + at), hn::LoadU(tag, y + at)));
+  for (; at < n; ++at) largest = hn::Max(largest, hn::Set(tag, x[at] + y[at]));
+  return hn::GetLane(hn::MaxOfLanes(tag, largest));
+}
+
+// held[c] = fold(held[c], rows[t * n + c]) over t.
+template <class Fold, class FoldOne>
+HWY_INLINE void foldRows(const float* rows, Index count, Index n, float* held, const Fold& fold,
+                         const FoldOne& foldOne) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Index c = 0;
+  for (; c + 2 * lanes <= n; c += 2 * lanes) {
+    Vec first = hn::LoadU(tag, held + c);
+    Vec second = hn::LoadU(tag, held + c + lanes);
+    for (Index t = 0; t < count; ++t) {
+      first = fold(first, hn::LoadU(tag, rows + t * n + c));
+      second = fold(second, hn::LoadU(tag, rows + t * n + c + lanes));
+    }
+    hn::StoreU(first, tag, held + c);
+    hn::StoreU(second, tag, held + c + lanes);
+  }
+  for (; c < n; ++c)
+    for (Index t = 0; t < count; ++t) held[c] = foldOne(held[c], rows[t * n + c]);
+}
+
+void RaiseMaxima(const float* rows, Index count, Index n, float* maxima) {
+  foldRows(
+      rows, count, n, maxima, [](Vec a, Vec b) HWY_ATTR { return hn::Max(a, b); },
+      [](float a, float b) HWY_ATTR { return a < b ? b : a; });
+}
+
+void AddRows(const float* rows, Index count, Index n, float* sums) {
+  foldRows(
+      rows, count, n, sums, [](Vec a, Vec b) HWY_ATTR { return hn::Add(a, b); },
+      [](float a, float b) HWY_ATTR { return a + b; });
+}
+
+void ExponentialDouble(const double* in, double* out, Index n) {
+  const hn::ScalableTag<double> tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Index at = 0;
+  const auto one = [&](hn::Vec<hn::ScalableTag<double>> x) HWY_ATTR {
+    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(tag, -700.0)), hn::Exp(tag, x));
+  };
+  for (; at + lanes <= n; at += lanes) hn::StoreU(one(hn::LoadU(tag, in + at)), tag, out + at);
+  for (; at < n; ++at) out[at] = hn::GetLane(one(hn::Set(tag, in[at])));
+}
+
+// out[r] = x . rows[r] for a few rows side by side, whose sums do not wait for each other.
+template <Index Rows>
+HWY_INLINE void dotSome(const float* x, const float* const rows[Rows], Index d, float* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Vec sums[Rows];
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r) sums[r] = hn::Zero(tag);
+  Index c = 0;
+  for (; c + lanes <= d; c += lanes) {
+    const Vec part = hn::LoadU(tag, x + c);
+#pragma GCC unroll 4
+    for (Index r = 0; r < Rows; ++r) sums[r] = hn::MulAdd(part, hn::LoadU(tag, rows[r] + c), sums[r]);
+  }
+  for (Index r = 0; r < Rows; ++r) {
+    float total = hn::GetLane(hn::SumOfLanes(tag, sums[r]));
+    for (Index rest = c; rest < d; ++rest) total += x[rest] * rows[r][rest];
+    out[r] = total;
+  }
+}
+
+template <class RowAt>
+HWY_INLINE void dotAll(const float* x, Index d, Index count, float* out, const RowAt& rowAt) {
+  Index j = 0;
+  for (; j + 4 <= count; j += 4) {
+    const float* const rows[4] = {rowAt(j), rowAt(j + 1), rowAt(j + 2), rowAt(j + 3)};
+    dotSome<4>(x, rows, d, out + j);
+  }
+  for (; j < count; ++j) {
+    const float* const rows[1] = {rowAt(j)};
+    dotSome<1>(x, rows, d, out + j);
+  }
+}
+
+void DotRows(const float* x, const float* rows, Index d, Index count, float* out) {
+  dotAll(x, d, count, out, [=](Index j) HWY_ATTR { return rows + j * d; });
+}
+
+void DotChosen(const float* x, const float* rows, const Index* which, Index d, Index count, float* out) {
+  dotAll(x, d, count, out, [=](Index j) HWY_ATTR { return rows + which[j] * d; });
+}
+
+template <Index Rows>
+HWY_INLINE void addSome(const float* weights, const float* rows, const Index* which, Index n, float* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Vec factors[Rows];
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r) factors[r] = hn::Set(tag, weights[r]);
+  Index c = 0;
+  for (; c + lanes <= n; c += lanes) {
+    Vec sum = hn::LoadU(tag, out + c);
+#pragma GCC unroll 4
+    for (Index r = 0; r < Rows; ++r)
+      sum = hn::MulAdd(factors[r], hn::LoadU(tag, rows + which[r] * n + c), sum);
+    hn::StoreU(sum, tag, out + c);
+  }
+  for (; c < n; ++c)
+    for (Index r = 0; r < Rows; ++r) out[c] += weights[r] * rows[which[r] * n + c];
+}
+
+void AddWeightedRows(const float* weights, const float* rows, const Index* which, Index count, Index n,
+                     float* out) {
+  Index t = 0;
+  for (; t + 4 <= count; t += 4) addSome<4>(weights + t, rows, which + t, n, out);
+  for (; t < count; ++t) addSome<1>(weights + t, rows, which + t, n, out);
+}
+
+}  // namespace attnscope::row_math::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attnscope::row_math {
+
+HWY_EXPORT(Exponential);
+HWY_EXPORT(EluPlusOne);
+HWY_EXPORT(ExponentialSum);
+HWY_EXPORT(LargestSum);
+HWY_EXPORT(RaiseMaxima);
+HWY_EXPORT(AddRows);
+HWY_EXPORT(ExponentialDouble);
+HWY_EXPORT(DotRows);
+HWY_EXPORT(DotChosen);
+HWY_EXPORT(AddWeightedRows);
+
+void exponential(const float* in, float* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(Exponential)(in, out, n);
+}
+
+void eluPlusOne(const float* in, float* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(EluPlusOne)(in, out, n);
+}
+
+void exponentialSum(const float* x, const float* y, float shift, float* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(ExponentialSum)(x, y, shift, out, n);
+}
+
+float largestSum(const float* x, const float* y, Index n) {
+  return HWY_DYNAMIC_DISPATCH(LargestSum)(x, y, n);
+}
+
+void raiseMaxima(const float* rows, Index count, Index n, float* maxima) {
+  HWY_DYNAMIC_DISPATCH(RaiseMaxima)(rows, count, n, maxima);
+}
+
+void addRows(const float* rows, Index count, Index n, float* sums) {
+  HWY_DYNAMIC_DISPATCH(AddRows)(rows, count, n, sums);
+}
+
+void exponential(const double* in, double* out, Index n) {
+  HWY_DYNAMIC_DISPATCH(ExponentialDouble)(in, out, n);
+}
+
+void dotRows(const float* x, const float* rows, Index d, Index count, float* out) {
+  HWY_DYNAMIC_DISPATCH(DotRows)(x, rows, d, count, out);
+}
+
+void dotChosen(const float* x, const float* rows, const Index* which, Index d, Index count, float* out) {
+  HWY_DYNAMIC_DISPATCH(DotChosen)(x, rows, which, d, count, out);
+}
+
+void addWeightedRows(const float* weights, const float* rows, const Index* which, Index count, Index n,
+                     float* out) {
+  HWY_DYNAMIC_DISPATCH(AddWeightedRows)(weights, rows, which, count, n, out);
+}
+
+}  // namespace attnscope::row_math
+#endif

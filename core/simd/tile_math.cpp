@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/simd/tile_math.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/simd/tile_math.cpp"
+#include <hwy/foreach_target.h>  // compiles this file again for each instruction set
+// After foreach_target.
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include "core/simd/exp-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope::tile_math::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using simd::HWY_NAMESPACE::exp2Vec;
+using simd::HWY_NAMESPACE::Tag;
+using simd::HWY_NAMESPACE::Vec;
+
+// Registers hold kRows x kVectors sums: 4 x 4 of the 32 of AVX-512, 4 x 2 of the 16 of the others.
+constexpr Index kRows = 4;
+constexpr Index kVectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL ? 4 : 2;
+
+// With Transposed, A is (k x m).
+template <bool Transposed, Index Rows, Index Vectors>
+HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* HWY_RESTRICT b, Index ldb,
+                          float* HWY_RESTRICT c, Index ldc, Index k, bool accumulate) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Vec sums[Rows][Vectors];
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (Index v = 0; v < Vectors; ++v)
+      sums[r][v] = accumulate ? hn::LoadU(tag, c + r * ldc + v * lanes) : hn::Zero(tag);
+  for (Index t = 0; t < k; ++t) {
+    Vec right[Vectors];
+#pragma GCC unroll 4
+    for (Index v = 0; v < Vectors; ++v) right[v] = hn::LoadU(tag, b + t * ldb + v * lanes);
+#pragma GCC unroll 4
+    for (Index r = 0; r < Rows; ++r) {
+      const Vec left = hn::Set(tag, Transposed ? a[t * lda + r] : a[r * lda + t]);
+#pragma GCC unroll 4
+      for (Index v = 0; v < Vectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (Index v = 0; v < Vectors; ++v) hn::StoreU(sums[r][v], tag, c + r * ldc + v * lanes);
+}
+
+template <bool Transposed, Index Rows>
+HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc,
+                         Index width, Index k, bool accumulate) {
+  const auto lanes = static_cast<Index>(hn::Lanes(Tag()));
+  Index at = 0;
+  for (; at + kVectors * lanes <= width; at += kVectors * lanes)
+    gemmBlock<Transposed, Rows, kVectors>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
+  for (; at < width; at += lanes)
+    gemmBlock<Transposed, Rows, 1>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
+}
+
+template <bool Transposed>
+HWY_INLINE void gemmAny(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
+                        Index width, Index k, bool accumulate) {
+  // Where B is larger than the first cache, a strip of its columns serves all rows before the next.
+  constexpr Index kCached = 6144;
+  const Index columns = kVectors * static_cast<Index>(hn::Lanes(Tag()));
+  Index strip = width;
+  if (k * width > kCached) {
+    strip = kCached / k / columns * columns;
+    if (strip < columns) strip = columns;
+  }
+  const Index step = Transposed ? 1 : lda;  // between rows of C in A
+  for (Index begin = 0; begin < width; begin += strip) {
+    const Index part = strip < width - begin ? strip : width - begin;
+    Index row = 0;
+    for (; row + kRows <= m; row += kRows)
+      gemmRows<Transposed, kRows>(a + row * step, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k,
+                                  accumulate);
+    for (; row < m; ++row)
+      gemmRows<Transposed, 1>(a + row * step, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k,
+                              accumulate);
+  }
+}
+
+void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
+          Index k, bool accumulate) {
+  gemmAny<false>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+}
+
+void GemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
+                    Index width, Index k, bool accumulate) {
+  gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+}
+
+HWY_INLINE float rowMaximum(Tag tag, const float* row, Index lanes) {
+  Vec largest = hn::LoadU(tag, row);
+  for (Index at = lanes; at < 64; at += lanes) largest = hn::Max(largest, hn::LoadU(tag, row + at));
+  return hn::GetLane(hn::MaxOfLanes(tag, largest));
+}
+
+void SoftmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const float lowest = -hwy::HighestValue<float>();
+  for (Index r = 0; r < rows; ++r) {
+    float* row = logits + r * 64;
+    const float tileMaximum = rowMaximum(tag, row, lanes);
+    if (tileMaximum > maximum[r]) {
+      if (maximum[r] >= lowest) {  // not the first key of this row
+        const float factor = hn::GetLane(exp2Vec(tag, hn::Set(tag, maximum[r] - tileMaximum)));
+        sum[r] *= factor;
+        float* out = accumulated + r * width;
+        const Vec scale = hn::Set(tag, factor);
+        for (Index at = 0; at < width; at += lanes)
+          hn::StoreU(hn::Mul(hn::LoadU(tag, out + at), scale), tag, out + at);
+      }
+      maximum[r] = tileMaximum;
+    }
+    // A row without any key so far: subtract 0 instead of -inf, so that -inf stays -inf and weighs 0.
+    const Vec shift = hn::Set(tag, maximum[r] >= lowest ? maximum[r] : 0.0F);
+    Vec total = hn::Zero(tag);
+    for (Index at = 0; at < 64; at += lanes) {
+      const Vec weight = exp2Vec(tag, hn::Sub(hn::LoadU(tag, row + at), shift));
+      total = hn::Add(total, weight);
+      hn::StoreU(weight, tag, row + at);
+    }
+    sum[r] += hn::GetLane(hn::SumOfLanes(tag, total));
+  }
+}
+
+void ApplyMask(float* logits, Index rows, const std::uint64_t* bits) {
+  const float minusInfinity = -__builtin_inff();
+  for (Index r = 0; r < rows; ++r) {
+    const std::uint64_t row = bits[r];
+    if (row == ~std::uint64_t{0}) continue;
+    float* values = logits + r * 64;
+    const Tag tag;
+    const auto lanes = static_cast<Index>(hn::Lanes(tag));
+    const Vec hidden = hn::Set(tag, minusInfinity);
+    for (Index at = 0; at < 64; at += lanes) {
+      const std::uint64_t part = row >> at;
+      const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
+      hn::StoreU(hn::IfThenElse(mask, hn::LoadU(tag, values + at), hidden), tag, values + at);
+    }
+  }
+}
+
+void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec less = hn::Set(tag, amount);
+  for (Index r = 0; r < rows; ++r) {
+    if (bits[r] == 0) continue;
+    float* values = logits + r * 64;
+    for (Index at = 0; at < 64; at += lanes) {
+      const std::uint64_t part = bits[r] >> at;
+      const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
+      const Vec old = hn::LoadU(tag, values + at);
+      hn::StoreU(hn::IfThenElse(mask, hn::Sub(old, less), old), tag, values + at);
+    }
+  }
+}
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+// Four columns from c on of four rows, as four rows of four.
+HWY_INLINE void transposeFour(const float* HWY_RESTRICT const from[4], Index c, float* HWY_RESTRICT to,
+                              Index ldOut) {
+  const hn::FixedTag<float, 4> four;
+  const hn::FixedTag<double, 2> pairs;
+  const auto row0 = hn::LoadU(four, from[0] + c);
+  const auto row1 = hn::LoadU(four, from[1] + c);
+  const auto row2 = hn::LoadU(four, from[2] + c);
+  const auto row3 = hn::LoadU(four, from[3] + c);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(four, row0, row1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(four, row2, row3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(four, row0, row1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(four, row2, row3));
+  hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, low01, low23)), four, to);
+  hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, low01, low23)), four, to + ldOut);
+  hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, high01, high23)), four, to + 2 * ldOut);
+  hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, high01, high23)), four, to + 3 * ldOut);
+}
+#endif
+
+// out[c * ldOut + r] = row r [c], row r being rowAt(r).
+template <class RowAt>
+HWY_INLINE void transposeRows(const RowAt& rowAt, Index rows, Index cols, float* HWY_RESTRICT out,
+                              Index ldOut) {
+  Index r = 0;
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  for (; r + 4 <= rows; r += 4) {
+    const float* const from[4] = {rowAt(r), rowAt(r + 1), rowAt(r + 2), rowAt(r + 3)};
+    Index c = 0;
+    for (; c + 4 <= cols; c += 4) transposeFour(from, c, out + c * ldOut + r, ldOut);
+    for (; c < cols; ++c)
+      for (Index t = 0; t < 4; ++t) out[c * ldOut + r + t] = from[t][c];
+  }
+#endif
+  for (; r < rows; ++r)
+    for (Index c = 0; c < cols; ++c) out[c * ldOut + r] = rowAt(r)[c];
+}
+
+void Transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
+  transposeRows([=](Index r) HWY_ATTR { return in + r * ldIn; }, rows, cols, out, ldOut);
+}
+
+// The largest size of what was added. Sizes are ordered like their bits without the sign, NaN above all.
+class Sizes {
+ public:
+  HWY_INLINE Sizes() : m_bits(hn::Zero(hn::RebindToSigned<Tag>())) {}
+  HWY_INLINE void add(Vec x) {
+    const hn::RebindToSigned<Tag> bits;
+    m_bits = hn::Max(m_bits, hn::And(hn::BitCast(bits, x), hn::Set(bits, 0x7fffffff)));
+  }
+  HWY_INLINE float largest() const {
+    const hn::RebindToSigned<Tag> bits;
+    return hn::GetLane(hn::BitCast(Tag(), hn::MaxOfLanes(bits, m_bits)));
+  }
+
+ private:
+  hn::Vec<hn::RebindToSigned<Tag>> m_bits;
+};
+
+float PackColumns(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols,
+                  float* panel) {
+  if (order == nullptr)
+    transposeRows([=](Index r) HWY_ATTR { return rows + r * ld; }, count, cols, panel, 64);
+  else
+    transposeRows([=](Index r) HWY_ATTR { return rows + order[r] * ld; }, count, cols, panel, 64);
+  for (Index c = 0; c < cols && count < 64; ++c)
+    for (Index t = count; t < 64; ++t) panel[c * 64 + t] = 0.0F;
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Sizes sizes;
+  for (Index at = 0; at < cols * 64; at += lanes) sizes.add(hn::LoadU(tag, panel + at));
+  return sizes.largest();
+}
+
+float ScaleRows(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols, float scale,
+                float* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec factor = hn::Set(tag, scale);
+  Sizes sizes;
+  for (Index r = 0; r < count; ++r) {
+    const float* from = rows + (order == nullptr ? r : Index{order[r]}) * ld;
+    float* to = out + r * cols;
+    Index c = 0;
+    for (; c + lanes <= cols; c += lanes) {
+      const Vec x = hn::LoadU(tag, from + c);
+      sizes.add(x);
+      hn::StoreU(hn::Mul(x, factor), tag, to + c);
+    }
+    for (; c < cols; ++c) {
+      sizes.add(hn::Set(tag, from[c]));
+      to[c] = from[c] * scale;
+    }
+  }
+  return sizes.largest();
+}
+
+void LogSums(const float* maximum, const float* sum, Index n, float* lse) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec ln2 = hn::Set(tag, 0.693147181F);
+  const Vec minusInfinity = hn::Set(tag, -__builtin_inff());
+  for (Index at = 0; at < n; at += lanes) {
+    const Vec total = hn::LoadU(tag, sum + at);
+    const auto read = hn::Gt(total, hn::Zero(tag));
+    const Vec log = hn::Log(tag, hn::IfThenElse(read, total, hn::Set(tag, 1.0F)));
+    const Vec value = hn::MulAdd(hn::LoadU(tag, maximum + at), ln2, log);
+    hn::StoreU(hn::IfThenElse(read, value, minusInfinity), tag, lse + at);
+  }
+}
+
+const char* TargetName() {
+  switch (HWY_TARGET) {
+    case HWY_AVX3:
+    case HWY_AVX3_DL:
+      return "AVX-512";
+    case HWY_AVX2:
+      return "AVX2";
+    case HWY_SSE4:
+      return "SSE4";
+    case HWY_SSSE3:
+      return "SSSE3";
+    default:
+      return "scalar";
+  }
+}
+
+}  // namespace attnscope::tile_math::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attnscope::tile_math {
+
+HWY_EXPORT(Gemm);
+HWY_EXPORT(GemmTransposed);
+HWY_EXPORT(SoftmaxStep);
+HWY_EXPORT(ApplyMask);
+HWY_EXPORT(SubtractWhere);
+HWY_EXPORT(Transpose);
+HWY_EXPORT(PackColumns);
+HWY_EXPORT(ScaleRows);
+HWY_EXPORT(LogSums);
+HWY_EXPORT(TargetName);
+
+void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
+          Index k, bool accumulate) {
+  HWY_DYNAMIC_DISPATCH(Gemm)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+}
+
+void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
+                    Index width, Index k, bool accumulate) {
+  HWY_DYNAMIC_DISPATCH(GemmTransposed)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+}
+
+void softmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxStep)(logits, rows, maximum, sum, accumulated, width);
+}
+
+void applyMask(float* logits, Index rows, const std::uint64_t* bits) {
+  HWY_DYNAMIC_DISPATCH(ApplyMask)(logits, rows, bits);
+}
+
+void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount) {
+  HWY_DYNAMIC_DISPATCH(SubtractWhere)(logits, rows, bits, amount);
+}
+
+void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
+  HWY_DYNAMIC_DISPATCH(Transpose)(in, ldIn, rows, cols, out, ldOut);
+}
+
+float packColumns(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols,
+                  float* panel) {
+  return HWY_DYNAMIC_DISPATCH(PackColumns)(rows, ld, order, count, cols, panel);
+}
+
+float scaleRows(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols, float scale,
+                float* out) {
+  return HWY_DYNAMIC_DISPATCH(ScaleRows)(rows, ld, order, count, cols, scale, out);
+}
+
+void logSums(const float* maximum, const float* sum, Index n, float* lse) {
+  HWY_DYNAMIC_DISPATCH(LogSums)(maximum, sum, n, lse);
+}
+
+const char* targetName() {
+  return HWY_DYNAMIC_DISPATCH(TargetName)();
+}
+
+}  // namespace attnscope::tile_math
+#endif
