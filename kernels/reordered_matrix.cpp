@@ -22,7 +22,7 @@ Result<Tensor> reducedInOrder(const MatrixRows& read, const TokenOrder& order, I
                               Index col0, Index cols, Index outRows, Index outCols,
                               EffectiveMatrix::Reduce reduce) {
   const auto width = std::ssize(order.keys);
-  Tensor picture(DType::F32, {outRows, outCols});
+  Tensor picture = Tensor::zeros(DType::F32, {outRows, outCols});
   auto pixels = picture.mutableValues<float>();
   std::vector<Wanted> wanted;
   for (Index r = 0; r < rows; ++r) wanted.push_back({order.queries[static_cast<std::size_t>(row0 + r)], r});

@@ -44,11 +44,16 @@ Result<double> checkedNumber(const ParamSpec& spec, const std::string& text, con
                            : spec.multipleOf == 2       ? "an even whole number"
                            : spec.multipleOf > 2        ? fmt::format("a multiple of {}", spec.multipleOf)
                                                         : "a whole number";
-  const std::string range = maximum >= 1e18 ? fmt::format("at least {:.6g}", spec.minimum)
-                                            : fmt::format("from {:.6g} to {:.6g}", spec.minimum, maximum);
+  // Whole numbers in full, not as 1e+06.
+  const auto number = [&spec](double x) {
+    return spec.kind == ParamKind::Real ? fmt::format("{:.6g}", x) : fmt::format("{:.0f}", x);
+  };
+  const std::string range = maximum >= 1e18
+                                ? fmt::format("at least {}", number(spec.minimum))
+                                : fmt::format("from {} to {}", number(spec.minimum), number(maximum));
   return fail(ErrorKind::Usage,
-              fmt::format("Parameter '{}' is {}, but must be {} {}. The nearest valid value is {:.6g}.",
-                          spec.id, text, kind, range, nearest));
+              fmt::format("Parameter '{}' is {}, but must be {} {}. The nearest valid value is {}.", spec.id,
+                          text, kind, range, number(nearest)));
 }
 
 Result<bool> parseBool(const ParamSpec& spec, const std::string& text) {

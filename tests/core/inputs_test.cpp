@@ -160,7 +160,7 @@ class InputsTest : public QObject {
     QVERIFY(has(makeRecipe("clusterd").error().message, "Did you mean 'clustered'"));
     QVERIFY(has(makeRecipe("gaussian:sead=1").error().message, "Did you mean 'seed'"));
     for (const char* spec :
-         {"clustered:n=0", "clustered:n=65537", "clustered:n=2.5", "clustered:n=", "clustered:n",
+         {"clustered:n=0", "clustered:n=1048577", "clustered:n=2.5", "clustered:n=", "clustered:n",
           "clustered:n=4,n=4", "clustered:kv_heads=3", "clustered:noise=nan", "smooth:rho=1.1"}) {
       const auto result = makeRecipe(spec);
       QVERIFY2(!result && result.error().kind == ErrorKind::Usage, spec);

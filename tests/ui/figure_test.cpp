@@ -102,7 +102,7 @@ void FigureTest::svgHasItsSizeAndItsText() {
   QVERIFY(!viewBox.isEmpty());
   QCOMPARE(description, m_spec.provenance);
   for (const char* wanted :
-       {"full", "linformer", "query", "key", "0", "63", "a", "d", "not read", "weight, log scale"})
+       {"full", "linformer", "query", "key", "0", "63", "a", "d", "not read", "largest weight, log scale"})
     QVERIFY2(texts.contains(QString::fromLatin1(wanted)), wanted);
   QVERIFY(svg.contains("font-family=\"DejaVu Sans, sans-serif\""));
 }

@@ -190,7 +190,7 @@ class JobsTest final : public QObject {
     service.begin();
     QTRY_VERIFY(service.column(0).isCurrent());
     const ExplorationPtr good = service.column(0).exploration;
-    document.setParam(0, "window", "100000");
+    document.setParam(0, "window", "7");
     QTRY_VERIFY(!service.column(0).error.isEmpty());
     QCOMPARE(service.column(0).exploration, good);
     QVERIFY(service.column(0).error.contains(QStringLiteral("window")));

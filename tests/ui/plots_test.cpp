@@ -2,78 +2,20 @@
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QToolButton>
-#include <QWheelEvent>
 #include <QtTest>
 
 #include <atomic>
 #include <cmath>
 
-#include "core/inputs/recipes.h"
-#include "core/params/mechanism_spec.h"
-#include "kernels/backend_registry.h"
-#include "kernels/explore.h"
+#include "tests/support/shown_panel.h"
 #include "ui/plots/axis_ticks.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/color_bar.h"
-#include "ui/plots/panel.h"
-#include "ui/plots/square_support.h"
-#include "ui/plots/square_view.h"
 #include "ui/plots/view_numbers.h"
-#include "ui/state/view_link.h"
 
 using namespace attnscope;
 
-namespace {
-
-constexpr Index kLength = 64;
-
-std::shared_ptr<const Exploration> exploration(const std::string& spec) {
-  const auto input = makeRecipe("clustered:n=64,d=8,heads=1");
-  const auto parsed = parseMechanismSpec(spec);
-  const auto backend = findBackend("cpu");
-  if (!input || !parsed || !backend) qFatal("the fixture is broken");
-  const auto result = explore(*parsed, *input, **backend);
-  if (!result) qFatal("%s", result.error().message.c_str());
-  return *result;
-}
-
-// The widget that shows the cells and takes the events.
-QWidget* squareOf(Panel& panel) {
-  return panel.findChild<QWidget*>(QStringLiteral("square"));
-}
-
-// The middle of cell (query, key) while everything is visible.
-QPoint cellCenter(const Panel& panel, Index query, Index key) {
-  const QRectF area(panel.cellArea());
-  return QPointF(area.left() + (static_cast<double>(key) + 0.5) * area.width() / kLength,
-                 area.top() + (static_cast<double>(query) + 0.5) * area.height() / kLength)
-      .toPoint();
-}
-
-QColor grabbedAt(Panel& panel, QPoint at) {
-  const QImage image = panel.grab().toImage();
-  return image.pixelColor((QPointF(at) * image.devicePixelRatio()).toPoint());
-}
-
-void wheel(QWidget* widget, QPoint at, int delta) {
-  QWheelEvent event(at, widget->mapToGlobal(at), QPoint(), QPoint(0, delta), Qt::NoButton, Qt::NoModifier,
-                    Qt::NoScrollPhase, false);
-  QCoreApplication::sendEvent(widget, &event);
-}
-
-struct Shown {
-  explicit Shown(PanelKind kind, const std::string& spec) : panel(kind, &link) {
-    link.setBounds(kLength, kLength);
-    panel.resize(320, panel.heightForWidth(320));
-    panel.show();
-    panel.setExploration(exploration(spec), 0);
-    if (!QTest::qWaitFor([this] { return panel.isSettled(); })) qFatal("the panel does not settle");
-  }
-  ViewLink link;
-  Panel panel;
-};
-
-}  // namespace
+using namespace attnscope::testing;
 
 class PlotsTest : public QObject {
   Q_OBJECT
@@ -98,10 +40,6 @@ class PlotsTest : public QObject {
   void ticksBecomeTokens();
   void colorBarSaysWhatIsBelow();
   void notANumberIsNeverData();
-  void stripsShowTheLargestOfAPixel();
-  void anOrderMovesCellsNotTokens();
-  void aReasonIsHiddenByItsName();
-  void squaresStayAlignedBesideMarginals();
   void scalingNamesItsExponents();
 };
 
@@ -383,86 +321,6 @@ void PlotsTest::colorBarSaysWhatIsBelow() {
   QCOMPARE(colorBarTicks(scale).front().text, QStringLiteral("0"));
   scale.diverging = true;
   QCOMPARE(colorBarTicks(scale).front().text, QStringLiteral("−1"));
-}
-
-void PlotsTest::anOrderMovesCellsNotTokens() {
-  Shown shown(PanelKind::Pattern, "longformer:window=2");
-  auto order = std::make_shared<TokenOrder>();
-  for (std::int32_t i = 0; i < kLength; ++i) {
-    order->queries.push_back(kLength - 1 - i);
-    order->keys.push_back(kLength - 1 - i);
-  }
-  order->keys.front() = 0;  // the last and the first key change places: the corner is not read any more
-  order->keys.back() = kLength - 1;
-  const QColor read = grabbedAt(shown.panel, cellCenter(shown.panel, 0, 0));
-  shown.panel.setOrder(order);
-  QTRY_VERIFY(shown.panel.isSettled());
-  QTRY_VERIFY(grabbedAt(shown.panel, cellCenter(shown.panel, 0, 0)) != read);
-  QCOMPARE(grabbedAt(shown.panel, cellCenter(shown.panel, 5, 5)), read);
-  // The mouse is over a place; the link speaks of tokens.
-  QTest::mouseMove(squareOf(shown.panel), cellCenter(shown.panel, 3, 10));
-  QTRY_COMPARE(shown.link.hoveredQuery(), qint64{kLength - 4});
-  QCOMPARE(shown.link.hoveredKey(), qint64{kLength - 11});
-  shown.link.setSelected(kLength - 4, kLength - 11);
-  QTest::keyClick(squareOf(shown.panel), Qt::Key_Down);
-  QCOMPARE(shown.link.selectedQuery(), qint64{kLength - 5});
-  shown.panel.setOrder(nullptr);
-  QTRY_VERIFY(shown.panel.isSettled());
-  QTRY_COMPARE(grabbedAt(shown.panel, cellCenter(shown.panel, 0, 0)), read);
-}
-
-void PlotsTest::aReasonIsHiddenByItsName() {
-  Shown shown(PanelKind::Pattern, "bigbird:block=8");
-  auto* square = qobject_cast<SquareView*>(squareOf(shown.panel));
-  QVERIFY(square && square->legend().size() > 2);
-  QTRY_VERIFY(square->legend()[0].name.contains(QLatin1Char('%')));
-  QSignalSpy clicked(&shown.panel, &Panel::labelClicked);
-  QTest::mouseClick(square, Qt::LeftButton, {}, square->legendEntryRect(0).center().toPoint());
-  QCOMPARE(clicked.count(), 1);
-  const QString name = clicked.first().first().toString();
-  QVERIFY(square->legend()[0].name.startsWith(name));
-  const QColor before = grabbedAt(shown.panel, cellCenter(shown.panel, 30, 30));
-  ViewStyle style;
-  style.hidden = QStringList{name};
-  shown.panel.setStyleChoices(style);
-  QTRY_VERIFY(shown.panel.isSettled());
-  QTRY_VERIFY(grabbedAt(shown.panel, cellCenter(shown.panel, 30, 30)) != before);
-  QVERIFY(square->legend()[0].hidden && !square->legend()[1].hidden);
-}
-
-void PlotsTest::stripsShowTheLargestOfAPixel() {
-  std::vector<float> values(1000, 0.1F);
-  values[503] = 2.0F;
-  const std::vector<StripBar> all = stripBars(values, 0.0, 1000.0, 100.0);
-  QCOMPARE(all.size(), std::size_t{100});
-  for (std::size_t i = 0; i < all.size(); ++i)
-    QVERIFY(std::abs(all[i].share - (i == 50 ? 1.0 : 0.05)) < 1e-6);
-  // Half a cell hangs over each end; heights are of the largest that is visible.
-  const std::vector<StripBar> few = stripBars(values, 9.5, 3.0, 60.0);
-  QCOMPARE(few.size(), std::size_t{4});
-  QCOMPARE(few.front().begin, 0.0);
-  QCOMPARE(few.front().length, 10.0);
-  QCOMPARE(few.back().begin + few.back().length, 60.0);
-  QCOMPARE(few[1].share, 1.0);
-  QVERIFY(stripBars({}, 0.0, 10.0, 50.0).empty());
-}
-
-void PlotsTest::squaresStayAlignedBesideMarginals() {
-  Shown pattern(PanelKind::Pattern, "full");
-  Shown map(PanelKind::Map, "full");
-  const int before = map.panel.cellArea().width();
-  ViewStyle style;
-  style.marginals = true;
-  for (Panel* panel : {&pattern.panel, &map.panel}) panel->setStyleChoices(style);
-  const auto sums = marginalsOf(*exploration("full")->matrix, 0);
-  QVERIFY(sums);
-  map.panel.setMarginals(std::make_shared<const Marginals>(*sums));
-  QVERIFY(map.panel.cellArea().width() < before);
-  QCOMPARE(map.panel.cellArea().width(), pattern.panel.cellArea().width());
-  QCOMPARE(map.panel.cellArea().topLeft(), pattern.panel.cellArea().topLeft());
-  const QImage with = map.panel.grab().toImage();
-  map.panel.setMarginals(nullptr);
-  QVERIFY(map.panel.grab().toImage() != with);
 }
 
 void PlotsTest::notANumberIsNeverData() {

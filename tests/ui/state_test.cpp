@@ -187,6 +187,7 @@ class StateTest final : public QObject {
     m_document->toggleLabel(QStringLiteral("global key"));
     QVERIFY(commandLineOf(m_document->state(), 0).contains(QStringLiteral(" --sort-by 2.3 ")));
     QVERIFY(commandLineOf(m_document->state(), 0).contains(QStringLiteral(" --hide 'global key' ")));
+    m_document->toggleLabel(QStringLiteral("global key"));
     ViewStyle style = m_document->state().style;
     style.scale.kind = ValueScale::Kind::Linear;
     style.scale.high = 0.25;

@@ -230,9 +230,12 @@ void ParamRow::showNumber(const QString& text, const Shape& shape) {
   const double low = m_spec.minimum;
   const double most = m_spec.maximum ? m_spec.maximum(shape) : 1e9;
   const double high = std::max(low, most);
-  // A number without an end still needs a slider of a useful length: four times what matters.
+  // A number without an end still needs a slider of a useful length: the tokens that there are, or four times
+  // what matters.
   const auto paper = m_spec.paperValue ? numberOf(*m_spec.paperValue) : std::optional<double>{};
-  const double reach = std::min(high, 4.0 * std::max({value, paper.value_or(0.0), 16.0}));
+  const auto tokens = static_cast<double>(std::max<Index>(16, std::max(shape.nQ, shape.nK)));
+  const double reach =
+      std::min(high, m_int ? std::max(value, tokens) : 4.0 * std::max({value, paper.value_or(0.0), 16.0}));
   if (!m_slider->isSliderDown()) m_slider->setValueRange(low, high >= 1e6 ? reach : high, m_int != nullptr);
   m_slider->setPaperValue(paper, tr("The mark is the paper's value: %1").arg(toQ(m_spec.paperText)));
   if (!m_slider->isSliderDown()) m_slider->showValue(value);
