@@ -48,9 +48,11 @@ class Panel::Impl {
     owner->update();
   }
 
-  // Where the picture would be.
+  // Where the picture would be, or all of the panel where a sentence would not fit there.
   [[nodiscard]] QRectF messageArea() const {
     const PlotMetrics look = metrics();
+    if (owner->width() < 16 * look.em)
+      return QRectF(owner->rect()).adjusted(look.gap, look.top, -look.gap, -look.gap);
     const int side =
         std::min(owner->width() - look.left - look.right, owner->height() - look.top - look.bottom);
     return {static_cast<double>(look.left), static_cast<double>(look.top),
@@ -77,6 +79,7 @@ class Panel::Impl {
     QRectF text = area;
     text.setBottom(area.center().y() + 0.6 * metrics().em);
     painter.setPen(theme.text);
+    painter.setFont(metrics().font);
     painter.drawText(text, Qt::AlignHCenter | Qt::AlignBottom | Qt::TextWordWrap, refused);
   }
 
@@ -95,6 +98,7 @@ class Panel::Impl {
     }
     if (error.isEmpty()) {
       painter.setPen(theme.secondaryText);
+      painter.setFont(look.font);
       painter.drawText(text, Qt::AlignCenter | Qt::TextWordWrap,
                        busy ? QObject::tr("Computing…") : emptyText);
       return;
