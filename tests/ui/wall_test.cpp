@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Comparing on the wall of the real window: baselines, order, scales, sums, zooms.
 #include <QMouseEvent>
-#include <QSettings>
-#include <QTemporaryDir>
 #include <QTest>
 #include <QToolButton>
 
+#include "tests/support/shown_window.h"
 #include "ui/jobs/compute_service.h"
-#include "ui/main_window.h"
 #include "ui/panels/inspector.h"
 #include "ui/panels/row_curve.h"
 #include "ui/panels/wall.h"
@@ -21,19 +19,8 @@ class WallTest final : public QObject {
   Q_OBJECT
 
  private Q_SLOTS:
-  void initTestCase() {
-    QSettings::setDefaultFormat(QSettings::IniFormat);
-    QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, m_folder.path());
-    QCoreApplication::setOrganizationName(QStringLiteral("attnscope"));
-    QCoreApplication::setApplicationName(QStringLiteral("attnscope-test"));
-  }
-
-  void init() {
-    m_window = std::make_unique<MainWindow>();
-    m_window->resize(1440, 900);
-    m_window->show();
-    QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled(), 20000);
-  }
+  void initTestCase() { attnscope::testing::keepSettingsIn(m_folder); }
+  void init() { m_window = attnscope::testing::shownWindow(); }
   void cleanup() { m_window.reset(); }
 
   void comparesWithABaseline() {

@@ -11,19 +11,17 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QRegularExpression>
-#include <QSettings>
 #include <QSignalSpy>
 #include <QSlider>
 #include <QSpinBox>
-#include <QTemporaryDir>
 #include <QTest>
 #include <QToolButton>
 #include <QUrl>
 
+#include "tests/support/shown_window.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/fidelity_service.h"
 #include "ui/jobs/reach_service.h"
-#include "ui/main_window.h"
 #include "ui/models/cost_model.h"
 #include "ui/models/mechanism_model.h"
 #include "ui/panels/cost_table.h"
@@ -47,19 +45,8 @@ class WindowTest final : public QObject {
   Q_OBJECT
 
  private Q_SLOTS:
-  void initTestCase() {
-    QSettings::setDefaultFormat(QSettings::IniFormat);
-    QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, m_folder.path());
-    QCoreApplication::setOrganizationName(QStringLiteral("attnscope"));
-    QCoreApplication::setApplicationName(QStringLiteral("attnscope-test"));
-  }
-
-  void init() {
-    m_window = std::make_unique<MainWindow>();
-    m_window->resize(1440, 900);
-    m_window->show();
-    QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled(), 20000);
-  }
+  void initTestCase() { attnscope::testing::keepSettingsIn(m_folder); }
+  void init() { m_window = attnscope::testing::shownWindow(); }
   void cleanup() { m_window.reset(); }
 
   void opensWithAComparison() {
