@@ -27,6 +27,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/scaling_panel.h"
 #include "ui/panels/step_view.h"
+#include "ui/panels/wall.h"
 #include "ui/state/document.h"
 #include "ui/state/view_link.h"
 
@@ -81,6 +82,7 @@ class TourTest final : public QObject {
   void showsSmallAndLargeWindows();
   void zoomsAndReads();
   void followsLayers();
+  void comparesOnTheWall();
   void showsEveryMechanism();
   void stepsThroughAPlan();
   void survivesABadFile();
@@ -205,6 +207,26 @@ void TourTest::stepsThroughAPlan() {
 }
 
 // Every mechanism, four at a time; the groups alternate between a small dark and a large light window.
+void TourTest::comparesOnTheWall() {
+  Document* document = m_window->document();
+  document->setRowVisible(PanelKind::Insides, false);
+  document->setRowVisible(PanelKind::Difference, true);
+  ViewStyle style = document->state().style;
+  style.marginals = true;
+  style.range = ScaleRange::WithoutSinks;
+  document->setStyle(style);
+  settle();
+  shot(QStringLiteral("40-differences"));
+  document->sortBy(2, 0);
+  document->pinBaseline(1);
+  document->toggleLabel(QStringLiteral("round 2"));
+  settle();
+  QVERIFY(m_window->wall()->order());
+  shot(QStringLiteral("41-sorted"));
+  for (int i = 0; i < 6; ++i) document->undoStack()->undo();
+  settle();
+}
+
 void TourTest::showsEveryMechanism() {
   const auto all = allMechanisms();
   for (const ViewRow row : {ViewRow::Reach, ViewRow::Insides}) {
