@@ -258,7 +258,7 @@ void TourTest::showsEveryMechanism() {
 void TourTest::survivesABadFile() {
   m_window->openSource(QStringLiteral("/no/such/file.npz"));
   QTRY_VERIFY(!m_window->messages()->text().isEmpty());
-  m_window->document()->setParam(1, "window", "100000");
+  m_window->document()->setParam(1, "window", "7");
   settle();
   m_window->document()->selectColumn(1);
   QTest::qWait(100);
