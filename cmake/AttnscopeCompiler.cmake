@@ -14,7 +14,7 @@ if(ATTNSCOPE_MARCH)
   target_compile_options(attnscope_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=${ATTNSCOPE_MARCH}>)
 endif()
 if(ATTNSCOPE_SANITIZE)
-  add_compile_options(-fsanitize=${ATTNSCOPE_SANITIZE} -fno-omit-frame-pointer -g)
+  add_compile_options(-fsanitize=${ATTNSCOPE_SANITIZE} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${ATTNSCOPE_SANITIZE})
   # GCC 12 takes the checks that sanitizers insert for reads of uninitialised variants and overlapping strings.
   target_compile_options(attnscope_options INTERFACE
