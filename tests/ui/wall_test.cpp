@@ -49,6 +49,22 @@ class WallTest final : public QObject {
     QTRY_VERIFY(m_window->isSettled() && !first->cellArea().isEmpty());
   }
 
+  // Nothing is subtracted from a map that is not there.
+  void aPatternWithoutAPassHasNoDifference() {
+    document()->setRowVisible(PanelKind::Difference, true);
+    document()->setColumns({*parseMechanismSpec("full"), *parseMechanismSpec("longformer")},
+                           QStringLiteral("two"));
+    m_window->openSource(QStringLiteral("clustered:n=1048576,d=64"));
+    QTRY_VERIFY_WITH_TIMEOUT(
+        m_window->service()->input()->shape().nK == 1048576 && m_window->service()->column(1).isCurrent(),
+        20000);
+    QVERIFY(!m_window->service()->column(1).exploration->hasPass());
+    QVERIFY(m_window->wall()->panel(1, PanelKind::Difference)->cellArea().isEmpty());
+    m_window->command(QStringLiteral("blink"))->trigger();
+    document()->pinBaseline(0);
+    QVERIFY(m_window->wall()->panel(1, PanelKind::Difference)->cellArea().isEmpty());
+  }
+
   void blinksToTheBaseline() {
     Panel* full = m_window->wall()->panel(0, PanelKind::Map);
     Panel* longformer = m_window->wall()->panel(1, PanelKind::Map);

@@ -265,7 +265,7 @@ Status FigurePage::computeNumbers(const JobContext& job) {
       return fail(ErrorKind::Usage,
                   "A column has no reach: it needs self-attention of at most 4,096 tokens, and in the window "
                   "its picture must be there first.");
-    if (cell.kind == PanelKind::Map && !m_spec.columns[cell.column].exploration->matrix)
+    if (showsWeights(cell.kind) && !m_spec.columns[cell.column].exploration->matrix)
       return fail(ErrorKind::Usage, "A column has no map yet. Wait until it is shown, then export again.");
     cell.numbers = attnscope::computeNumbers(requestFor(cell), job);
     if (!cell.numbers) return cancelled();

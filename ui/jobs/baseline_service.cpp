@@ -61,6 +61,14 @@ BaselineResult BaselineService::pinned(int baseline, int column) const {
 }
 
 BaselineResult BaselineService::of(int column) const {
+  BaselineResult result = found(column);
+  if (!result.exploration || result.exploration->hasPass()) return result;
+  result.exploration = nullptr;
+  result.why = tr("The baseline, %1, has no map yet. Compute it first.").arg(result.name);
+  return result;
+}
+
+BaselineResult BaselineService::found(int column) const {
   if (const int baseline = baselineColumn(m_document->state()); baseline >= 0)
     return pinned(baseline, column);
   BaselineResult result;

@@ -38,6 +38,7 @@ class BaselineService final : public QObject {
  private:
   void next();
   [[nodiscard]] BaselineResult pinned(int baseline, int column) const;
+  [[nodiscard]] BaselineResult found(int column) const;
 
   const Document* m_document;
   const ComputeService* m_service;

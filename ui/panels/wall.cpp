@@ -311,6 +311,12 @@ void Wall::updateDifference(int index) {
   Panel* shown = panel(index, PanelKind::Difference);
   const ColumnResult& result = m_service->column(index);
   const BaselineResult baseline = m_baselines->of(index);
+  if (result.exploration && !result.exploration->hasPass()) {
+    column.differs = nullptr;
+    shown->setRefused(passSentence(result));
+    shown->setBusy(result.busy || result.passBusy);
+    return;
+  }
   if (!result.exploration || !baseline.exploration) {
     column.differs = nullptr;
     if (!result.error.isEmpty() && !result.exploration)
