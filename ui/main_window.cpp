@@ -36,6 +36,7 @@
 #include "ui/panels/tool_strip.h"
 #include "ui/panels/wall.h"
 #include "ui/state/document.h"
+#include "ui/state/session.h"
 #include "ui/state/text.h"
 #include "ui/state/view_link.h"
 
@@ -78,16 +79,18 @@ MainWindow::MainWindow(const QStringList& files)
   setAcceptDrops(true);
   setDockOptions(QMainWindow::AnimatedDocks);
   m_document->setColumns(defaultColumns(), tr("start"));
+  QString startError;
   if (files.isEmpty()) {
     // A head of the sample that shows what a first look is for: a band of neighbours cut into blocks by
     // sentences.
     m_document->setSource(QStringLiteral("sample"), 3);
     m_document->setHead(10);
   } else {
-    m_document->setSource(files.first());
+    startError = startWith(files.first());
   }
   m_document->undoStack()->clear();
   restoreSettings();
+  beginSessions();
   buildCentre();
   buildDocks();
   buildMenus();
@@ -101,6 +104,7 @@ MainWindow::MainWindow(const QStringList& files)
   applyPlotTheme();
   m_service->begin();
   m_gallery->begin();
+  if (!startError.isEmpty()) m_messages->showError(startError);
 }
 
 MainWindow::~MainWindow() {
@@ -211,22 +215,20 @@ void MainWindow::connectParts() {
 
 void MainWindow::openSource(const QString& source) {
   m_messages->dismiss();
+  if (openSessionFile(source)) return;
   m_service->open(source);
 }
 
 void MainWindow::inputOpened() {
   const LoadedInput& loaded = *m_service->input();
   if (!std::exchange(m_opened, true)) m_document->undoStack()->clear();  // the start is no step
-  setWindowTitle(tr("%1 – Attnscope").arg(toQ(loaded.input.title)));
+  updateTitle();
   const Shape shape = loaded.shape();
   if (m_link->selectedQuery() < 0 || m_link->selectedQuery() >= shape.nQ || m_link->selectedKey() >= shape.nK)
     m_link->setSelected(shape.nQ / 2, std::max<Index>(0, shape.nK / 2 - 3));
+  lookWhereSessionLooked();
   const QFileInfo file(loaded.source);
-  if (!file.exists() || !file.isFile()) return;
-  m_recent.removeAll(file.absoluteFilePath());
-  m_recent.prepend(file.absoluteFilePath());
-  while (m_recent.size() > 8) m_recent.removeLast();
-  rebuildRecent();
+  if (file.isFile()) rememberRecent(file.absoluteFilePath());
 }
 
 bool MainWindow::isSettled() const {
@@ -264,6 +266,8 @@ void MainWindow::changeEvent(QEvent* event) {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (!maySessionGo()) return event->ignore();
+  keepForNextTime();
   saveSettings();
   m_runner->cancel();
   m_fidelity->shutDown();

@@ -3,6 +3,7 @@
 
 #include <QMainWindow>
 #include <functional>
+#include <memory>
 
 #include "ui/export/figure.h"
 #include "ui/plots/panel.h"
@@ -12,9 +13,11 @@ class QAction;
 class QDockWidget;
 class QMenu;
 class QTabWidget;
+class QTimer;
 
 namespace attnscope {
 
+struct Session;
 class ActivityBar;
 class BaselineService;
 class ComputeService;
@@ -43,7 +46,7 @@ class MainWindow final : public QMainWindow {
   Q_OBJECT
 
  public:
-  // Opens the first of `files`, or the sample.
+  // Opens the first of `files` (an input, a session, or a figure that carries one), or the sample.
   explicit MainWindow(const QStringList& files = {});
   ~MainWindow() override;
 
@@ -64,7 +67,11 @@ class MainWindow final : public QMainWindow {
   [[nodiscard]] ScalingPanel* scaling() const { return m_scaling; }
   [[nodiscard]] ScalingRunner* runner() const { return m_runner; }
 
+  // An input, a session, or a figure that carries one. What cannot be opened leaves everything as it was.
   void openSource(const QString& source);
+  // Writes the wall to a file of sessions (.attnscope), which is the open one from then on.
+  bool saveSessionAs(const QString& path);
+  [[nodiscard]] Session currentSession() const;
   void setTheme(ThemeChoice choice);
   // The commands, by the name that they have in QAction::objectName(); null if there is none.
   [[nodiscard]] QAction* command(const QString& name) const;
@@ -98,7 +105,19 @@ class MainWindow final : public QMainWindow {
   void inputOpened();
   void checkSettled();
   void rebuildRecent();
+  void rememberRecent(const QString& file);
   void openDialog();
+  void buildSessionCommands(QMenu* file);
+  // Returns what to tell the user, empty if all is well.
+  QString startWith(const QString& file);
+  void beginSessions();
+  bool openSessionFile(const QString& path);
+  void showSession(const Session& session, const QString& file);
+  void lookWhereSessionLooked();
+  bool saveSessionDialog(bool alwaysAsk);
+  bool maySessionGo();
+  void keepForNextTime();
+  void updateTitle();
   void copyCommandLine();
   void exportWall();
   void exportPanel(int column, PanelKind kind);
@@ -143,6 +162,9 @@ class MainWindow final : public QMainWindow {
   QMenu* m_mechanismMenu = nullptr;
   QMenu* m_scaleMenu = nullptr;
   QStringList m_recent;
+  QString m_sessionFile;                   // empty: the wall has not been saved
+  std::unique_ptr<Session> m_sessionView;  // where a session looked, until its input is there
+  QTimer* m_keepSoon = nullptr;
   ThemeChoice m_theme = ThemeChoice::System;
   bool m_wasSettled = false;
   bool m_opened = false;

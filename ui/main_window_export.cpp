@@ -16,6 +16,7 @@
 #include "ui/panels/wall.h"
 #include "ui/state/command_text.h"
 #include "ui/state/document.h"
+#include "ui/state/session.h"
 #include "ui/state/text.h"
 #include "ui/state/view_link.h"
 
@@ -57,6 +58,7 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
   spec.order = m_wall->order();
   if (m_link->viewport() != m_link->bounds()) spec.viewport = m_link->viewport();
   spec.style = state.style;
+  spec.session = sessionText(currentSession());
   QString device;
   if (!spec.columns.empty()) device = toQ(spec.columns.front().exploration->device);
   spec.provenance =
@@ -85,6 +87,7 @@ void MainWindow::exportScaling() {
   }
   FigureSpec spec = figureOf({});
   spec.rows.clear();
+  spec.session.clear();  // it would open as a wall, not as these curves
   spec.sweep = m_runner->points();
   spec.overlay = m_scaling->overlay();
   spec.theory = m_scaling->theory();

@@ -111,6 +111,7 @@ void MainWindow::buildFileMenu() {
              [this] { openSource(QStringLiteral("sample")); });
   m_recentMenu = file->addMenu(tr("Recent"));
   rebuildRecent();
+  buildSessionCommands(file);
   file->addSeparator();
   QAction* wallAction = addCommand(file, QStringLiteral("exportWall"), tr("Export wall…"),
                                    Qt::CTRL | Qt::Key_E, [this] { exportWall(); });
@@ -402,6 +403,13 @@ void MainWindow::buildColumnViewCommands() {
       [this](int column, bool on) { m_document->setOwnZoom(column, on); });
 }
 
+void MainWindow::rememberRecent(const QString& file) {
+  m_recent.removeAll(file);
+  m_recent.prepend(file);
+  while (m_recent.size() > 8) m_recent.removeLast();
+  rebuildRecent();
+}
+
 void MainWindow::rebuildRecent() {
   m_recentMenu->clear();
   m_recentMenu->setEnabled(!m_recent.isEmpty());
@@ -414,8 +422,9 @@ void MainWindow::rebuildRecent() {
 void MainWindow::openDialog() {
   const QString folder = m_recent.isEmpty() ? QString() : QFileInfo(m_recent.first()).absolutePath();
   const QString file = QFileDialog::getOpenFileName(
-      this, tr("Open an input"), folder,
-      tr("Inputs (*.safetensors *.npz *.npy *.png *.jpg *.jpeg *.txt *.md);;All files (*)"));
+      this, tr("Open an input or a session"), folder,
+      tr("Inputs and sessions (*.safetensors *.npz *.npy *.png *.jpg *.jpeg *.txt *.md *.attnscope *.svg "
+         "*.pdf);;All files (*)"));
   if (!file.isEmpty()) openSource(file);
 }
 

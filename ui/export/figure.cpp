@@ -10,11 +10,12 @@
 #include <QImageWriter>
 #include <QPageSize>
 #include <QPdfWriter>
-#include <QSaveFile>
 #include <QSvgGenerator>
 #include <cmath>
 
 #include "ui/export/figure_page.h"
+#include "ui/export/session_file.h"
+#include "ui/state/save_file.h"
 
 namespace attnscope {
 
@@ -29,20 +30,6 @@ QString titleOf(const FigureSpec& spec) {
   QStringList titles;
   for (const FigureColumn& column : spec.columns) titles << column.title;
   return titles.isEmpty() ? QStringLiteral("Attnscope figure") : titles.join(QStringLiteral(", "));
-}
-
-Status outputError(const QString& path, const QString& reason) {
-  return fail(ErrorKind::Output, QStringLiteral("%1 was not written: %2. Choose another folder or name.")
-                                     .arg(path, reason)
-                                     .toStdString());
-}
-
-// The file appears whole or not at all.
-Status save(const QString& path, const QByteArray& bytes) {
-  QSaveFile file(path);
-  if (!file.open(QIODevice::WriteOnly)) return outputError(path, file.errorString());
-  if (file.write(bytes) != bytes.size() || !file.commit()) return outputError(path, file.errorString());
-  return {};
 }
 
 // Paints onto a device through the painter that QCustomPlot needs.
@@ -74,6 +61,7 @@ Result<QByteArray> pngBytes(const FigureSpec& spec, const FigurePage& page) {
   image.setText(QStringLiteral("Title"), titleOf(spec));
   image.setText(QStringLiteral("Description"), spec.provenance);
   image.setText(QStringLiteral("Software"), QStringLiteral("Attnscope"));
+  if (!spec.session.empty()) image.setText(kPngSessionKey, wrappedSession(spec.session));
   QByteArray bytes;
   QBuffer buffer(&bytes);
   buffer.open(QIODevice::WriteOnly);
@@ -92,7 +80,9 @@ Result<QByteArray> svgBytes(const FigureSpec& spec, const FigurePage& page) {
   generator.setSize(page.size());
   generator.setViewBox(QRect(QPoint(), page.size()));
   generator.setTitle(titleOf(spec));
-  generator.setDescription(spec.provenance);
+  generator.setDescription(spec.session.empty()
+                               ? spec.provenance
+                               : spec.provenance + QLatin1Char('\n') + wrappedSession(spec.session));
   if (!paintOn(generator, page, true)) return fail(ErrorKind::Output, "The figure could not be painted.");
   // A family that every viewer can replace if it lacks ours.
   const QByteArray family = spec.theme.font.family().toUtf8();
@@ -111,6 +101,7 @@ Result<QByteArray> pdfBytes(const FigureSpec& spec, const FigurePage& page) {
     writer.setPageMargins(QMarginsF());
     writer.setTitle(titleOf(spec));
     writer.setCreator(spec.provenance.isEmpty() ? QStringLiteral("Attnscope") : spec.provenance);
+    if (!spec.session.empty()) writer.setDocumentXmpMetadata(xmpWithSession(spec.session));
     if (!paintOn(writer, page, true)) return fail(ErrorKind::Output, "The figure could not be painted.");
   }
   return bytes;
@@ -153,7 +144,7 @@ Status PreparedFigure::write() const {
                      : ending == QLatin1String("svg") ? svgBytes(spec, page)
                                                       : pdfBytes(spec, page);
   if (!bytes) return tl::unexpected<Error>(bytes.error());
-  return save(path, *bytes);
+  return saveFile(path, *bytes);
 }
 
 Status writeFigure(const FigureSpec& spec, const QString& path, const JobContext& job) {

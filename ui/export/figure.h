@@ -44,6 +44,8 @@ struct FigureSpec {
   PlotTheme theme = PlotTheme::light();
   ViewStyle style;
   QString provenance;  // program, version, device, input, seed: goes into the file's metadata
+  std::string
+      session;  // as by sessionText(): the file can be opened as the wall that it shows; empty: it cannot
 };
 
 // A figure in two steps, for the window: make() computes the numbers, on any thread, and can be cancelled;

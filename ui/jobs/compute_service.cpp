@@ -130,6 +130,7 @@ void ComputeService::inputArrived(const Result<LoadedInputPtr>& result, bool int
     return;
   }
   m_input = *result;
+  forgetOtherHeads();
   // A source may name its layer itself.
   if (intoDocument || m_input->layer != m_document->state().layer)
     m_document->setSource(m_input->source, m_input->layer);
@@ -149,15 +150,25 @@ QString ComputeService::insidesKey(const ColumnResult& column) const {
   return QStringLiteral("%1#%2").arg(column.shown).arg(head());
 }
 
+void ComputeService::forgetColumn(int column) {
+  const auto at = static_cast<std::size_t>(column);
+  m_columnJobs[at]->cancel();
+  m_insidesJobs[at]->cancel();
+  m_pending[at] = false;
+  m_columns[at] = {};
+}
+
+// Pictures of the input before stay until the new ones are there, but not with a head that they do not have.
+void ComputeService::forgetOtherHeads() {
+  for (int i = 0; i < kMaxColumns; ++i) {
+    const ExplorationPtr& shown = m_columns[static_cast<std::size_t>(i)].exploration;
+    if (shown && shown->input.shape().heads != m_input->shape().heads) forgetColumn(i);
+  }
+}
+
 void ComputeService::resetColumns() {
   // A column that moved keeps its pictures, whatever its place was before.
-  for (int i = 0; i < kMaxColumns; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    m_columnJobs[at]->cancel();
-    m_insidesJobs[at]->cancel();
-    m_pending[at] = false;
-    m_columns[at] = {};
-  }
+  for (int i = 0; i < kMaxColumns; ++i) forgetColumn(i);
   for (int i = 0; i < m_document->columnCount(); ++i) {
     request(i);
     Q_EMIT columnUpdated(i);

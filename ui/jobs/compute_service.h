@@ -96,6 +96,8 @@ class ComputeService final : public QObject {
   void readInput();
   void inputArrived(const Result<LoadedInputPtr>& result, bool intoDocument);
   void resetColumns();
+  void forgetColumn(int column);
+  void forgetOtherHeads();
   void request(int column);
   void startColumn(int column);
   void columnArrived(int column, const QString& key, const Result<ExplorationPtr>& result);

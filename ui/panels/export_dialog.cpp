@@ -44,6 +44,7 @@ ExportDialog::ExportDialog(FigureSpec spec, const QString& what, QWidget* parent
       m_font(new QDoubleSpinBox(this)),
       m_theme(new QComboBox(this)),
       m_letters(new QCheckBox(tr("a, b, c on the panels"), this)),
+      m_reopens(new QCheckBox(tr("carries the wall and the input's path"), this)),
       m_format(new QComboBox(this)),
       m_notes(makeNote({}, this)),
       m_preview(new QLabel(this)),
@@ -137,6 +138,9 @@ void ExportDialog::buildForm(QVBoxLayout* layout) {
   form->addRow(tr("Text"), m_font);
   form->addRow(tr("Colours"), m_theme);
   form->addRow(tr("Letters"), m_letters);
+  m_reopens->setToolTip(tr("Then the figure can be opened here as what it shows"));
+  form->addRow(tr("Opens again"), m_reopens);
+  form->setRowVisible(m_reopens, !m_spec.session.empty());
   layout->addLayout(form);
   connect(m_width, &QComboBox::currentIndexChanged, this, &ExportDialog::updateNotes);
   connect(m_format, &QComboBox::currentIndexChanged, this, &ExportDialog::updateNotes);
@@ -172,6 +176,7 @@ void ExportDialog::restore() {
   m_font->setValue(settings.value(QStringLiteral("export/font"), 7.0).toDouble());
   m_theme->setCurrentIndex(settings.value(QStringLiteral("export/theme"), 0).toInt());
   m_letters->setChecked(settings.value(QStringLiteral("export/letters"), true).toBool());
+  m_reopens->setChecked(settings.value(QStringLiteral("export/reopens"), true).toBool());
   m_format->setCurrentIndex(settings.value(QStringLiteral("export/format"), 0).toInt());
 }
 
@@ -184,6 +189,7 @@ void ExportDialog::remember() const {
   settings.setValue(QStringLiteral("export/font"), m_font->value());
   settings.setValue(QStringLiteral("export/theme"), m_theme->currentIndex());
   settings.setValue(QStringLiteral("export/letters"), m_letters->isChecked());
+  settings.setValue(QStringLiteral("export/reopens"), m_reopens->isChecked());
   settings.setValue(QStringLiteral("export/format"), m_format->currentIndex());
   settings.setValue(QStringLiteral("export/folder"), QFileInfo(m_path).absolutePath());
 }
@@ -208,6 +214,7 @@ FigureSpec ExportDialog::spec() const {
   chosen.dpi = m_dpi->value();
   chosen.fontPoints = m_font->value();
   chosen.letters = m_letters->isChecked();
+  if (!m_reopens->isChecked()) chosen.session.clear();
   chosen.theme = m_theme->currentIndex() == 1 ? PlotTheme::dark() : PlotTheme::light();
   return chosen;
 }

@@ -50,6 +50,7 @@ class ExportDialog final : public QDialog {
   QDoubleSpinBox* m_font;
   QComboBox* m_theme;
   QCheckBox* m_letters;
+  QCheckBox* m_reopens;  // the file carries the session
   QComboBox* m_format;
   QLabel* m_notes;
   QPushButton* m_save = nullptr;

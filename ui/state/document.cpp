@@ -72,6 +72,10 @@ void Document::apply(const DocumentState& next) {
   Q_EMIT changed();
 }
 
+void Document::setState(const DocumentState& state, const QString& stepName) {
+  if (!state.columns.empty()) push(stepName, state);
+}
+
 void Document::setSource(const QString& source, Index layer) {
   if (source == m_state.source && layer == m_state.layer) return;
   DocumentState next = m_state;

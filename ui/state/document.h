@@ -27,6 +27,8 @@ class Document final : public QObject {
   // slider.
   [[nodiscard]] int newGesture() { return ++m_lastGesture; }
 
+  // Everything at once, as one step: what a session holds.
+  void setState(const DocumentState& state, const QString& stepName);
   void setSource(const QString& source, Index layer = 0);
   void setLayer(Index layer, int gesture = 0);
   void setHead(Index head, int gesture = 0);
