@@ -11,6 +11,8 @@
 #include "core/inputs/input_document.h"
 #include "core/io/array_file.h"
 #include "kernels/backend_registry.h"
+#include "ui/export/session_file.h"
+#include "ui/state/command_text.h"
 
 namespace attnscope {
 
@@ -47,8 +49,20 @@ void printArrays(const ArrayFile& file) {
   }
 }
 
+// A wall that was saved, and the figure of it as a command.
+void printSession(const Session& session) {
+  const DocumentState& state = session.state;
+  printLine("format", "session of Attnscope");
+  printLine("input", state.source.toStdString());
+  for (const MechanismSpec& spec : state.columns) printLine("mechanism", spec.text());
+  printLine("as a figure", commandLineOf(state, state.head).toStdString());
+}
+
 // A file of tensors that are no q, k and v still has contents worth listing.
 Status describe(const std::string& source, const JobContext& job) {
+  ATTN_ASSIGN(session, openSession(QString::fromStdString(source)));
+  if (session) printSession(*session);
+  if (session && !source.ends_with(".png")) return {};
   const auto document = openSource(source, job);
   if (document) {
     printDocument(**document);

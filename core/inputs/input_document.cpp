@@ -196,6 +196,11 @@ Result<Document> openFile(const std::string& path, const std::string& options, c
     case FileKind::OtherImage:
       return fail(ErrorKind::Input,
                   path + ": is a picture or document in a format that is not read. Convert it to PNG.");
+    case FileKind::Session:
+      return fail(ErrorKind::Input,
+                  fmt::format("{0}: is a session, which names an input and is none. `attnscope {0}` "
+                              "opens it in the window, `attnscope info {0}` says what it holds.",
+                              path));
     case FileKind::Other:
       ATTN_TRY(checkTextByName(path));
       return openTextFile(file, options, job);

@@ -29,6 +29,7 @@ constexpr std::array kMagics = {
     Magic{{"MM\0*", 4}, FileKind::OtherImage},
     Magic{{"RIFF", 4}, FileKind::OtherImage},  // WebP (and sound, which no one calls an input)
     Magic{{"%PDF", 4}, FileKind::OtherImage},
+    Magic{"{\n  \"attnscope_session\"", FileKind::Session},
 };
 
 bool looksLikeSafetensors(std::string_view head, const std::string& path) {

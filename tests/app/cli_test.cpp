@@ -65,6 +65,7 @@ class CliTest : public QObject {
   void figureHasTheSizeAskedFor();
   void convertKeepsTheNumbers();
   void infoDescribesTheProgram();
+  void aSessionIsNoInput();
   void interruptEndsWith130();
 
  private:
@@ -265,6 +266,25 @@ void CliTest::convertKeepsTheNumbers() {
   QVERIFY(a && b);
   QCOMPARE(largestDifference(a->values<float>(), b->values<float>()), 0.0);
   QCOMPARE(attnscope({"convert", "in.npz", "all.npy"}).status, 2);
+}
+
+void CliTest::aSessionIsNoInput() {
+  QVERIFY(writeContent(path("wall.attnscope"),
+                       "{\n  \"attnscope_session\": 1,\n  \"input\": {\"source\": "
+                       "\"clustered:n=32\"},\n  \"mechanisms\": "
+                       "[{\"spec\": \"longformer:window=8\"}]\n}\n"));
+  const Outcome input = attnscope({"compute", "full", "--input", "wall.attnscope", "--output", "o.npz"});
+  QCOMPARE(input.status, 3);
+  QVERIFY2(input.err.contains("is a session, which names an input"), qPrintable(input.err));
+  const Outcome info = attnscope({"info", "wall.attnscope"});
+  QCOMPARE(info.status, 0);
+  QVERIFY2(info.out.contains("clustered:n=32") && info.out.contains("longformer:window=8") &&
+               info.out.contains("attnscope figure pattern+map"),
+           qPrintable(info.out));
+  QVERIFY(writeContent(path("broken.attnscope"), "{\n  \"attnscope_session\": 1\n}\n"));
+  const Outcome broken = attnscope({"info", "broken.attnscope"});
+  QCOMPARE(broken.status, 3);
+  QVERIFY2(broken.err.contains("'mechanisms' names none"), qPrintable(broken.err));
 }
 
 void CliTest::infoDescribesTheProgram() {
