@@ -68,9 +68,10 @@ std::vector<MechanismSpec> defaultColumns() {
 MainWindow::MainWindow(const QStringList& files)
     : m_document(new Document(this)),
       m_service(new ComputeService(m_document, this)),
-      m_fidelity(new FidelityService(m_document, m_service, this)),
+      m_fulls(std::make_shared<FullAttention>(m_document, m_service)),
+      m_fidelity(new FidelityService(m_document, m_service, m_fulls, this)),
       m_reach(new ReachService(m_document, m_service, this)),
-      m_baselines(new BaselineService(m_document, m_service, this)),
+      m_baselines(new BaselineService(m_document, m_service, m_fulls, this)),
       m_marginals(new MarginalService(m_document, m_service, this)),
       m_runner(new ScalingRunner(this)),
       m_link(new ViewLink(this)),

@@ -26,6 +26,7 @@ class CostTable;
 class StepView;
 class Document;
 class FidelityService;
+class FullAttention;
 class ReachService;
 class FigureWriter;
 class Gallery;
@@ -134,6 +135,7 @@ class MainWindow final : public QMainWindow {
 
   Document* m_document;
   ComputeService* m_service;
+  std::shared_ptr<FullAttention> m_fulls;  // computed once for all that compare with it
   FidelityService* m_fidelity;
   ReachService* m_reach;
   BaselineService* m_baselines;

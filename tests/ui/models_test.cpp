@@ -70,7 +70,7 @@ class ModelsTest final : public QObject {
     document.setSource(QStringLiteral("clustered:n=64,d=16,heads=1"));
     document.setColumns({specOf("full"), specOf("longformer:window=8")}, QStringLiteral("start"));
     ComputeService service(&document);
-    FidelityService fidelity(&document, &service);
+    FidelityService fidelity(&document, &service, std::make_shared<FullAttention>(&document, &service));
     CostModel model(&document, &service, &fidelity);
     QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
     QCOMPARE(model.rowCount(), 2);
@@ -92,7 +92,7 @@ class ModelsTest final : public QObject {
     document.setColumns({specOf("longformer:window=8"), specOf("linformer:k=16"), specOf("full:causal=on")},
                         QStringLiteral("start"));
     ComputeService service(&document);
-    FidelityService fidelity(&document, &service);
+    FidelityService fidelity(&document, &service, std::make_shared<FullAttention>(&document, &service));
     CostModel model(&document, &service, &fidelity);
     QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
     service.begin();
@@ -127,7 +127,7 @@ class ModelsTest final : public QObject {
     document.setSource(QStringLiteral("clustered:n=16640,d=8,heads=1"));
     document.setColumns({specOf("longformer:window=8")}, QStringLiteral("start"));
     ComputeService service(&document);
-    FidelityService fidelity(&document, &service);
+    FidelityService fidelity(&document, &service, std::make_shared<FullAttention>(&document, &service));
     CostModel model(&document, &service, &fidelity);
     service.setInsidesWanted(false);
     service.begin();

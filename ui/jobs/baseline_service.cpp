@@ -15,8 +15,9 @@ QString fullKey(const Exploration& other) {
 
 }  // namespace
 
-BaselineService::BaselineService(const Document* document, const ComputeService* service, QObject* parent)
-    : QObject(parent), m_document(document), m_service(service), m_fulls(document, service) {
+BaselineService::BaselineService(const Document* document, const ComputeService* service,
+                                 std::shared_ptr<FullAttention> fulls, QObject* parent)
+    : QObject(parent), m_document(document), m_service(service), m_fulls(std::move(fulls)) {
   m_pool.setMaxThreadCount(1);
   connect(service, &ComputeService::columnUpdated, this, &BaselineService::next);
   connect(document, &Document::viewsChanged, this, &BaselineService::next);
@@ -82,7 +83,7 @@ BaselineResult BaselineService::found(int column) const {
   }
   if (isFullFor(*own, *own)) {
     result.why = tr("This is full attention itself, which the others are compared with.");
-  } else if (ExplorationPtr full = m_fulls.known(*own)) {
+  } else if (ExplorationPtr full = m_fulls->known(*own)) {
     result.exploration = std::move(full);
   } else if (!isFullAffordable(*own)) {
     result.why =
@@ -112,7 +113,7 @@ void BaselineService::next() {
       },
       [this, key](const Result<ExplorationPtr>& result) {
         if (result) {
-          m_fulls.remember(*result);
+          m_fulls->remember(*result);
         } else {
           m_failed = key;
           m_failure = toQ(result.error().message);

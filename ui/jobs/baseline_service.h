@@ -24,7 +24,9 @@ class BaselineService final : public QObject {
   Q_OBJECT
 
  public:
-  BaselineService(const Document* document, const ComputeService* service, QObject* parent = nullptr);
+  // Others may share `fulls`.
+  BaselineService(const Document* document, const ComputeService* service,
+                  std::shared_ptr<FullAttention> fulls, QObject* parent = nullptr);
   ~BaselineService() override;
 
   void setWanted(bool wanted);
@@ -42,7 +44,7 @@ class BaselineService final : public QObject {
 
   const Document* m_document;
   const ComputeService* m_service;
-  FullAttention m_fulls;
+  std::shared_ptr<FullAttention> m_fulls;
   bool m_wanted = false;
   QThreadPool m_pool;
   LatestJob m_job{&m_pool, this};

@@ -15,8 +15,9 @@ constexpr int kKeptComparisons = 1024;
 
 }  // namespace
 
-FidelityService::FidelityService(const Document* document, const ComputeService* service, QObject* parent)
-    : QObject(parent), m_document(document), m_service(service), m_fulls(document, service) {
+FidelityService::FidelityService(const Document* document, const ComputeService* service,
+                                 std::shared_ptr<FullAttention> fulls, QObject* parent)
+    : QObject(parent), m_document(document), m_service(service), m_fulls(std::move(fulls)) {
   m_pool.setMaxThreadCount(1);
   m_known.setMaxCost(kKeptComparisons);
   connect(service, &ComputeService::activityChanged, this, &FidelityService::giveWay);
@@ -71,7 +72,7 @@ Result<FidelityService::Comparison> FidelityService::compare(const ExplorationPt
 
 void FidelityService::start(const QString& key, const ExplorationPtr& exploration) {
   m_running = key;
-  m_job.start([exploration, full = m_fulls.known(*exploration)](
+  m_job.start([exploration, full = m_fulls->known(*exploration)](
                   const JobContext& job) { return compare(exploration, full, job); },
               [this, key](const Result<Comparison>& result) { arrived(key, result); });
 }
@@ -81,7 +82,7 @@ void FidelityService::arrived(const QString& key, const Result<Comparison>& resu
   auto entry = std::make_unique<FidelityResult>();
   if (result) {
     entry->fidelity = result->fidelity;
-    m_fulls.remember(result->full);
+    m_fulls->remember(result->full);
   } else {
     entry->why = toQ(result.error().message);
   }

@@ -25,7 +25,9 @@ class FidelityService final : public QObject {
   Q_OBJECT
 
  public:
-  FidelityService(const Document* document, const ComputeService* service, QObject* parent = nullptr);
+  // Others may share `fulls`.
+  FidelityService(const Document* document, const ComputeService* service,
+                  std::shared_ptr<FullAttention> fulls, QObject* parent = nullptr);
   ~FidelityService() override;
 
   void begin();     // the pictures are there: compares what is shown and not known yet
@@ -55,7 +57,7 @@ class FidelityService final : public QObject {
   QThreadPool m_pool;
   LatestJob m_job{&m_pool, this};
   QString m_running;  // key of what is being compared
-  FullAttention m_fulls;
+  std::shared_ptr<FullAttention> m_fulls;
   QCache<QString, FidelityResult> m_known;
 };
 
