@@ -32,7 +32,7 @@ std::string resolvedSource(const std::string& source) {
 }
 
 Result<Index> findLayer(const InputDocument& document, const std::string& text) {
-  if (text.empty()) return 0;
+  if (text.empty()) return document.chosenLayer().value_or(0);
   const std::vector<std::string> names = document.layerNames();
   const auto named = std::find(names.begin(), names.end(), text);
   if (named != names.end()) return named - names.begin();
@@ -96,6 +96,11 @@ Result<std::vector<Index>> parseIndexList(const std::string& text, const std::st
     begin = end + 1;
   }
   return list;
+}
+
+Result<Index> chosenLayer(const CallArguments& arguments, const JobContext& job) {
+  ATTN_ASSIGN(document, openSource(resolvedSource(arguments.source), job));
+  return findLayer(*document, arguments.layer);
 }
 
 Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const JobContext& job) {

@@ -40,6 +40,10 @@ struct CallArguments {
 // Names of the devices that a command takes; `reference` is the oracle and only some commands offer it.
 [[nodiscard]] Status checkDevice(const std::string& device, bool withReference);
 
+// Which of the source's layers is meant: that of --layer, or the one that the source itself names, or the
+// first.
+[[nodiscard]] Result<Index> chosenLayer(const CallArguments& arguments, const JobContext& job);
+
 // The chosen layer and heads of the source.
 [[nodiscard]] Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const JobContext& job);
 

@@ -12,6 +12,7 @@
 #include "app/cli/sweep_options.h"
 #include "kernels/backend_registry.h"
 #include "kernels/fidelity.h"
+#include "ui/state/session.h"
 
 namespace attnscope {
 
@@ -81,7 +82,7 @@ class FigureCommand final : public Command {
   }
 
  private:
-  Status compute(FigureSpec& figure, const std::vector<MechanismSpec>& specs, const JobContext& job) const {
+  Status compute(FigureSpec& figure, const std::vector<MechanismSpec>& specs, const JobContext& job) {
     ATTN_ASSIGN(input, outlineChosenInput(m_arguments, job));
     if (m_head >= input.shape().heads) {
       return fail(ErrorKind::Usage, fmt::format("--head {}: there are {} heads; take 0 to {}.", m_head,
@@ -104,12 +105,45 @@ class FigureCommand final : public Command {
     }
     const std::string& device = figure.columns.front().exploration->device;
     figure.provenance = provenance(input.source, device.empty() ? "none (no pass)" : device);
-    return m_sortBy.empty() ? Status{} : sort(figure);
+    if (!m_sortBy.empty()) ATTN_TRY(sort(figure));
+    return carrySession(figure, specs, job);
   }
 
-  Status sort(FigureSpec& figure) const {
-    unsigned column = 0;
-    unsigned which = 1;
+  // The wall that shows what the figure shows. The window computes with drawn tensors and compares with full
+  // attention or a column, so that figures of other things carry none.
+  Status carrySession(FigureSpec& figure, const std::vector<MechanismSpec>& specs,
+                      const JobContext& job) const {
+    if (!m_arguments.weights.empty() || specs.size() > std::size_t{kMaxColumns}) return {};
+    Session session;
+    DocumentState& state = session.state;
+    ATTN_ASSIGN(layer, chosenLayer(m_arguments, job));
+    state.source = QString::fromStdString(m_arguments.source);
+    state.layer = layer;
+    state.head = m_head;
+    if (!m_arguments.heads.empty()) {
+      ATTN_ASSIGN(heads, parseIndexList(m_arguments.heads, "--heads"));
+      state.head = heads[static_cast<std::size_t>(m_head)];
+    }
+    state.columns = specs;
+    state.views.resize(specs.size());
+    state.rows = {false, false, false, false, false};
+    for (const PanelKind row : figure.rows) state.rows.of(row) = true;
+    state.reachLayers = m_layers;
+    state.style = figure.style;
+    if (!m_baseline.empty()) {
+      ATTN_ASSIGN(given, chosenSpecs({m_baseline}, m_arguments));
+      const auto column = std::find(specs.begin(), specs.end(), given.front());
+      if (column == specs.end()) return {};
+      state.views[static_cast<std::size_t>(column - specs.begin())].baseline = true;
+    }
+    if (m_sortedColumn > 0) state.views[m_sortedColumn - 1].sortBy = static_cast<int>(m_sortedOrder) - 1;
+    figure.session = sessionText(session);
+    return {};
+  }
+
+  Status sort(FigureSpec& figure) {
+    unsigned& column = m_sortedColumn;
+    unsigned& which = m_sortedOrder;
     int used = 0;
     bool read = std::sscanf(m_sortBy.c_str(), "%u.%u%n", &column, &which, &used) == 2;
     if (!read) {
@@ -208,6 +242,8 @@ class FigureCommand final : public Command {
   std::string m_output;
   std::string m_baseline;
   std::string m_sortBy;
+  unsigned m_sortedColumn = 0;  // what m_sortBy says, from 1; 0: nothing
+  unsigned m_sortedOrder = 1;
   std::string m_lengths = "256..8192";
   Index m_head = 0;
   Index m_layers = 4;

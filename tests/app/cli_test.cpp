@@ -63,6 +63,8 @@ class CliTest : public QObject {
   void agreesWithReference();
   void patternCountsItsPairs();
   void figureHasTheSizeAskedFor();
+  void figureOpensAsTheWallThatItShows();
+  void aSourceMayNameItsLayer();
   void convertKeepsTheNumbers();
   void infoDescribesTheProgram();
   void aSessionIsNoInput();
@@ -253,6 +255,50 @@ void CliTest::figureHasTheSizeAskedFor() {
   // A page is stored in points, by some versions of Qt in whole ones.
   QVERIFY(std::abs(match.captured(1).toDouble() - 183.0 * 72.0 / 25.4) <= 1.0);
   QVERIFY(std::abs(match.captured(2).toDouble() - 89.0 * 72.0 / 25.4) <= 1.0);
+}
+
+void CliTest::figureOpensAsTheWallThatItShows() {
+  const Outcome drawn = attnscope({"figure",
+                                   "map+difference",
+                                   "full",
+                                   "longformer:window=16",
+                                   "reformer",
+                                   "--input",
+                                   "sample",
+                                   "--layer",
+                                   "2",
+                                   "--heads",
+                                   "4+9",
+                                   "--head",
+                                   "1",
+                                   "--baseline",
+                                   "longformer:window=16",
+                                   "--sort-by",
+                                   "3.2",
+                                   "--hide",
+                                   "local",
+                                   "--scale-range",
+                                   "1e-3..0.5",
+                                   "--size",
+                                   "90mm",
+                                   "--output",
+                                   "carrier.svg"});
+  QVERIFY2(drawn.status == 0, qPrintable(drawn.err));
+  const Outcome info = attnscope({"info", "carrier.svg"});
+  QCOMPARE(info.status, 0);
+  for (const char* word :
+       {"map+difference full longformer:window=16 reformer", "--input sample --layer 2 --head 9",
+        "--baseline longformer:window=16", "--sort-by 3.2", "--hide local", "0.001..0.5"})
+    QVERIFY2(info.out.contains(QString::fromLatin1(word)), qPrintable(info.out));
+}
+
+void CliTest::aSourceMayNameItsLayer() {
+  QCOMPARE(attnscope({"compute", "full", "--input", "sample:layer=3", "--output", "named.npz"}).status, 0);
+  QCOMPARE(
+      attnscope({"compute", "full", "--input", "sample", "--layer", "3", "--output", "third.npz"}).status, 0);
+  QCOMPARE(attnscope({"compute", "full", "--input", "sample", "--output", "first.npz"}).status, 0);
+  QVERIFY(contentOf(path("named.npz")) == contentOf(path("third.npz")));
+  QVERIFY(contentOf(path("named.npz")) != contentOf(path("first.npz")));
 }
 
 void CliTest::convertKeepsTheNumbers() {
