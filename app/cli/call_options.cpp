@@ -50,6 +50,16 @@ Result<Index> findLayer(const InputDocument& document, const std::string& text) 
                   near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", ")));
 }
 
+// A call takes one entry of a batch; which one should not be a surprise.
+void sayWhichEntry(const InputDocument& document) {
+  if (document.source().find("batch=") != std::string::npos) return;
+  for (const auto& [key, value] : document.facts())
+    if (key == "batch")
+      fmt::print(stderr,
+                 "attnscope: {}: takes {} of the batch; ':batch=1' behind the file's name takes another.\n",
+                 document.source(), value);
+}
+
 }  // namespace
 
 void CallArguments::declare(CLI::App& app) {
@@ -106,6 +116,7 @@ Result<Index> chosenLayer(const CallArguments& arguments, const JobContext& job)
 Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const JobContext& job) {
   ATTN_ASSIGN(document, openSource(resolvedSource(arguments.source), job));
   ATTN_ASSIGN(layer, findLayer(*document, arguments.layer));
+  sayWhichEntry(*document);
   ATTN_ASSIGN(input, document->layer(layer));
   if (arguments.heads.empty()) return input;
   ATTN_ASSIGN(heads, parseIndexList(arguments.heads, "--heads"));
@@ -116,6 +127,7 @@ Result<AttentionInput> outlineChosenInput(const CallArguments& arguments, const 
   if (!arguments.heads.empty()) return loadChosenInput(arguments, job);
   ATTN_ASSIGN(document, openSource(resolvedSource(arguments.source), job));
   ATTN_ASSIGN(layer, findLayer(*document, arguments.layer));
+  sayWhichEntry(*document);
   return document->outline(layer);
 }
 

@@ -65,6 +65,7 @@ class CliTest : public QObject {
   void figureHasTheSizeAskedFor();
   void figureOpensAsTheWallThatItShows();
   void aSourceMayNameItsLayer();
+  void whichEntryOfABatchIsSaid();
   void convertKeepsTheNumbers();
   void infoDescribesTheProgram();
   void aSessionIsNoInput();
@@ -299,6 +300,19 @@ void CliTest::aSourceMayNameItsLayer() {
   QCOMPARE(attnscope({"compute", "full", "--input", "sample", "--output", "first.npz"}).status, 0);
   QVERIFY(contentOf(path("named.npz")) == contentOf(path("third.npz")));
   QVERIFY(contentOf(path("named.npz")) != contentOf(path("first.npz")));
+}
+
+void CliTest::whichEntryOfABatchIsSaid() {
+  attnscope::Tensor batch = attnscope::Tensor::zeros(attnscope::DType::F32, {2, 1, 3, 2});
+  const auto values = batch.mutableValues<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  QVERIFY(attnscope::writeNpz(path("batch.npz").toStdString(), {{"q", batch}, {"k", batch}, {"v", batch}}));
+  const Outcome first = attnscope({"compute", "full", "--input", "batch.npz", "--output", "o.npz"});
+  QCOMPARE(first.status, 0);
+  QVERIFY2(first.err.contains("entry 0 of 2"), qPrintable(first.err));
+  const Outcome second = attnscope({"compute", "full", "--input", "batch.npz:batch=1", "--output", "o.npz"});
+  QCOMPARE(second.status, 0);
+  QVERIFY2(second.err.isEmpty(), qPrintable(second.err));
 }
 
 void CliTest::convertKeepsTheNumbers() {
