@@ -50,7 +50,7 @@ struct DeviceInfo {
   std::string id;    // "cpu", "cuda:0"
   std::string name;  // "AMD EPYC, 2 cores, AVX-512"
   bool available = false;
-  std::string reason;        // why not, in words; empty if available
+  std::string reason;        // why it is not available, or not used unasked; else empty
   std::uint64_t memory = 0;  // bytes that can be used now
 };
 

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/cuda_devices.h"
+#include "kernels/self_check.h"
 
 namespace attnscope {
 
@@ -24,12 +25,39 @@ int cudaNumber(const std::string& device) {
 
 std::vector<DeviceInfo> allDevices() {
   std::vector<DeviceInfo> devices = {cpuBackend().info()};
-  for (DeviceInfo& device : cudaDevices()) devices.push_back(std::move(device));
+  for (DeviceInfo& device : cudaDevices()) {
+    if (device.available) device.reason = autoDevice().refused;
+    devices.push_back(std::move(device));
+  }
   return devices;
 }
 
+AutoDevice chooseDevice(const std::vector<const Backend*>& devices) {
+  AutoDevice choice{&cpuBackend(), {}};
+  for (const Backend* device : devices) {
+    const Status checked = selfCheck(*device);
+    if (checked) {
+      choice.backend = device;
+      break;
+    }
+    if (choice.refused.empty())
+      choice.refused = device->info().id + " does not compute what the CPU does: " + checked.error().message;
+  }
+  return choice;
+}
+
+const AutoDevice& autoDevice() {
+  static const AutoDevice choice = [] {
+    std::vector<const Backend*> devices;
+    for (int number = 0; const auto backend = cudaBackend(number); ++number) devices.push_back(*backend);
+    return chooseDevice(devices);
+  }();
+  return choice;
+}
+
 Result<const Backend*> findBackend(const std::string& device) {
-  if (device == "auto" || device == "cpu") return &cpuBackend();
+  if (device == "auto") return autoDevice().backend;
+  if (device == "cpu") return &cpuBackend();
   if (const int number = cudaNumber(device); number >= 0) {
     auto backend = cudaBackend(number);
     if (backend) return *backend;

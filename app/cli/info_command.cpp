@@ -88,6 +88,9 @@ void printProgram() {
                                                         bytesText(static_cast<double>(device.memory)))
                                           : fmt::format("not available: {}", device.reason));
   }
+  printLine("auto", autoDevice().refused.empty()
+                        ? autoDevice().backend->info().id
+                        : fmt::format("{}; {}", autoDevice().backend->info().id, autoDevice().refused));
   printLine("memory", bytesText(static_cast<double>(availableMemory())) + " free");
 }
 

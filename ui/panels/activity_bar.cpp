@@ -77,7 +77,8 @@ void ActivityBar::refreshDevice() {
   QStringList missing;
   for (const DeviceInfo& info : m_service->devices()) {
     if (info.available && device.isEmpty()) device = toQ(info.name);
-    if (!info.available) missing << tr("no CUDA device: %1").arg(toQ(info.reason));
+    if (!info.reason.empty())
+      missing << (info.available ? tr("GPU not used: %1") : tr("no CUDA device: %1")).arg(toQ(info.reason));
   }
   if (device.isEmpty()) return;
   m_device->setText(device.replace(QStringLiteral(", "), QStringLiteral(" · ")));
