@@ -16,9 +16,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::ScalableTag<float>;
 using Vec = hn::Vec<Tag>;
 
-// 2^(whole + f): a polynomial for f in [-1/2, 1/2] times a power of two put together from its exponent. Below
-// whole = -126 the result is 0, which makes a masked logit weigh exactly nothing.
-HWY_INLINE Vec exp2Parts(Tag tag, Vec whole, Vec f) {
+// x as a whole number and, in the low bits of `shifted`, as an integer: beside 1.5 * 2^23 no fraction has
+// room. For |x| <= 2^21; ties to even, like hn::Round, but in two additions and without a conversion.
+struct Whole {
+  Vec shifted;
+  Vec value;
+};
+HWY_INLINE Whole toWhole(Tag tag, Vec x) {
+  const Vec large = hn::Set(tag, 12582912.0F);
+  const Vec shifted = hn::Add(x, large);
+  return {shifted, hn::Sub(shifted, large)};
+}
+
+// 2^(whole + f): a polynomial for f in [-1/2, 1/2] times a power of two put together from its exponent, which
+// is 0 at whole = -127. Not below.
+HWY_INLINE Vec exp2Parts(Tag tag, const Whole& whole, Vec f) {
   const hn::RebindToSigned<Tag> tagInt;
   Vec p = hn::Set(tag, 1.54035304e-4F);
   p = hn::MulAdd(p, f, hn::Set(tag, 1.33335581e-3F));
@@ -27,27 +39,28 @@ HWY_INLINE Vec exp2Parts(Tag tag, Vec whole, Vec f) {
   p = hn::MulAdd(p, f, hn::Set(tag, 2.40226507e-1F));
   p = hn::MulAdd(p, f, hn::Set(tag, 6.93147181e-1F));
   p = hn::MulAdd(p, f, hn::Set(tag, 1.0F));
-  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(tagInt, whole), hn::Set(tagInt, 127)));
-  // Last, since f is no number where x is -inf.
-  return hn::IfThenZeroElse(hn::Lt(whole, hn::Set(tag, -126.0F)), hn::Mul(p, hn::BitCast(tag, exponent)));
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::BitCast(tagInt, whole.shifted), hn::Set(tagInt, 127)));
+  return hn::Mul(p, hn::BitCast(tag, exponent));
 }
 
-// 2^x for x <= 127.
+// 2^x for x <= 127; 0 where x < -126.5, which makes a masked logit weigh exactly nothing.
 HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
-  const Vec clamped = hn::Min(hn::Max(x, hn::Set(tag, -150.0F)), hn::Set(tag, 127.0F));
-  const Vec whole = hn::Round(clamped);
-  return exp2Parts(tag, whole, hn::Sub(clamped, whole));
+  const Vec clamped = hn::Max(x, hn::Set(tag, -127.0F));
+  const Whole whole = toWhole(tag, clamped);
+  return exp2Parts(tag, whole, hn::Sub(clamped, whole.value));
 }
 
-// e^x for x <= 88: x log2(e) in two parts, since the rounding of one product alone would cost digits for
-// large |x|.
+// e^x for x <= 88, 0 far below: x log2(e) in two parts, since the rounding of one product alone would cost
+// digits for large |x|.
 HWY_INLINE Vec expVec(Tag tag, Vec x) {
   const Vec high = hn::Set(tag, 1.44269502F);
   const Vec low = hn::Set(tag, 1.92596299e-8F);
   const Vec product = hn::Mul(x, high);
   const Vec rest = hn::MulAdd(x, low, hn::MulSub(x, high, product));
-  const Vec whole = hn::Round(hn::Max(hn::Min(product, hn::Set(tag, 127.0F)), hn::Set(tag, -150.0F)));
-  return exp2Parts(tag, whole, hn::Add(hn::Sub(product, whole), rest));
+  const Whole whole = toWhole(tag, hn::Max(hn::Min(product, hn::Set(tag, 127.0F)), hn::Set(tag, -127.0F)));
+  const Vec power = exp2Parts(tag, whole, hn::Add(hn::Sub(product, whole.value), rest));
+  // Last, since the fraction is no number where x is -inf.
+  return hn::IfThenZeroElse(hn::Lt(whole.value, hn::Set(tag, -126.0F)), power);
 }
 
 }  // namespace attnscope::simd::HWY_NAMESPACE

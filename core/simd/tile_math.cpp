@@ -19,7 +19,7 @@ using simd::HWY_NAMESPACE::Tag;
 using simd::HWY_NAMESPACE::Vec;
 
 // Registers hold kRows x kVectors sums: 4 x 4 of the 32 of AVX-512, 4 x 2 of the 16 of the others.
-constexpr Index kRows = 4;
+constexpr Index kRows = kRowGroup;
 constexpr Index kVectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL ? 4 : 2;
 
 // With Transposed, A is (k x m).
@@ -96,52 +96,64 @@ void GemmTransposed(const float* a, Index lda, const float* b, Index ldb, float*
   gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
 }
 
-HWY_INLINE float rowMaximum(Tag tag, const float* row, Index lanes) {
-  Vec largest = hn::LoadU(tag, row);
-  for (Index at = lanes; at < 64; at += lanes) largest = hn::Max(largest, hn::LoadU(tag, row + at));
+HWY_INLINE float rowMaximum(Tag tag, const float* row, Index begin, Index end, Index lanes) {
+  Vec largest = hn::LoadU(tag, row + begin);
+  for (Index at = begin + lanes; at < end; at += lanes) largest = hn::Max(largest, hn::LoadU(tag, row + at));
   return hn::GetLane(hn::MaxOfLanes(tag, largest));
 }
 
-void SoftmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width) {
+// One row of softmaxStep(), columns [begin, end), not none.
+HWY_INLINE void softmaxRow(float* HWY_RESTRICT row, Index begin, Index end, float* maximum, float* sum,
+                           float* HWY_RESTRICT accumulated, Index width) {
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
   const float lowest = -hwy::HighestValue<float>();
+  const float tileMaximum = rowMaximum(tag, row, begin, end, lanes);
+  if (tileMaximum > *maximum) {
+    if (*maximum >= lowest) {  // not the first key of this row
+      const float factor = hn::GetLane(exp2Vec(tag, hn::Set(tag, *maximum - tileMaximum)));
+      *sum *= factor;
+      const Vec scale = hn::Set(tag, factor);
+      for (Index at = 0; at < width; at += lanes)
+        hn::StoreU(hn::Mul(hn::LoadU(tag, accumulated + at), scale), tag, accumulated + at);
+    }
+    *maximum = tileMaximum;
+  }
+  // A row without any key so far: subtract 0 instead of -inf, so that -inf stays -inf and weighs 0.
+  const Vec shift = hn::Set(tag, *maximum >= lowest ? *maximum : 0.0F);
+  Vec total = hn::Zero(tag);
+  for (Index at = begin; at < end; at += lanes) {
+    const Vec weight = exp2Vec(tag, hn::Sub(hn::LoadU(tag, row + at), shift));
+    total = hn::Add(total, weight);
+    hn::StoreU(weight, tag, row + at);
+  }
+  *sum += hn::GetLane(hn::SumOfLanes(tag, total));
+}
+
+void SoftmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
+                 float* accumulated, Index width) {
   for (Index r = 0; r < rows; ++r) {
     float* row = logits + r * 64;
-    const float tileMaximum = rowMaximum(tag, row, lanes);
-    if (tileMaximum > maximum[r]) {
-      if (maximum[r] >= lowest) {  // not the first key of this row
-        const float factor = hn::GetLane(exp2Vec(tag, hn::Set(tag, maximum[r] - tileMaximum)));
-        sum[r] *= factor;
-        float* out = accumulated + r * width;
-        const Vec scale = hn::Set(tag, factor);
-        for (Index at = 0; at < width; at += lanes)
-          hn::StoreU(hn::Mul(hn::LoadU(tag, out + at), scale), tag, out + at);
-      }
-      maximum[r] = tileMaximum;
+    if (columns == nullptr) {
+      softmaxRow(row, 0, 64, maximum + r, sum + r, accumulated + r * width, width);
+      continue;
     }
-    // A row without any key so far: subtract 0 instead of -inf, so that -inf stays -inf and weighs 0.
-    const Vec shift = hn::Set(tag, maximum[r] >= lowest ? maximum[r] : 0.0F);
-    Vec total = hn::Zero(tag);
-    for (Index at = 0; at < 64; at += lanes) {
-      const Vec weight = exp2Vec(tag, hn::Sub(hn::LoadU(tag, row + at), shift));
-      total = hn::Add(total, weight);
-      hn::StoreU(weight, tag, row + at);
-    }
-    sum[r] += hn::GetLane(hn::SumOfLanes(tag, total));
+    const Columns own = columns[r / kRowGroup];
+    if (own.begin < own.end)
+      softmaxRow(row, own.begin, own.end, maximum + r, sum + r, accumulated + r * width, width);
   }
 }
 
-void ApplyMask(float* logits, Index rows, const std::uint64_t* bits) {
-  const float minusInfinity = -__builtin_inff();
+void ApplyMask(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec hidden = hn::Set(tag, -__builtin_inff());
   for (Index r = 0; r < rows; ++r) {
     const std::uint64_t row = bits[r];
     if (row == ~std::uint64_t{0}) continue;
     float* values = logits + r * 64;
-    const Tag tag;
-    const auto lanes = static_cast<Index>(hn::Lanes(tag));
-    const Vec hidden = hn::Set(tag, minusInfinity);
-    for (Index at = 0; at < 64; at += lanes) {
+    const Columns own = columns[r / kRowGroup];
+    for (Index at = own.begin; at < own.end; at += lanes) {
       const std::uint64_t part = row >> at;
       const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
       hn::StoreU(hn::IfThenElse(mask, hn::LoadU(tag, values + at), hidden), tag, values + at);
@@ -149,14 +161,16 @@ void ApplyMask(float* logits, Index rows, const std::uint64_t* bits) {
   }
 }
 
-void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount) {
+void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns,
+                   float amount) {
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
   const Vec less = hn::Set(tag, amount);
   for (Index r = 0; r < rows; ++r) {
     if (bits[r] == 0) continue;
     float* values = logits + r * 64;
-    for (Index at = 0; at < 64; at += lanes) {
+    const Columns own = columns[r / kRowGroup];
+    for (Index at = own.begin; at < own.end; at += lanes) {
       const std::uint64_t part = bits[r] >> at;
       const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
       const Vec old = hn::LoadU(tag, values + at);
@@ -164,6 +178,7 @@ void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, float a
     }
   }
 }
+
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 // Four columns from c on of four rows, as four rows of four.
 HWY_INLINE void transposeFour(const float* HWY_RESTRICT const from[4], Index c, float* HWY_RESTRICT to,
@@ -215,6 +230,7 @@ class Sizes {
     const hn::RebindToSigned<Tag> bits;
     m_bits = hn::Max(m_bits, hn::And(hn::BitCast(bits, x), hn::Set(bits, 0x7fffffff)));
   }
+  HWY_INLINE void join(const Sizes& other) { m_bits = hn::Max(m_bits, other.m_bits); }
   HWY_INLINE float largest() const {
     const hn::RebindToSigned<Tag> bits;
     return hn::GetLane(hn::BitCast(Tag(), hn::MaxOfLanes(bits, m_bits)));
@@ -262,6 +278,35 @@ float ScaleRows(const float* rows, Index ld, const std::int32_t* order, Index co
   return sizes.largest();
 }
 
+void WriteRows(const float* rows, Index ld, const float* factors, Index count, Index cols,
+               float* const* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  for (Index r = 0; r < count; ++r) {
+    const float* from = rows + r * ld;
+    float* to = out[r];
+    const Vec factor = hn::Set(tag, factors[r]);
+    Index c = 0;
+    for (; c + lanes <= cols; c += lanes) hn::StoreU(hn::Mul(hn::LoadU(tag, from + c), factor), tag, to + c);
+    for (; c < cols; ++c) to[c] = from[c] * factors[r];
+  }
+}
+
+float LargestSize(const float* values, Index n) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Sizes first;
+  Sizes second;  // does not wait for the first
+  Index at = 0;
+  for (; at + 2 * lanes <= n; at += 2 * lanes) {
+    first.add(hn::LoadU(tag, values + at));
+    second.add(hn::LoadU(tag, values + at + lanes));
+  }
+  for (; at < n; ++at) first.add(hn::Set(tag, values[at]));
+  first.join(second);
+  return first.largest();
+}
+
 void LogSums(const float* maximum, const float* sum, Index n, float* lse) {
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
@@ -306,6 +351,8 @@ HWY_EXPORT(SubtractWhere);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(PackColumns);
 HWY_EXPORT(ScaleRows);
+HWY_EXPORT(WriteRows);
+HWY_EXPORT(LargestSize);
 HWY_EXPORT(LogSums);
 HWY_EXPORT(TargetName);
 
@@ -319,16 +366,18 @@ void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float*
   HWY_DYNAMIC_DISPATCH(GemmTransposed)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
 }
 
-void softmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width) {
-  HWY_DYNAMIC_DISPATCH(SoftmaxStep)(logits, rows, maximum, sum, accumulated, width);
+void softmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
+                 float* accumulated, Index width) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxStep)(logits, rows, columns, maximum, sum, accumulated, width);
 }
 
-void applyMask(float* logits, Index rows, const std::uint64_t* bits) {
-  HWY_DYNAMIC_DISPATCH(ApplyMask)(logits, rows, bits);
+void applyMask(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns) {
+  HWY_DYNAMIC_DISPATCH(ApplyMask)(logits, rows, bits, columns);
 }
 
-void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount) {
-  HWY_DYNAMIC_DISPATCH(SubtractWhere)(logits, rows, bits, amount);
+void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns,
+                   float amount) {
+  HWY_DYNAMIC_DISPATCH(SubtractWhere)(logits, rows, bits, columns, amount);
 }
 
 void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
@@ -343,6 +392,15 @@ float packColumns(const float* rows, Index ld, const std::int32_t* order, Index 
 float scaleRows(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols, float scale,
                 float* out) {
   return HWY_DYNAMIC_DISPATCH(ScaleRows)(rows, ld, order, count, cols, scale, out);
+}
+
+void writeRows(const float* rows, Index ld, const float* factors, Index count, Index cols,
+               float* const* out) {
+  HWY_DYNAMIC_DISPATCH(WriteRows)(rows, ld, factors, count, cols, out);
+}
+
+float largestSize(const float* values, Index n) {
+  return HWY_DYNAMIC_DISPATCH(LargestSize)(values, n);
 }
 
 void logSums(const float* maximum, const float* sum, Index n, float* lse) {

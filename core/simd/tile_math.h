@@ -21,16 +21,27 @@ void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index 
 void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
                     Index width, Index k, bool accumulate);
 
+// Columns [begin, end) of 64 logits a row, multiples of 16, that kRowGroup neighbouring rows need; none:
+// begin = end. Others are neither read nor written.
+struct Columns {
+  std::int32_t begin = 0;
+  std::int32_t end = 64;
+};
+inline constexpr Index kRowGroup = 4;
+
 // One step of the streaming softmax over 64 logits a row, in units of log2: raises the running maximum,
 // rescales what was accumulated where it rose, replaces the logits by their weights exp2(logit - maximum) and
-// adds them to the sum. `maximum` starts at -inf; a logit of -inf weighs exactly 0.
-void softmaxStep(float* logits, Index rows, float* maximum, float* sum, float* accumulated, Index width);
+// adds them to the sum. `maximum` starts at -inf; a logit of -inf weighs exactly 0. `columns`: by group of
+// rows, or null for all.
+void softmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
+                 float* accumulated, Index width);
 
 // Logits of cells whose bit is not set become -inf. 64 a row.
-void applyMask(float* logits, Index rows, const std::uint64_t* bits);
+void applyMask(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns);
 
 // Logits of cells whose bit is set less an amount. 64 a row.
-void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, float amount);
+void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns,
+                   float amount);
 
 // out[c * ldOut + r] = in[r * ldIn + c].
 void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut);
@@ -43,6 +54,12 @@ float packColumns(const float* rows, Index ld, const std::int32_t* order, Index 
 // out[r * cols + c] = scale * rows[order[r] * ld + c]; otherwise as packColumns().
 float scaleRows(const float* rows, Index ld, const std::int32_t* order, Index count, Index cols, float scale,
                 float* out);
+
+// out[r][c] = factors[r] * rows[r * ld + c], c < cols.
+void writeRows(const float* rows, Index ld, const float* factors, Index count, Index cols, float* const* out);
+
+// The largest size of n values, NaN if there is one.
+float largestSize(const float* values, Index n);
 
 // lse[i] = ln 2 * maximum[i] + ln sum[i], -inf where sum[i] = 0; n <= 64, arrays of 64.
 void logSums(const float* maximum, const float* sum, Index n, float* lse);

@@ -14,6 +14,7 @@
 
 #include "core/simd/tile_math.h"
 #include "kernels/cpu/key_tiles.h"
+#include "kernels/cpu/tile_extents.h"
 #include "kernels/shared/run_checks.h"
 #include "kernels/shared/score_terms.h"
 
@@ -156,21 +157,55 @@ class RowOfTiles {
   void attendTile(Index tileRow, Index tile, std::int32_t mask) {
     const KeyTiles::Tile keys = m_keys.tile(tile, m_scratch.tile);
     m_scratch.largestKey = larger(m_scratch.largestKey, keys.largest);
+    if (mask == TileRun::kFull) {
+      makeLogits(tileRow, tile, keys, nullptr);
+      addValues(keys, nullptr);
+    } else {
+      const TileMask& cells = m_map.mask(mask);
+      const TileExtents extents(cells.bits, m_rows);
+      makeLogits(tileRow, tile, keys, &extents);
+      applyTileMask(cells, extents);
+      addValues(keys, &extents);
+    }
+    m_empty = false;
+  }
+
+  // With extents, only the logits inside them, or all where terms are added to whole rows.
+  void makeLogits(Index tileRow, Index tile, const KeyTiles::Tile& keys, const TileExtents* extents) {
     float* logits = m_scratch.logits.data();
-    float* accumulated = m_scratch.accumulated.data();
-    if (m_zeroLogits)
+    const float* queries = m_scratch.queries.data();
+    if (m_zeroLogits || m_d == 0)
       std::fill_n(logits, kTile * kTile, 0.0F);
+    else if (extents == nullptr || !m_terms.empty())
+      tile_math::gemm(queries, m_d, keys.keys, kTile, logits, kTile, m_rows, kTile, m_d, false);
     else
-      tile_math::gemm(m_scratch.queries.data(), m_d, keys.keys, kTile, logits, kTile, m_rows, kTile, m_d,
-                      false);
+      extents->forEachColumns([&](const TileExtents::Part& part) {
+        tile_math::gemm(queries + part.row * m_d, m_d, keys.keys + part.begin, kTile,
+                        logits + part.row * kTile + part.begin, kTile, part.rows, part.end - part.begin, m_d,
+                        false);
+      });
     if (!m_terms.empty()) addTerms(tileRow, tile);
     if (m_step.selfPenalty > 0.0 && !m_zeroLogits) penaliseSelf(tileRow, tile);
-    if (mask != TileRun::kFull) applyTileMask(m_map.mask(mask));
-    // Rows have no maximum before their first tile, so nothing is rescaled there that was not yet written.
-    tile_math::softmaxStep(logits, m_rows, m_maximum.data(), m_sum.data(), accumulated, m_width);
-    tile_math::gemm(logits, kTile, keys.values, keys.stride, accumulated, m_width, m_rows, m_width,
-                    keys.count, !m_empty);
-    m_empty = false;
+  }
+
+  // Weights and what they weigh. Rows have no maximum before their first tile, so nothing is rescaled there
+  // that was not yet written.
+  void addValues(const KeyTiles::Tile& keys, const TileExtents* extents) {
+    float* weights = m_scratch.logits.data();
+    float* accumulated = m_scratch.accumulated.data();
+    tile_math::softmaxStep(weights, m_rows, extents == nullptr ? nullptr : extents->columns(),
+                           m_maximum.data(), m_sum.data(), accumulated, m_width);
+    if (extents == nullptr) {
+      tile_math::gemm(weights, kTile, keys.values, keys.stride, accumulated, m_width, m_rows, m_width,
+                      keys.count, !m_empty);
+      return;
+    }
+    extents->forEachKeys([&](const TileExtents::Part& part) {
+      if (part.begin < part.end || m_empty)  // a product of no keys is 0
+        tile_math::gemm(weights + part.row * kTile + part.begin, kTile,
+                        keys.values + part.begin * keys.stride, keys.stride, accumulated + part.row * m_width,
+                        m_width, part.rows, m_width, part.end - part.begin, !m_empty);
+    });
   }
 
   void addTerms(Index tileRow, Index tile) {
@@ -193,11 +228,12 @@ class RowOfTiles {
     }
   }
 
-  void applyTileMask(const TileMask& mask) {
-    tile_math::applyMask(m_scratch.logits.data(), m_rows, mask.bits.data());
+  void applyTileMask(const TileMask& mask, const TileExtents& extents) {
+    tile_math::applyMask(m_scratch.logits.data(), m_rows, mask.bits.data(), extents.columns());
     if (mask.planeCount == 0) return;
     if (mask.planeCount == 1) {  // two rounds at most
-      tile_math::subtractWhere(m_scratch.logits.data(), m_rows, m_map.plane(mask.firstPlane).data(), 1.0F);
+      tile_math::subtractWhere(m_scratch.logits.data(), m_rows, m_map.plane(mask.firstPlane).data(),
+                               extents.columns(), 1.0F);
       return;
     }
     for (Index r = 0; r < m_rows; ++r) {
@@ -217,15 +253,20 @@ class RowOfTiles {
     if (m_empty) std::fill(m_scratch.accumulated.begin(), m_scratch.accumulated.end(), 0.0F);
     std::array<float, kTile> lse{};
     tile_math::logSums(m_maximum.data(), m_sum.data(), m_rows, lse.data());
+    std::array<float, kTile> factors{};
+    std::array<float*, kTile> rows{};
+    std::array<float*, kTile> rows2{};
     for (Index r = 0; r < m_rows; ++r) {
+      const auto at = static_cast<std::size_t>(r);
       const Index row = outputRow(tileRow, r);
-      const float sum = m_sum[static_cast<std::size_t>(r)];
-      const float factor = sum > 0.0F ? 1.0F / sum : 0.0F;  // nothing read: a row of 0
-      const float* from = m_scratch.accumulated.data() + r * m_width;
-      for (Index c = 0; c < m_dV; ++c) out.out[row * m_dV + c] = from[c] * factor;
-      for (Index c = 0; c < m_dV2; ++c) out.out2[row * m_dV2 + c] = from[m_dV + c] * factor;
-      out.lse[row] = lse[static_cast<std::size_t>(r)];
+      factors[at] = m_sum[at] > 0.0F ? 1.0F / m_sum[at] : 0.0F;  // nothing read: a row of 0
+      rows[at] = out.out + row * m_dV;
+      rows2[at] = out.out2 + row * m_dV2;
+      out.lse[row] = lse[at];
     }
+    const float* from = m_scratch.accumulated.data();
+    tile_math::writeRows(from, m_width, factors.data(), m_rows, m_dV, rows.data());
+    if (m_dV2 > 0) tile_math::writeRows(from + m_dV, m_width, factors.data(), m_rows, m_dV2, rows2.data());
   }
 
   const AttendStep& m_step;

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/shared/run_checks.h"
 
-#include <algorithm>
-#include <bit>
-#include <cstdint>
+#include <cmath>
 #include <numbers>
+
+#include "core/simd/tile_math.h"
 
 namespace attnscope {
 
 Status checkFinite(const Tensor& out, const std::string& mechanism) {
-  // Neither NaN nor infinite: no exponent is all ones. Integers, since sums in order would wait for each
-  // other.
-  std::uint32_t largest = 0;
-  for (const float x : out.values<float>())
-    largest = std::max(largest, std::bit_cast<std::uint32_t>(x) & 0x7f800000U);
-  if (largest < 0x7f800000U) return {};
+  const auto values = out.values<float>();
+  if (std::isfinite(tile_math::largestSize(values.data(), static_cast<Index>(values.size())))) return {};
   return fail(
       ErrorKind::Compute,
       mechanism +

@@ -45,7 +45,7 @@ const std::vector<Rule>& rules() {
        {"core/base/", "core/simd/", "core/inputs/", "core/params/", "core/plan/", "core/rules/",
         "core/analysis/", "core/mechanisms/"}},
       {"kernels/", {"core/", "kernels/"}},
-      {"kernels/shared/", {"core/base/", "core/plan/", "kernels/backend.h", "kernels/shared/"}},
+      {"kernels/shared/", {"core/base/", "core/plan/", "core/simd/", "kernels/backend.h", "kernels/shared/"}},
       {"kernels/cpu/", {"core/", "kernels/backend.h", "kernels/shared/", "kernels/cpu/"}},
       {"kernels/cuda/", {"core/", "kernels/backend.h", "kernels/shared/", "kernels/cuda/"}},
       // The oracle must be able to disagree with the plan, so it does not see how one is made or executed.
