@@ -4,10 +4,13 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <numeric>
+#include <utility>
 
 #include "core/analysis/leading_products.h"
+#include "core/simd/selection.h"
 
 namespace attnscope {
 
@@ -25,11 +28,15 @@ Result<std::vector<std::int32_t>> hashRows(std::span<const float> rows, Index n,
 LshRound sortByBucket(std::vector<std::int32_t> bucket) {
   LshRound round;
   const std::size_t n = bucket.size();
+  // Counted: a token's place is after those of smaller buckets and those of its own before it.
+  const std::int32_t buckets = n == 0 ? 0 : *std::max_element(bucket.begin(), bucket.end()) + 1;
+  std::vector<std::int32_t> next(static_cast<std::size_t>(buckets) + 1, 0);
+  for (const std::int32_t b : bucket) ++next[static_cast<std::size_t>(b) + 1];
+  std::partial_sum(next.begin(), next.end(), next.begin());
   round.order.resize(n);
-  std::iota(round.order.begin(), round.order.end(), 0);
-  std::stable_sort(round.order.begin(), round.order.end(), [&](std::int32_t a, std::int32_t b) {
-    return bucket[static_cast<std::size_t>(a)] < bucket[static_cast<std::size_t>(b)];
-  });
+  for (std::size_t i = 0; i < n; ++i)
+    round.order[static_cast<std::size_t>(next[static_cast<std::size_t>(bucket[i])]++)] =
+        static_cast<std::int32_t>(i);
   round.position.resize(n);
   round.bucketBegin.resize(n);
   round.bucketEnd.resize(n);
@@ -59,7 +66,7 @@ LshCandidates::LshCandidates(std::vector<LshRound> rounds, const LshRules& rules
   }
   m_alone.assign(static_cast<std::size_t>(m_n), 1);
   tbb::parallel_for(Index{0}, m_n, [&](Index i) {
-    std::vector<Span> spans;
+    thread_local std::vector<Span> spans;  // no allocation for each token
     for (std::size_t r = 0; r < m_rounds.size() && m_alone[static_cast<std::size_t>(i)] != 0; ++r) {
       candidates(r, m_rounds[r].position[static_cast<std::size_t>(i)], spans);
       Index count = 0;
@@ -155,7 +162,7 @@ void LshCandidates::countRounds(std::size_t round, std::int32_t i, std::span<con
   std::fill_n(counts.begin(), keys.size(), std::uint8_t{1});
   for (std::size_t r = 0; r < m_rounds.size(); ++r) {
     if (r == round) continue;
-    if (m_rules.wrap && !m_rules.restrictToBucket) {
+    if (isRing()) {
       for (std::size_t t = 0; t < keys.size(); ++t)
         counts[t] = static_cast<std::uint8_t>(counts[t] + (contains(r, i, keys[t]) ? 1 : 0));
       continue;
@@ -171,6 +178,78 @@ void LshCandidates::countRounds(std::size_t round, std::int32_t i, std::span<con
       const bool near = static_cast<std::uint32_t>(key.chunk - first) <= width;
       const bool alike = anyBucket | (key.bucket == query.bucket);
       counts[t] = static_cast<std::uint8_t>(counts[t] + static_cast<std::uint8_t>(near & alike));
+    }
+  }
+}
+
+void LshCandidates::countTiles(std::size_t round, Index tileRow, bool leaveOutSelf, bool countRounds,
+                               std::vector<TileCells>& tiles) const {
+  const std::size_t before = tiles.size();
+  const Index first = tileRow * kTile;
+  const auto cellsOf = [&](Index tile) -> TileCells& {
+    for (std::size_t t = before; t < tiles.size(); ++t)
+      if (tiles[t].tile == tile) return tiles[t];
+    tiles.emplace_back().tile = static_cast<std::int32_t>(tile);
+    return tiles.back();
+  };
+  std::vector<Span> spans;
+  for (Index p = first; p < std::min(m_n, first + kTile); ++p) {
+    candidates(round, p, spans);
+    const bool skip = leaveOutSelf && !isAlone(m_rounds[round].order[static_cast<std::size_t>(p)]);
+    for (const Span& span : spans)
+      for (Index tile = span.begin / kTile; tile * kTile < span.end; ++tile) {
+        const Index begin = std::max(span.begin - tile * kTile, Index{0});
+        const Index end = std::min(span.end - tile * kTile, kTile);
+        std::uint64_t bits = ~std::uint64_t{0} >> (kTile - (end - begin)) << begin;
+        if (skip && p / kTile == tile) bits &= ~(std::uint64_t{1} << p % kTile);
+        if (bits != 0) cellsOf(tile).bits[static_cast<std::size_t>(p - first)] |= bits;
+      }
+  }
+  for (std::size_t t = before; countRounds && t < tiles.size(); ++t)
+    for (std::size_t other = 0; other < m_rounds.size(); ++other)
+      if (other != round) addOtherRound(round, other, tileRow, tiles[t]);
+}
+
+// Positions of a round that query i reads there, later tokens included.
+LshCandidates::Span LshCandidates::readsIn(std::size_t round, std::int32_t i) const {
+  const LshRound& own = m_rounds[round];
+  const auto p = static_cast<std::size_t>(own.position[static_cast<std::size_t>(i)]);
+  const Index chunk = static_cast<Index>(p) / m_rules.chunk;
+  Index begin = std::max<Index>(0, (chunk - m_rules.lookBack) * m_rules.chunk);
+  Index end = std::min(m_n, (chunk + m_rules.lookAhead + 1) * m_rules.chunk);
+  if (m_rules.restrictToBucket) {
+    begin = std::max<Index>(begin, own.bucketBegin[p]);
+    end = std::min<Index>(end, own.bucketEnd[p]);
+  }
+  return {begin, end};
+}
+
+// Adds 1 to the count of those cells of a tile of `round` that are read in another round too: what a query
+// reads there are neighbouring positions, since its bucket and its chunks are.
+void LshCandidates::addOtherRound(std::size_t round, std::size_t other, Index tileRow,
+                                  TileCells& cells) const {
+  const LshRound& own = m_rounds[round];
+  const auto tokenAt = [&](Index p) { return own.order[static_cast<std::size_t>(p)]; };
+  std::array<std::int32_t, kTile> places;
+  places.fill(-1);
+  for (Index c = 0; c < std::min(kTile, m_n - cells.tile * kTile); ++c)
+    places[static_cast<std::size_t>(c)] =
+        m_rounds[other].position[static_cast<std::size_t>(tokenAt(cells.tile * kTile + c))];
+  std::array<std::int32_t, kTile> first{};
+  std::array<std::int32_t, kTile> length{};
+  const Index rows = std::min(kTile, m_n - tileRow * kTile);
+  for (Index r = 0; r < rows; ++r) {
+    const Span reads = readsIn(other, tokenAt(tileRow * kTile + r));
+    first[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(reads.begin);
+    length[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(reads.end - reads.begin);
+  }
+  TileBits met{};
+  selection::markWithin(places.data(), first.data(), length.data(), rows, met.data());
+  for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
+    std::uint64_t carry = met[r] & cells.bits[r];
+    for (std::size_t p = 0; carry != 0; ++p) {
+      if (p == cells.planes.size()) cells.planes.emplace_back();
+      carry &= std::exchange(cells.planes[p][r], cells.planes[p][r] ^ carry);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/job_context.h"
 #include "core/base/tensor.h"
+#include "core/plan/pattern.h"
 
 namespace attnscope {
 
@@ -59,12 +60,20 @@ class LshCandidates {
   // In how many rounds each of `keys` is among the candidates of query i. All of them are in `round`.
   void countRounds(std::size_t round, std::int32_t i, std::span<const std::int32_t> keys,
                    std::span<std::uint8_t> counts) const;
+  // The candidates of the queries at positions [64 tileRow, 64 tileRow + 64) of a round as tiles, each
+  // counted in how many rounds it is one. A query that has others is left out of its own where
+  // `leaveOutSelf`. Not for rings of chunks.
+  void countTiles(std::size_t round, Index tileRow, bool leaveOutSelf, bool countRounds,
+                  std::vector<TileCells>& tiles) const;
+  [[nodiscard]] bool isRing() const { return m_rules.wrap && !m_rules.restrictToBucket; }
   // True if query i has no candidate but itself in any round.
   [[nodiscard]] bool isAlone(std::int32_t i) const { return m_alone[static_cast<std::size_t>(i)] != 0; }
 
  private:
   void addChunk(std::size_t round, Index chunk, std::size_t ownRound, Index p,
                 std::vector<Span>& spans) const;
+  void addOtherRound(std::size_t round, std::size_t other, Index tileRow, TileCells& cells) const;
+  [[nodiscard]] Span readsIn(std::size_t round, std::int32_t i) const;
   [[nodiscard]] bool readsChunk(Index from, Index to) const;
   [[nodiscard]] bool readsAround(std::size_t round, Index from, std::int32_t j) const;
 

@@ -23,8 +23,12 @@ class RulePattern final : public Pattern {
 class CountedPattern final : public Pattern {
  public:
   CountedPattern(Index rows, Index cols, std::function<void(Index, RunList&)> rule,
-                 std::function<void(Index, SignedRunList&)> countingRule)
-      : Pattern(rows, cols), m_rule(std::move(rule)), m_countingRule(std::move(countingRule)) {}
+                 std::function<void(Index, SignedRunList&)> countingRule,
+                 std::function<void(Index, std::vector<TileCells>&)> cellRule)
+      : Pattern(rows, cols),
+        m_rule(std::move(rule)),
+        m_countingRule(std::move(countingRule)),
+        m_cellRule(std::move(cellRule)) {}
   void row(Index i, RunList& runs) const override {
     runs.clear();
     m_rule(i, runs);
@@ -33,10 +37,15 @@ class CountedPattern final : public Pattern {
     runs.clear();
     m_countingRule(i, runs);
   }
+  bool cells(Index tileRow, std::vector<TileCells>& tiles) const override {
+    if (m_cellRule) m_cellRule(tileRow, tiles);
+    return m_cellRule != nullptr;
+  }
 
  private:
   std::function<void(Index, RunList&)> m_rule;
   std::function<void(Index, SignedRunList&)> m_countingRule;
+  std::function<void(Index, std::vector<TileCells>&)> m_cellRule;  // or none
 };
 
 }  // namespace
@@ -47,9 +56,20 @@ void Pattern::countedRow(Index i, SignedRunList& runs, RunList& scratch) const {
   for (const Run& run : scratch) runs.push_back({run, false});
 }
 
+bool Pattern::cells(Index /*tileRow*/, std::vector<TileCells>& /*tiles*/) const {
+  return false;
+}
+
 PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule,
                        std::function<void(Index row, SignedRunList& runs)> countingRule) {
-  return std::make_shared<CountedPattern>(rows, cols, std::move(rule), std::move(countingRule));
+  return makePattern(rows, cols, std::move(rule), std::move(countingRule), nullptr);
+}
+
+PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule,
+                       std::function<void(Index row, SignedRunList& runs)> countingRule,
+                       std::function<void(Index tileRow, std::vector<TileCells>& tiles)> cellRule) {
+  return std::make_shared<CountedPattern>(rows, cols, std::move(rule), std::move(countingRule),
+                                          std::move(cellRule));
 }
 
 PatternPtr makePattern(Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,6 +33,21 @@ struct SignedRun {
 };
 using SignedRunList = std::vector<SignedRun>;
 
+// Side of a tile: rows and columns that a kernel handles at once, and the unit of the cost of a sparse
+// pattern.
+inline constexpr Index kTile = 64;
+
+// Permitted cells of one tile: bit c of word r is the pair (row r, column c) of the tile.
+using TileBits = std::array<std::uint64_t, kTile>;
+
+// The cells of one tile that a pattern permits and, in binary over bit planes, lowest first, how often each
+// counts beyond once.
+struct TileCells {
+  std::int32_t tile = 0;  // its column of tiles
+  TileBits bits{};
+  std::vector<TileBits> planes;
+};
+
 // Which keys each row reads: the answer to a question, never an n x n array. Immutable, callable from any
 // thread.
 class Pattern {
@@ -50,6 +66,10 @@ class Pattern {
   // working memory.
   virtual void countedRow(Index i, SignedRunList& runs, RunList& scratch) const;
 
+  // Appends the cells of rows [64 tileRow, 64 tileRow + 64) as row() gives them, one entry for every tile
+  // that has any, and returns true. By default false: there is no quicker way than row by row.
+  virtual bool cells(Index tileRow, std::vector<TileCells>& tiles) const;
+
  protected:
   Pattern(Index rows, Index cols) : m_rows(rows), m_cols(cols) {}
 
@@ -67,6 +87,13 @@ using PatternPtr = std::shared_ptr<const Pattern>;
 [[nodiscard]] PatternPtr makePattern(Index rows, Index cols,
                                      std::function<void(Index row, RunList& runs)> rule,
                                      std::function<void(Index row, SignedRunList& runs)> countingRule);
+
+// With a rule for tiles as well, see Pattern::cells(); where pairs are as good as random, bits are quicker
+// than runs.
+[[nodiscard]] PatternPtr makePattern(
+    Index rows, Index cols, std::function<void(Index row, RunList& runs)> rule,
+    std::function<void(Index row, SignedRunList& runs)> countingRule,
+    std::function<void(Index tileRow, std::vector<TileCells>& tiles)> cellRule);
 
 // The pairs of some labels only: those whose entry of `hidden` is false or missing.
 [[nodiscard]] PatternPtr withoutLabels(PatternPtr pattern, std::vector<bool> hidden);

@@ -23,15 +23,6 @@ struct Event {
   std::int32_t row;
 };
 
-// A tile of which some row's run covers only a part: the cells of such runs and, in binary, how often each
-// counts beyond once.
-struct EdgeTile {
-  std::int32_t tile = 0;
-  std::int32_t planeCount = 0;
-  TileBits bits{};
-  std::vector<TileBits> planes;
-};
-
 // One row of tiles while it is built; its masks are numbered from 0.
 struct BlockTiles {
   std::vector<TileRun> runs;
@@ -57,16 +48,20 @@ class BlockBuilder {
   }
 
   BlockTiles build() {
-    RunList runs;
-    for (Index r = 0; r < m_rows; ++r) {
-      m_pattern.row(m_first + r, runs);
-      for (const Run& run : runs) addRun(static_cast<std::int32_t>(r), run);
-    }
+    if (!m_pattern.cells(m_first / kTile, m_edges)) addRows();
     sweep();
     return std::move(m_block);
   }
 
  private:
+  void addRows() {
+    RunList runs;
+    for (Index r = 0; r < m_rows; ++r) {
+      m_pattern.row(m_first + r, runs);
+      for (const Run& run : runs) addRun(static_cast<std::int32_t>(r), run);
+    }
+  }
+
   void addRun(std::int32_t row, const Run& run) {
     if (run.count() == 0) return;
     if (run.stride > 1) {
@@ -95,19 +90,18 @@ class BlockBuilder {
   }
 
   void addEdge(std::int32_t row, Index tile, Index begin, Index end, const Run& run) {
-    EdgeTile& edges = edgesOf(static_cast<std::int32_t>(tile));
+    TileCells& edges = edgesOf(static_cast<std::int32_t>(tile));
     const std::uint64_t bits = bitsFrom(begin, end);
     edges.bits[static_cast<std::size_t>(row)] |= bits;
     const auto extra = static_cast<unsigned>(run.multiplicity - 1);
     if (extra == 0) return;
-    edges.planeCount = std::max(edges.planeCount, static_cast<std::int32_t>(std::bit_width(extra)));
-    edges.planes.resize(std::max(edges.planes.size(), static_cast<std::size_t>(edges.planeCount)));
+    edges.planes.resize(std::max(edges.planes.size(), static_cast<std::size_t>(std::bit_width(extra))));
     for (std::size_t p = 0; extra >> p != 0; ++p)
       if ((extra >> p & 1) != 0) edges.planes[p][static_cast<std::size_t>(row)] |= bits;
   }
 
   // Runs come row by row, so that the same few tiles are asked for again and again.
-  EdgeTile& edgesOf(std::int32_t tile) {
+  TileCells& edgesOf(std::int32_t tile) {
     if (m_edgeOf.empty())
       m_edgeOf.assign(static_cast<std::size_t>((m_pattern.cols() + kTile - 1) / kTile), -1);
     std::int32_t& place = m_edgeOf[static_cast<std::size_t>(tile)];
@@ -132,7 +126,7 @@ class BlockBuilder {
     std::uint64_t covered = 0;
     std::int32_t at = 0;
     while (event < m_events.size() || edge < edges.size()) {
-      const EdgeTile* next = edge < edges.size() ? &m_edges[static_cast<std::size_t>(edges[edge])] : nullptr;
+      const TileCells* next = edge < edges.size() ? &m_edges[static_cast<std::size_t>(edges[edge])] : nullptr;
       const std::int32_t nextEvent = event < m_events.size() ? m_events[event].tile : INT32_MAX;
       const std::int32_t nextEdge = next != nullptr ? next->tile : INT32_MAX;
       const std::int32_t stop = std::min(nextEvent, nextEdge);
@@ -161,12 +155,12 @@ class BlockBuilder {
     emit(begin, end, mask);
   }
 
-  void emitEdges(std::uint64_t covered, const EdgeTile& edges) {
+  void emitEdges(std::uint64_t covered, const TileCells& edges) {
     TileMask mask;
     mask.bits = edges.bits;
     for (Index r = 0; r < m_rows; ++r)
       if ((covered >> r & 1) != 0) mask.bits[static_cast<std::size_t>(r)] = kAllCols;
-    mask.planeCount = edges.planeCount;
+    mask.planeCount = static_cast<std::int32_t>(edges.planes.size());
     mask.firstPlane = static_cast<std::int32_t>(m_block.planes.size());
     m_block.planes.insert(m_block.planes.end(), edges.planes.begin(), edges.planes.end());
     emit(edges.tile, edges.tile + 1, mask);
@@ -194,7 +188,7 @@ class BlockBuilder {
   Index m_first = 0;
   Index m_rows = 0;
   std::vector<Event> m_events;
-  std::vector<EdgeTile> m_edges;
+  std::vector<TileCells> m_edges;      // tiles of which some row's run covers only a part
   std::vector<std::int32_t> m_edgeOf;  // by tile: its place in m_edges, or -1
   BlockTiles m_block;
 };

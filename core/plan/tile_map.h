@@ -13,13 +13,6 @@
 
 namespace attnscope {
 
-// Side of a tile: rows and columns that a kernel handles at once, and the unit of the cost of a sparse
-// pattern.
-inline constexpr Index kTile = 64;
-
-// Permitted cells of one tile: bit c of word r is the pair (row r, column c) of the tile.
-using TileBits = std::array<std::uint64_t, kTile>;
-
 // Neighbouring key tiles [begin, end) of one row of tiles, all of one kind.
 struct TileRun {
   std::int32_t begin = 0;

@@ -101,6 +101,25 @@ void MarkAtLeast(const float* values, Index n, float threshold, std::uint64_t* o
   }
 }
 
+void MarkWithin(const std::int32_t* values, const std::int32_t* first, const std::int32_t* length, Index rows,
+                std::uint64_t* bits) {
+  const hn::ScalableTag<std::int32_t> tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  for (Index r = 0; r < rows; ++r) {
+    const auto begin = hn::Set(tag, first[r]);
+    const auto end = hn::Set(tag, first[r] + length[r]);
+    std::uint64_t marks = 0;
+    for (Index at = 0; at < 64; at += lanes) {
+      const auto x = hn::LoadU(tag, values + at);
+      std::uint64_t part = 0;
+      hn::StoreMaskBits(tag, hn::AndNot(hn::Lt(x, begin), hn::Lt(x, end)),
+                        reinterpret_cast<std::uint8_t*>(&part));
+      marks |= part << at;
+    }
+    bits[r] = marks;
+  }
+}
+
 }  // namespace attnscope::selection::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -110,6 +129,7 @@ namespace attnscope::selection {
 HWY_EXPORT(Leader);
 HWY_EXPORT(CountAtLeast);
 HWY_EXPORT(MarkAtLeast);
+HWY_EXPORT(MarkWithin);
 
 Lead leader(const float* values, Index n, bool sizes, float slack) {
   return HWY_DYNAMIC_DISPATCH(Leader)(values, n, sizes, slack);
@@ -121,6 +141,11 @@ Index countAtLeast(const float* values, Index n, float threshold) {
 
 void markAtLeast(const float* values, Index n, float threshold, std::uint64_t* bits) {
   HWY_DYNAMIC_DISPATCH(MarkAtLeast)(values, n, threshold, bits);
+}
+
+void markWithin(const std::int32_t* values, const std::int32_t* first, const std::int32_t* length, Index rows,
+                std::uint64_t* bits) {
+  HWY_DYNAMIC_DISPATCH(MarkWithin)(values, first, length, rows, bits);
 }
 
 }  // namespace attnscope::selection

@@ -24,5 +24,9 @@ Index countAtLeast(const float* values, Index n, float threshold);
 // bits[i / 64] bit i % 64: values[i] >= threshold. n is a multiple of 64.
 void markAtLeast(const float* values, Index n, float threshold, std::uint64_t* bits);
 
+// Bit c of bits[r]: first[r] <= values[c] < first[r] + length[r]; 64 values, any number of rows.
+void markWithin(const std::int32_t* values, const std::int32_t* first, const std::int32_t* length, Index rows,
+                std::uint64_t* bits);
+
 }  // namespace selection
 }  // namespace attnscope

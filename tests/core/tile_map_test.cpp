@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QTest>
+#include <algorithm>
 #include <bit>
 #include <random>
 
 #include "core/mechanisms/catalogue_support.h"
 #include "core/plan/tile_map.h"
+#include "tests/support/call_table.h"
 
 using namespace attnscope;
 
@@ -56,6 +58,32 @@ PatternPtr randomPattern(Index rows, Index cols, unsigned seed) {
 class TileMapTest : public QObject {
   Q_OBJECT
 
+ private:
+  static void compare(const Pattern& pattern) {
+    const auto map = TileMap::build(pattern, {});
+    QVERIFY(map);
+    const std::vector<int> cells = cellsOf(pattern);
+    Index pairs = 0;
+    for (Index i = 0; i < pattern.rows(); ++i)
+      for (Index j = 0; j < pattern.cols(); ++j) {
+        const int expected = cells[static_cast<std::size_t>(i * pattern.cols() + j)];
+        pairs += expected > 0 ? 1 : 0;
+        if (multiplicityAt(**map, i, j) != expected)
+          QFAIL(qPrintable(QString("cell (%1, %2): %3, expected %4")
+                               .arg(i)
+                               .arg(j)
+                               .arg(multiplicityAt(**map, i, j))
+                               .arg(expected)));
+      }
+    QCOMPARE((*map)->pairs(), pairs);
+    for (Index row = 0; row < (*map)->tileRows(); ++row)
+      for (const TileRun& run : (*map)->row(row)) {
+        if (run.mask == TileRun::kFull) continue;
+        const TileBits& bits = (*map)->mask(run.mask).bits;
+        QVERIFY(std::any_of(bits.begin(), bits.end(), [](std::uint64_t word) { return word != 0; }));
+      }
+  }
+
  private slots:
   void equalsThePattern_data() {
     QTest::addColumn<int>("rows");
@@ -67,25 +95,30 @@ class TileMapTest : public QObject {
   void equalsThePattern() {
     QFETCH(int, rows);
     QFETCH(int, cols);
-    for (unsigned seed = 0; seed < 6; ++seed) {
-      const PatternPtr pattern = randomPattern(rows, cols, seed);
-      const auto map = TileMap::build(*pattern, {});
-      QVERIFY(map);
-      const std::vector<int> cells = cellsOf(*pattern);
-      Index pairs = 0;
-      for (Index i = 0; i < rows; ++i)
-        for (Index j = 0; j < cols; ++j) {
-          const int expected = cells[static_cast<std::size_t>(i * cols + j)];
-          pairs += expected > 0 ? 1 : 0;
-          if (multiplicityAt(**map, i, j) != expected)
-            QFAIL(qPrintable(QString("cell (%1, %2): %3, expected %4")
-                                 .arg(i)
-                                 .arg(j)
-                                 .arg(multiplicityAt(**map, i, j))
-                                 .arg(expected)));
-        }
-      QCOMPARE((*map)->pairs(), pairs);
-    }
+    for (unsigned seed = 0; seed < 6; ++seed) compare(*randomPattern(rows, cols, seed));
+  }
+
+  // Reformer gives its tiles as bits, counted over its rounds, and its rows as runs.
+  void equalsTheRunsOfReformer_data() {
+    QTest::addColumn<QString>("spec");
+    for (const char* spec :
+         {"", "rounds=1", "rounds=5,buckets=4", "chunk=64,buckets=2", "chunk=7,rounds=4",
+          "restrict_to_bucket=off,rounds=3", "restrict_to_bucket=off,wrap=on", "dedup=off,rounds=3",
+          "self=always,rounds=4,buckets=2", "look_back=2,look_ahead=1,rounds=3", "chunk=1,rounds=3"})
+      QTest::newRow(spec) << QString("reformer:%1").arg(spec);
+  }
+  void equalsTheRunsOfReformer() {
+    QFETCH(QString, spec);
+    if (spec.endsWith(':')) spec.chop(1);
+    for (const char* source : {"clustered:n=200,d=8,heads=1", "gaussian:n=64,d=8,heads=1"})
+      for (const bool causal : {false, true}) {
+        MechanismSpec wanted = *parseMechanismSpec(spec.toStdString());
+        wanted.options.causal = wanted.options.causalGiven = causal;
+        const auto planned = planCall(wanted, attnscope::testing::inputOf(source));
+        QVERIFY2(planned, planned ? "" : planned.error().message.c_str());
+        for (const Step& step : planned->plan->plan().steps)
+          if (const auto* attend = std::get_if<AttendStep>(&step)) compare(*attend->heads.front().pattern);
+      }
   }
 
   // Full attention on a multiple of the tile is one run a row of tiles and not a single mask.

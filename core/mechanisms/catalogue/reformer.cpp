@@ -223,7 +223,11 @@ PatternPtr roundPattern(std::shared_ptr<const LshCandidates> lsh, std::size_t ro
       if (split) add(p + 1, span.end);
     }
   };
-  return makePattern(n, n, rule, countingRule);
+  if (lsh->isRing()) return makePattern(n, n, rule, countingRule);
+  return makePattern(n, n, rule, countingRule,
+                     [lsh, round, dedup, fallback](Index tileRow, std::vector<TileCells>& tiles) {
+                       lsh->countTiles(round, tileRow, fallback, dedup, tiles);
+                     });
 }
 
 Tensor stackTrace(const std::vector<std::shared_ptr<const LshCandidates>>& heads, bool order) {
