@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/simd/row_math.h"
 
+#include <cmath>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/simd/row_math.cpp"
 #include <hwy/foreach_target.h>  // compiles this file again for each instruction set
@@ -180,6 +182,80 @@ void AddWeightedRows(const float* weights, const float* rows, const Index* which
   for (; t < count; ++t) addSome<1>(weights + t, rows, which + t, n, out);
 }
 
+// Floats as doubles: half as many as a vector of floats has.
+using DoubleTag = hn::ScalableTag<double>;
+using DoubleVec = hn::Vec<DoubleTag>;
+using HalfTag = hn::Rebind<float, DoubleTag>;
+
+HWY_INLINE DoubleVec loadDoubles(const float* from) {
+  return hn::PromoteTo(DoubleTag(), hn::LoadU(HalfTag(), from));
+}
+
+// Sum of term(x) over a row; `tail` for what is left of a vector.
+template <class Term, class Tail>
+HWY_INLINE double sumOfRow(const float* row, Index d, const Term& term, const Tail& tail) {
+  const DoubleTag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  DoubleVec first = hn::Zero(tag);
+  DoubleVec second = hn::Zero(tag);  // does not wait for the first
+  Index c = 0;
+  for (; c + 2 * lanes <= d; c += 2 * lanes) {
+    first = hn::Add(first, term(loadDoubles(row + c)));
+    second = hn::Add(second, term(loadDoubles(row + c + lanes)));
+  }
+  double sum = hn::GetLane(hn::SumOfLanes(tag, hn::Add(first, second)));
+  for (; c < d; ++c) sum += tail(static_cast<double>(row[c]));
+  return sum;
+}
+
+// out = (row - mean) * factor
+HWY_INLINE void shiftAndScale(const float* row, Index d, double mean, double factor, float* out) {
+  const DoubleTag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const DoubleVec less = hn::Set(tag, mean);
+  const DoubleVec times = hn::Set(tag, factor);
+  Index c = 0;
+  for (; c + lanes <= d; c += lanes)
+    hn::StoreU(hn::DemoteTo(HalfTag(), hn::Mul(hn::Sub(loadDoubles(row + c), less), times)), HalfTag(),
+               out + c);
+  for (; c < d; ++c) out[c] = static_cast<float>((static_cast<double>(row[c]) - mean) * factor);
+}
+
+double SquaredNorm(const float* row, Index d) {
+  return sumOfRow(
+      row, d, [](DoubleVec x) HWY_ATTR { return hn::Mul(x, x); }, [](double x) { return x * x; });
+}
+
+void StandardiseRows(const float* in, Index count, Index d, double epsilon, float* out) {
+  const DoubleTag tag;
+  for (Index i = 0; i < count; ++i) {
+    const float* row = in + i * d;
+    const double mean = sumOfRow(
+                            row, d, [](DoubleVec x) HWY_ATTR { return x; }, [](double x) { return x; }) /
+                        static_cast<double>(d);
+    const DoubleVec less = hn::Set(tag, mean);
+    const double squares = sumOfRow(
+        row, d,
+        [less](DoubleVec x) HWY_ATTR {
+          const DoubleVec y = hn::Sub(x, less);
+          return hn::Mul(y, y);
+        },
+        [mean](double x) { return (x - mean) * (x - mean); });
+    shiftAndScale(row, d, mean, 1.0 / std::sqrt(squares / static_cast<double>(d) + epsilon), out + i * d);
+  }
+}
+
+void ScaleRow(const float* row, double factor, Index d, float* out) {
+  shiftAndScale(row, d, 0.0, factor, out);
+}
+
+void UnitRows(const float* in, Index count, Index d, float* out) {
+  for (Index i = 0; i < count; ++i) {
+    const double squares = SquaredNorm(in + i * d, d);
+    shiftAndScale(in + i * d, d, 0.0, squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0, out + i * d);
+  }
+}
+
 }  // namespace attnscope::row_math::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -196,6 +272,10 @@ HWY_EXPORT(ExponentialDouble);
 HWY_EXPORT(DotRows);
 HWY_EXPORT(DotChosen);
 HWY_EXPORT(AddWeightedRows);
+HWY_EXPORT(StandardiseRows);
+HWY_EXPORT(UnitRows);
+HWY_EXPORT(ScaleRow);
+HWY_EXPORT(SquaredNorm);
 
 void exponential(const float* in, float* out, Index n) {
   HWY_DYNAMIC_DISPATCH(Exponential)(in, out, n);
@@ -236,6 +316,22 @@ void dotChosen(const float* x, const float* rows, const Index* which, Index d, I
 void addWeightedRows(const float* weights, const float* rows, const Index* which, Index count, Index n,
                      float* out) {
   HWY_DYNAMIC_DISPATCH(AddWeightedRows)(weights, rows, which, count, n, out);
+}
+
+void standardiseRows(const float* in, Index count, Index d, double epsilon, float* out) {
+  HWY_DYNAMIC_DISPATCH(StandardiseRows)(in, count, d, epsilon, out);
+}
+
+void unitRows(const float* in, Index count, Index d, float* out) {
+  HWY_DYNAMIC_DISPATCH(UnitRows)(in, count, d, out);
+}
+
+void scaleRow(const float* row, double factor, Index d, float* out) {
+  HWY_DYNAMIC_DISPATCH(ScaleRow)(row, factor, d, out);
+}
+
+double squaredNorm(const float* row, Index d) {
+  return HWY_DYNAMIC_DISPATCH(SquaredNorm)(row, d);
 }
 
 }  // namespace attnscope::row_math

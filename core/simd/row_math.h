@@ -38,5 +38,14 @@ void dotChosen(const float* x, const float* rows, const Index* which, Index d, I
 void addWeightedRows(const float* weights, const float* rows, const Index* which, Index count, Index n,
                      float* out);
 
+// Rows less their mean, divided by sqrt(variance + epsilon), or rows of length 1 (a row of zeros stays 0);
+// count rows of d values, sums and factors in double.
+void standardiseRows(const float* in, Index count, Index d, double epsilon, float* out);
+void unitRows(const float* in, Index count, Index d, float* out);
+// out[c] = factor * row[c] with products in double.
+void scaleRow(const float* row, double factor, Index d, float* out);
+// The sum of the squares of d values, in double.
+double squaredNorm(const float* row, Index d);
+
 }  // namespace row_math
 }  // namespace attnscope

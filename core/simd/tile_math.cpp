@@ -18,9 +18,12 @@ using simd::HWY_NAMESPACE::exp2Vec;
 using simd::HWY_NAMESPACE::Tag;
 using simd::HWY_NAMESPACE::Vec;
 
-// Registers hold kRows x kVectors sums: 4 x 4 of the 32 of AVX-512, 4 x 2 of the 16 of the others.
-constexpr Index kRows = kRowGroup;
-constexpr Index kVectors = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL ? 4 : 2;
+// Registers hold kRows x kVectors sums: 4 x 4 of the 32 of AVX-512, 6 x 2 of the 16 of the others, of which
+// 4 x 2 would be as many as must be under way for two multiply-adds in each cycle, and none to spare.
+constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL;
+constexpr Index kRows = kManyRegisters ? 4 : 6;
+constexpr Index kFewRows = 4;
+constexpr Index kVectors = kManyRegisters ? 4 : 2;
 
 // With Transposed, A is (k x m).
 template <bool Transposed, Index Rows, Index Vectors>
@@ -29,25 +32,25 @@ HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* H
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
   Vec sums[Rows][Vectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (Index r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (Index v = 0; v < Vectors; ++v)
       sums[r][v] = accumulate ? hn::LoadU(tag, c + r * ldc + v * lanes) : hn::Zero(tag);
   for (Index t = 0; t < k; ++t) {
     Vec right[Vectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (Index v = 0; v < Vectors; ++v) right[v] = hn::LoadU(tag, b + t * ldb + v * lanes);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (Index r = 0; r < Rows; ++r) {
       const Vec left = hn::Set(tag, Transposed ? a[t * lda + r] : a[r * lda + t]);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
       for (Index v = 0; v < Vectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (Index r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (Index v = 0; v < Vectors; ++v) hn::StoreU(sums[r][v], tag, c + r * ldc + v * lanes);
 }
 
@@ -62,28 +65,36 @@ HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, f
     gemmBlock<Transposed, Rows, 1>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
 }
 
+// Not inlined into several callers: g++ then makes worse loops of it.
+template <bool Transposed>
+HWY_NOINLINE void gemmCached(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc,
+                             Index m, Index width, Index k, bool accumulate) {
+  const Index step = Transposed ? 1 : lda;  // between rows of C in A
+  Index row = 0;
+  for (; row + kRows <= m; row += kRows)
+    gemmRows<Transposed, kRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+  for (; row + kFewRows <= m; row += kFewRows)
+    gemmRows<Transposed, kFewRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+  for (; row < m; ++row)
+    gemmRows<Transposed, 1>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+}
+
+// Where B is larger than the first cache, a part of it serves all rows before the next: some of its columns
+// and, where it is long, some of its rows. Sums are made in the same order as without parts.
 template <bool Transposed>
 HWY_INLINE void gemmAny(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
                         Index width, Index k, bool accumulate) {
-  // Where B is larger than the first cache, a strip of its columns serves all rows before the next.
   constexpr Index kCached = 6144;
+  constexpr Index kLong = 96;
+  if (k * width <= kCached) return gemmCached<Transposed>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+  const Index length = k < kLong ? k : kLong;
   const Index columns = kVectors * static_cast<Index>(hn::Lanes(Tag()));
-  Index strip = width;
-  if (k * width > kCached) {
-    strip = kCached / k / columns * columns;
-    if (strip < columns) strip = columns;
-  }
-  const Index step = Transposed ? 1 : lda;  // between rows of C in A
-  for (Index begin = 0; begin < width; begin += strip) {
-    const Index part = strip < width - begin ? strip : width - begin;
-    Index row = 0;
-    for (; row + kRows <= m; row += kRows)
-      gemmRows<Transposed, kRows>(a + row * step, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k,
-                                  accumulate);
-    for (; row < m; ++row)
-      gemmRows<Transposed, 1>(a + row * step, lda, b + begin, ldb, c + row * ldc + begin, ldc, part, k,
-                              accumulate);
-  }
+  const Index strip = kCached / length / columns * columns;
+  for (Index begin = 0; begin < width; begin += strip)
+    for (Index first = 0; first < k; first += length)
+      gemmCached<Transposed>(a + first * (Transposed ? lda : 1), lda, b + first * ldb + begin, ldb, c + begin,
+                             ldc, m, strip < width - begin ? strip : width - begin,
+                             length < k - first ? length : k - first, accumulate || first > 0);
 }
 
 void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,

@@ -18,7 +18,7 @@ namespace {
 
 constexpr Index kPiece = 64;         // keys that one product takes
 constexpr Index kTriangleRows = 16;  // queries that one product on the diagonal takes
-constexpr Index kReadRows = 256;     // queries that read the state at once
+constexpr Index kReadRows = 64;      // queries that read the state at once
 
 // Inside a causal chunk all keys are relative to the chunk's own largest exponents, so that products of whole
 // pieces can be used. A query early in the chunk reads features that a later key has raised by up to this
@@ -237,9 +237,8 @@ class HeadPass {
       const auto row = static_cast<std::size_t>(i - begin);
       const double sum = scratch.total[row] + (m_step.exponents ? 0.0 : m_step.eps);
       m_den[i] = static_cast<float>(m_step.exponents ? scratch.largest[row] + std::log(sum) : sum);
-      const double factor = sum == 0.0 ? 0.0 : 1.0 / sum;
-      const float* numerator = scratch.numerator.data() + (i - begin) * m_width;
-      for (Index c = 0; c < m_dV; ++c) m_out[i * m_dV + c] = static_cast<float>(numerator[c] * factor);
+      row_math::scaleRow(scratch.numerator.data() + (i - begin) * m_width, sum == 0.0 ? 0.0 : 1.0 / sum, m_dV,
+                         m_out + i * m_dV);
     }
   }
 

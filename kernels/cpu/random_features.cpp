@@ -2,10 +2,10 @@
 #include "kernels/cpu/random_features.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <vector>
 
+#include "core/simd/row_math.h"
 #include "core/simd/tile_math.h"
 #include "kernels/cpu/for_rows.h"
 
@@ -17,20 +17,6 @@ using Kind = RandomFeatureStep::Kind;
 
 constexpr Index kRows = 64;   // rows that one product takes
 constexpr Index kPanel = 64;  // directions that one product takes
-
-double squaredNorm(const float* row, Index d) {
-  std::array<double, 8> lanes{};  // sums that do not wait for each other
-  Index c = 0;
-  for (; c + 8 <= d; c += 8)
-    for (std::size_t t = 0; t < 8; ++t) {
-      const double x = row[c + static_cast<Index>(t)];
-      lanes[t] += x * x;
-    }
-  for (; c < d; ++c) lanes[0] += static_cast<double>(row[c]) * row[c];
-  double sum = 0.0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
 
 // One head's directions as the right side of products, times the scale of the input: panels of (d, 64).
 struct Directions {
@@ -60,8 +46,9 @@ Directions prepare(const RandomFeatureStep& step, const BufferTable& buffers, In
           static_cast<float>(step.inputScale * omega[static_cast<std::size_t>(a * d + c)]);
   if (step.kind == Kind::Trig && step.side == RandomFeatureStep::Side::Key)
     for (Index j = 0; j < buffers.rows(step.in); ++j)
-      made.largest = std::max(made.largest, 0.5 * step.inputScale * step.inputScale *
-                                                squaredNorm(buffers.head(step.in, head) + j * d, d));
+      made.largest =
+          std::max(made.largest, 0.5 * step.inputScale * step.inputScale *
+                                     row_math::squaredNorm(buffers.head(step.in, head) + j * d, d));
   return made;
 }
 
@@ -127,7 +114,8 @@ Status randomFeaturesOnCpu(const RandomFeatureStep& step, BufferTable& buffers, 
       const Index stride = inPlace ? r : directions.width;
       directions.multiply(in + at * d, d, rows, products, stride);
       for (Index i = 0; i < rows; ++i) {
-        const double half = 0.5 * step.inputScale * step.inputScale * squaredNorm(in + (at + i) * d, d);
+        const double half =
+            0.5 * step.inputScale * step.inputScale * row_math::squaredNorm(in + (at + i) * d, d);
         mapRow(step, directions, products + i * stride, half, target + (at + i) * r);
       }
     }

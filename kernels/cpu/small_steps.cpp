@@ -155,23 +155,6 @@ void mixBlock(const BlockMix& blocks, const float* shares, const float* in, Inde
   }
 }
 
-// Sum of (x - shift)^power, in lanes that do not wait for each other.
-template <int Power>
-double powerSum(const float* row, Index d, double shift) {
-  std::array<double, 8> lanes{};
-  const auto term = [shift](float x) {
-    const double y = x - shift;
-    return Power == 1 ? y : y * y;
-  };
-  Index c = 0;
-  for (; c + 8 <= d; c += 8)
-    for (std::size_t t = 0; t < 8; ++t) lanes[t] += term(row[c + static_cast<Index>(t)]);
-  for (; c < d; ++c) lanes[0] += term(row[c]);
-  double sum = 0.0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
-
 // phi of `count` rows.
 void mapFeatures(Feature feature, const float* in, float* out, Index count, Index d) {
   switch (feature) {
@@ -327,13 +310,10 @@ Status normaliseRowsOnCpu(const NormaliseRowsStep& step, BufferTable& buffers, c
   return forRows(buffers, buffers.rows(step.in), job, [&](Index h, Index begin, Index end) {
     const float* in = buffers.head(step.in, h);
     float* target = out.mutableSlice<float>(h).data();
-    for (Index i = begin; i < end; ++i) {
-      const double mean = standard ? powerSum<1>(in + i * d, d, 0.0) / static_cast<double>(d) : 0.0;
-      double squares = powerSum<2>(in + i * d, d, mean);
-      if (standard) squares = squares / static_cast<double>(d) + kLayerNormEpsilon;
-      const double factor = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
-      for (Index c = 0; c < d; ++c) target[i * d + c] = static_cast<float>((in[i * d + c] - mean) * factor);
-    }
+    if (standard)
+      row_math::standardiseRows(in + begin * d, end - begin, d, kLayerNormEpsilon, target + begin * d);
+    else
+      row_math::unitRows(in + begin * d, end - begin, d, target + begin * d);
   });
 }
 
