@@ -58,9 +58,9 @@ struct RowOutputs {
 // Memory of one thread.
 struct RowScratch {
   KeyTiles::Scratch tile;
-  std::vector<float> queries;
-  std::vector<float> logits;
-  std::vector<float> accumulated;
+  PlacedFloats queries{512};
+  PlacedFloats logits{2560};
+  PlacedFloats accumulated{3584};
   // Of queries and keys, over all that this thread did.
   float largestQuery = 0.0F;
   float largestKey = 0.0F;
@@ -127,9 +127,9 @@ class RowOfTiles {
   // Queries are scaled so that logits come out in units of log2.
   void start(Index tileRow, const float* queries, const RowOutputs& out) {
     m_rows = std::min(kTile, queryCount(m_head) - tileRow * kTile);
-    m_scratch.queries.resize(static_cast<std::size_t>(kTile * m_d));
-    m_scratch.logits.resize(static_cast<std::size_t>(kTile * kTile));
-    m_scratch.accumulated.resize(static_cast<std::size_t>(kTile * m_width));
+    m_scratch.queries.reserve(static_cast<std::size_t>(kTile * m_d));
+    m_scratch.logits.reserve(static_cast<std::size_t>(kTile * kTile));
+    m_scratch.accumulated.reserve(static_cast<std::size_t>(kTile * m_width));
     const Index first = tileRow * kTile;
     const bool ordered = m_head.queryOrder != nullptr;
     m_scratch.largestQuery =
@@ -223,8 +223,7 @@ class RowOfTiles {
     for (Index r = 0; r < m_rows; ++r) {
       const Index query = queryRow(tileRow * kTile + r);
       for (Index t = 0; t < keys; ++t)
-        if (keyRow(tile * kTile + t) == query)
-          m_scratch.logits[static_cast<std::size_t>(r * kTile + t)] -= penalty;
+        if (keyRow(tile * kTile + t) == query) m_scratch.logits.data()[r * kTile + t] -= penalty;
     }
   }
 
@@ -243,14 +242,13 @@ class RowOfTiles {
       while (counted != 0) {
         const int t = __builtin_ctzll(counted);
         counted &= counted - 1;
-        m_scratch.logits[static_cast<std::size_t>(r * kTile + t)] -=
-            logOfCount(cellMultiplicity(m_map, mask, r, t));
+        m_scratch.logits.data()[r * kTile + t] -= logOfCount(cellMultiplicity(m_map, mask, r, t));
       }
     }
   }
 
   void finish(Index tileRow, const RowOutputs& out) {
-    if (m_empty) std::fill(m_scratch.accumulated.begin(), m_scratch.accumulated.end(), 0.0F);
+    if (m_empty) std::fill_n(m_scratch.accumulated.data(), kTile * m_width, 0.0F);
     std::array<float, kTile> lse{};
     tile_math::logSums(m_maximum.data(), m_sum.data(), m_rows, lse.data());
     std::array<float, kTile> factors{};

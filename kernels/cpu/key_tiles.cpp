@@ -13,8 +13,8 @@ KeyTiles::KeyTiles(Source source, bool ahead)
       m_ahead(ahead),
       m_valuesStand(valuesStand(m_source.order != nullptr, m_source.cols, m_source.cols2)) {
   if (!m_ahead) return;
-  m_keys.resize(static_cast<std::size_t>(tiles() * kTile * m_source.d));
-  if (!m_valuesStand) m_values.resize(static_cast<std::size_t>(tiles() * kTile * m_width));
+  m_keys.reserve(static_cast<std::size_t>(tiles() * kTile * m_source.d));
+  if (!m_valuesStand) m_values.reserve(static_cast<std::size_t>(tiles() * kTile * m_width));
 }
 
 float KeyTiles::make(Index tile) {
@@ -44,10 +44,10 @@ const KeyTiles::Scratch::Slot& KeyTiles::slotOf(Index tile, Scratch& scratch) co
   scratch.oldest = (scratch.oldest + 1) % scratch.slots.size();
   slot.owner = this;
   slot.tile = tile;
-  slot.keys.resize(static_cast<std::size_t>(kTile * m_source.d));
+  slot.keys.reserve(static_cast<std::size_t>(kTile * m_source.d));
   slot.largest = packKeys(tile, slot.keys.data());
   if (!m_valuesStand) {
-    slot.values.resize(static_cast<std::size_t>(kTile * m_width));
+    slot.values.reserve(static_cast<std::size_t>(kTile * m_width));
     packValues(tile, slot.values.data());
   }
   return slot;

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "core/plan/plan.h"
+#include "kernels/cpu/placed_floats.h"
 
 namespace attnscope {
 
@@ -40,8 +40,8 @@ class KeyTiles {
       const KeyTiles* owner = nullptr;
       Index tile = -1;
       float largest = 0.0F;
-      std::vector<float> keys;
-      std::vector<float> values;
+      PlacedFloats keys{1536};
+      PlacedFloats values{1024};
     };
     std::array<Slot, 4> slots;
     std::size_t oldest = 0;
@@ -75,8 +75,8 @@ class KeyTiles {
   Index m_width;
   bool m_ahead;
   bool m_valuesStand;
-  std::vector<float> m_keys;
-  std::vector<float> m_values;
+  PlacedFloats m_keys{1536};
+  PlacedFloats m_values{1024};
 };
 
 }  // namespace attnscope
