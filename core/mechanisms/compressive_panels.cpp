@@ -43,8 +43,10 @@ InsidePanel timelinePanel(const InsidesRequest& request, const CompressedTimelin
       segments, timeline.segments.size(),
       [&](Index row, Index token) {
         const MemorySegment& segment = timeline.segments[static_cast<std::size_t>(row)];
-        if (token >= segment.begin) return token < segment.end ? 0 : -1;
-        if (token >= segment.memoryBegin) return 1;
+        if (token >= segment.begin)
+          return token < segment.end ? ownSegmentCell(row, segment.begin, segment.end) : SegmentCell{};
+        if (token >= segment.memoryBegin)
+          return memoryCell(row, token, segment.memoryBegin, timeline.sizes.segment);
         // Slots are in the order of their tokens: the last one that begins no later.
         Index low = segment.firstSlot;
         Index high = segment.pastSlot;
@@ -56,7 +58,12 @@ InsidePanel timelinePanel(const InsidesRequest& request, const CompressedTimelin
             high = middle;
         }
         const Index slot = low - 1;
-        return slot >= segment.firstSlot && token < past(slot) ? 2 + static_cast<int>(slot % 2) : -1;
+        if (slot < segment.firstSlot || token >= past(slot)) return SegmentCell{};
+        const Index age = row - first(slot) / timeline.sizes.segment;
+        return SegmentCell{2 + static_cast<int>(slot % 2),
+                           {first(slot), past(slot)},
+                           fmt::format("slot {} in sight of segment {}, {} segments old", slot, row, age),
+                           slot};
       },
       "Each row is one segment with its memory and, in changing colours, the tokens of each slot behind it.");
 }

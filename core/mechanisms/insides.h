@@ -11,6 +11,7 @@
 #include "core/inputs/attention_input.h"
 #include "core/params/param_values.h"
 #include "core/plan/plan.h"
+#include "core/plan/token_group.h"
 
 namespace attnscope {
 
@@ -27,6 +28,11 @@ struct InsidePanel {
   // Matrix: float32 (rows, cols). Diverging: signed, zero in the middle of the colour scale.
   Tensor values;
   bool diverging = false;
+  // Sums of its rows and columns as bars beside it, on one scale; empty: none.
+  std::vector<double> rowSums;
+  std::vector<double> columnSums;
+  // The matrix is a grid of tokens: cell (r, c) is token r cols + c, as query and as key.
+  bool cellsAreTokens = false;
 
   // Curves: y over x. A marker is a vertical line with a text.
   struct Curve {
@@ -54,6 +60,13 @@ struct InsidePanel {
   std::vector<std::int32_t> token;
   Tensor anchors;
   bool anchorsAreRays = false;  // draw a line from the origin instead of a mark
+  // Lines between points, below them, coloured by category (-1: faint).
+  struct Edge {
+    std::int32_t from = 0;
+    std::int32_t to = 0;
+    std::int32_t category = 0;
+  };
+  std::vector<Edge> edges;
 
   // Strips: rows of n cells. stripGroup (rows, n) int32 colours each cell (-1: empty); stripToken (rows, n)
   // int32 says which token stands there, so that a selection can be followed from row to row. Borders are
@@ -62,6 +75,34 @@ struct InsidePanel {
   Tensor stripToken;
   std::vector<std::string> stripNames;
   std::vector<std::vector<Index>> stripBorders;
+  // Draws how the tokens of the strips 0, 2, 4, ... move to the strips below them.
+  bool stripsMove = false;
+
+  // Things in the picture that stand for several tokens. A click on one selects it: the squares mark its rows
+  // and columns, the text and the picture its tokens, and the inspector names it; a second click or Escape
+  // clears. itemGroup says which group an item belongs to (-1: none), for all items in their order: bars,
+  // points of a scatter, cells of strips and of a grid of tokens row by row, or places of the curves. A cell
+  // of another matrix belongs to the group of its row and that of its column; with both it stands for the
+  // queries of the one and the keys of the other, on a grid of tokens for the tokens of both.
+  TokenGroups groups;
+  std::vector<std::int32_t> itemGroup;
+  std::vector<std::int32_t> anchorGroup;  // of a scatter
+  std::vector<std::int32_t> rowGroup;     // of a matrix
+  std::vector<std::int32_t> columnGroup;
+
+  // What an axis of a matrix, or the horizontal one of curves, counts: such a token is followed by the
+  // cross-hair. Cell c of a matrix is token first + c; an x of curves is the token itself.
+  enum class AxisTokens { None, Queries, Keys };
+  struct TokenAxis {
+    AxisTokens tokens = AxisTokens::None;
+    Index first = 0;
+  };
+  TokenAxis xTokens;
+  TokenAxis yTokens;
+
+  // Panels that follow each other under the same name take one place of the window, with a switch between
+  // them: the half-iterations of a balancing, the terms of a logit. Empty: a place of its own.
+  std::string series;
 };
 
 struct InsidesRequest {

@@ -22,7 +22,24 @@ std::vector<Index> boundsOf(const Plan& plan) {
   return {};
 }
 
-InsidePanel structurePanel(const std::vector<Index>& bounds) {
+// A note stands for the tokens that it is the mean of, and for one column beside the tokens.
+TokenGroups groupsOf(const std::vector<Index>& bounds, Index n) {
+  std::vector<TokenGroup> groups;
+  for (std::size_t a = 0; a + 1 < bounds.size(); ++a) {
+    const TokenRanges own = rangeWithin(bounds[a], bounds[a + 1], n);
+    const auto note = static_cast<Index>(a);
+    groups.push_back({fmt::format("note {}", a), own, own, {{note, note + 1}}});
+  }
+  return std::make_shared<const std::vector<TokenGroup>>(std::move(groups));
+}
+
+void nameRows(InsidePanel& panel, const TokenGroups& groups) {
+  panel.groups = groups;
+  for (Index a = 0; a < std::min<Index>(panel.values.dim(0), std::ssize(*groups)); ++a)
+    panel.rowGroup.push_back(static_cast<std::int32_t>(a));
+}
+
+InsidePanel structurePanel(const std::vector<Index>& bounds, const TokenGroups& groups) {
   const Index n = std::min<Index>(bounds.back(), 4096);
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Strips;
@@ -38,7 +55,9 @@ InsidePanel structurePanel(const std::vector<Index>& bounds) {
     while (j >= bounds[note + 1]) ++note;
     group[static_cast<std::size_t>(j)] = static_cast<std::int32_t>(note);
     token[static_cast<std::size_t>(j)] = static_cast<std::int32_t>(j);
+    panel.itemGroup.push_back(static_cast<std::int32_t>(note));
   }
+  panel.groups = groups;
   panel.stripNames = {"note"};
   std::vector<Index> borders;
   for (const Index at : bounds)
@@ -61,6 +80,7 @@ InsidePanel readingPanel(const InsidesRequest& request, const Tensor& queries, d
                                : std::string("Softmax of each note over all tokens, by content alone.");
   panel.xTitle = "token";
   panel.yTitle = "note";
+  panel.xTokens.tokens = InsidePanel::AxisTokens::Keys;
   const auto weights = softmaxProducts(q, k.first(static_cast<std::size_t>(n * shape.d)), shape.d, scale);
   const std::vector<float> narrow(weights.begin(), weights.end());
   panel.values = Tensor::fromFloats({count, n}, narrow);
@@ -143,7 +163,8 @@ double contrastiveLoss(const std::vector<double>& context, const std::vector<dou
 std::vector<InsidePanel> notePanels(const InsidesRequest& request) {
   std::vector<InsidePanel> panels;
   const std::vector<Index> bounds = boundsOf(request.plan.plan());
-  if (!bounds.empty()) panels.push_back(structurePanel(bounds));
+  const TokenGroups groups = groupsOf(bounds, request.input.shape().nK);
+  if (!bounds.empty()) panels.push_back(structurePanel(bounds, groups));
   const Tensor queries = request.buffer("q_global");
   const Tensor rows = request.buffer("out_global");
   if (queries.empty() || rows.empty()) return panels;
@@ -151,11 +172,13 @@ std::vector<InsidePanel> notePanels(const InsidesRequest& request) {
   for (const Step& step : request.plan.plan().steps)
     if (const auto* attend = std::get_if<AttendStep>(&step)) scale = attend->scale;
   panels.push_back(readingPanel(request, queries, scale));
+  nameRows(panels.back(), groups);
   const Index count = queries.dim(1);
   if (bounds.empty() || count < 2 || count > 512) return panels;
   const auto context = rows.slice<float>(request.head);
   panels.push_back(contrastPanel({context.begin(), context.end()},
                                  ownEncodings(request, queries, bounds, scale), request.input.shape().dV));
+  nameRows(panels.back(), groups);
   return panels;
 }
 

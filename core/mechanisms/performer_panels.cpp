@@ -106,6 +106,7 @@ InsidePanel featurePanel(const Tensor& phi, Kind kind, Index head) {
   if (cols < r) panel.caption += fmt::format(" The first {} features are shown.", cols);
   panel.values = Tensor::fromFloats({rows, cols}, cells);
   panel.diverging = kind != Kind::Relu;
+  if (rows == n) panel.yTokens.tokens = InsidePanel::AxisTokens::Keys;
   return panel;
 }
 
@@ -116,6 +117,7 @@ InsidePanel denominatorPanel(const Tensor& denominator, Kind kind, Index head) {
   panel.kind = InsidePanel::Kind::Curves;
   panel.title = logs ? "Log denominators" : "Denominators";
   panel.xTitle = "query";
+  panel.xTokens.tokens = InsidePanel::AxisTokens::Queries;
   panel.yTitle = logs ? "log denominator" : "denominator";
   InsidePanel::Curve curve{panel.yTitle, {}, {}};
   Index bad = 0;
@@ -221,17 +223,22 @@ RowMatrix attend(const Sample& sample, RowMatrix kernel) {
   return kernel * sample.v;
 }
 
-double medianEntryError(const Sample& sample, Kind kind) {
+// Quantiles of the formula over pairs of the sample; empty where there is no formula.
+std::vector<double> entryErrors(const Sample& sample, Kind kind, const std::vector<double>& quantiles) {
   std::vector<double> errors;
   for (Index t = 0; t < sample.x.rows(); t += 7)
     for (Index j = 0; j < sample.y.rows(); j += 13)
       errors.push_back(
           relativeEntryError(kind, {sample.x.row(t).dot(sample.y.row(j)), sample.x.row(t).squaredNorm(),
                                     sample.y.row(j).squaredNorm()}));
-  if (errors.empty()) return 0.0;
-  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
-  std::nth_element(errors.begin(), middle, errors.end());
-  return *middle;
+  std::vector<double> found;
+  if (errors.empty()) return found;
+  std::sort(errors.begin(), errors.end());
+  for (const double share : quantiles)
+    found.push_back(errors[static_cast<std::size_t>(share * static_cast<double>(errors.size() - 1))]);
+  for (const double x : found)
+    if (!(x > 0.0) || !std::isfinite(x)) return {};
+  return found;
 }
 
 Result<RowMatrix> curveDirections(const InsidesRequest& request, const RandomFeatureStep& step) {
@@ -260,16 +267,18 @@ Result<InsidePanel> errorPanel(const InsidesRequest& request, const RandomFeatur
   const RowMatrix exact = attend(sample, std::move(softmax));
   const double power = std::max(exact.squaredNorm(), std::numeric_limits<double>::min());
   InsidePanel::Curve measured{"output against full attention", {}, {}};
-  InsidePanel::Curve theory{"one weight before division, by formula (median)", {}, {}};
-  const double entry = medianEntryError(sample, step.kind);
+  std::vector<InsidePanel::Curve> theory{{"one weight before division, by formula: median", {}, {}},
+                                         {"a quarter of the pairs is below", {}, {}},
+                                         {"a quarter is above", {}, {}}};
+  const std::vector<double> entry = entryErrors(sample, step.kind, {0.5, 0.25, 0.75});
   for (Index m = 16; m <= static_cast<Index>(w.rows()); m *= 2) {
     if (!request.job.advance(0)) return cancelled();
     const RowMatrix out = attend(sample, kernelOf(sample.x, sample.y, w.topRows(m), step.kind, step.eps));
     measured.x.push_back(static_cast<double>(m));
     measured.y.push_back((out - exact).squaredNorm() / power);
-    if (entry > 0.0 && std::isfinite(entry)) {
-      theory.x.push_back(static_cast<double>(m));
-      theory.y.push_back(entry / static_cast<double>(m));
+    for (std::size_t c = 0; c < entry.size(); ++c) {
+      theory[c].x.push_back(static_cast<double>(m));
+      theory[c].y.push_back(entry[c] / static_cast<double>(m));
     }
   }
   panel.caption = fmt::format(
@@ -280,7 +289,8 @@ Result<InsidePanel> errorPanel(const InsidesRequest& request, const RandomFeatur
                                                           : "1024 directions of a draw for this curve");
   panel.markers.push_back({static_cast<double>(step.omega.dim(1)), fmt::format("m = {}", step.omega.dim(1))});
   panel.curves.push_back(std::move(measured));
-  if (!theory.x.empty()) panel.curves.push_back(std::move(theory));
+  if (!entry.empty())
+    for (InsidePanel::Curve& curve : theory) panel.curves.push_back(std::move(curve));
   return panel;
 }
 

@@ -31,9 +31,33 @@ struct HeadView {
   std::vector<float> points;             // standardised queries, then the centroids
   std::vector<std::int32_t> nearest;     // centroid of each query
   std::vector<Index> visits;             // tables of each query
+  TokenGroups groups;                    // tables, then queries by the number of tables that invited them
 };
 
-Result<HeadView> viewOf(const InsidesRequest& request, const Tensor& tables, const Tensor& centroids) {
+// A table seats queries and keys; queries that the same number of tables invited are a group, too.
+TokenGroups groupsOf(const HeadView& view, std::span<const std::int32_t> keys) {
+  std::vector<TokenGroup> groups;
+  const auto seated = [&](std::span<const std::int32_t> all, Index c) {
+    const auto of =
+        all.subspan(static_cast<std::size_t>(c * view.seats), static_cast<std::size_t>(view.seats));
+    return rangesOf({of.begin(), of.end()});
+  };
+  for (Index c = 0; c < view.k; ++c)
+    groups.push_back({fmt::format("table {}", c), seated(view.tables, c), seated(keys, c), {}});
+  std::vector<std::int32_t> visits(view.visits.begin(), view.visits.end());
+  const Index most = *std::max_element(visits.begin(), visits.end()) + 1;
+  for (TokenGroup& group : groupsByLabel(visits, most, [](Index t) {
+         return t == 0 ? std::string("unrouted queries")
+                       : fmt::format("queries at {} table{}", t, t == 1 ? "" : "s");
+       })) {
+    group.keys.clear();
+    groups.push_back(std::move(group));
+  }
+  return std::make_shared<const std::vector<TokenGroup>>(std::move(groups));
+}
+
+Result<HeadView> viewOf(const InsidesRequest& request, const Tensor& tables, const Tensor& keyTables,
+                        const Tensor& centroids) {
   const Shape shape = request.input.shape();
   HeadView view;
   view.n = shape.nQ;
@@ -50,6 +74,7 @@ Result<HeadView> viewOf(const InsidesRequest& request, const Tensor& tables, con
   view.points.insert(view.points.end(), mu.begin(), mu.end());
   view.visits.assign(static_cast<std::size_t>(view.n), 0);
   for (const std::int32_t i : view.tables) ++view.visits[static_cast<std::size_t>(i)];
+  view.groups = groupsOf(view, keyTables.slice<std::int32_t>(request.head));
   return view;
 }
 
@@ -69,6 +94,9 @@ InsidePanel sphere(const HeadView& view, Index d) {
   panel.anchors = Tensor::fromFloats({view.k, 2}, cells.subspan(split));
   panel.group = view.nearest;
   for (Index i = 0; i < view.n; ++i) panel.token.push_back(static_cast<std::int32_t>(i));
+  panel.groups = view.groups;
+  panel.itemGroup = view.nearest;
+  for (Index c = 0; c < view.k; ++c) panel.anchorGroup.push_back(static_cast<std::int32_t>(c));
   return panel;
 }
 
@@ -84,6 +112,9 @@ InsidePanel membership(const HeadView& view) {
   if (rows < view.k) panel.caption += fmt::format(" The first {} of {} tables.", rows, view.k);
   panel.xTitle = cols < view.n ? "query (coarse)" : "query";
   panel.yTitle = "table";
+  panel.groups = view.groups;
+  for (Index c = 0; c < rows; ++c) panel.rowGroup.push_back(static_cast<std::int32_t>(c));
+  if (cols == view.n) panel.xTokens.tokens = InsidePanel::AxisTokens::Queries;
   panel.values = Tensor::zeros(DType::F32, {rows, cols});
   auto cells = panel.values.mutableValues<float>();
   for (Index c = 0; c < rows; ++c)
@@ -106,6 +137,9 @@ InsidePanel invitations(const HeadView& view) {
   panel.bars.assign(static_cast<std::size_t>(*std::max_element(view.visits.begin(), view.visits.end())) + 1,
                     0.0);
   for (const Index visits : view.visits) panel.bars[static_cast<std::size_t>(visits)] += 1.0;
+  panel.groups = view.groups;
+  for (std::size_t t = 0; t < panel.bars.size(); ++t)
+    panel.itemGroup.push_back(static_cast<std::int32_t>(static_cast<std::size_t>(view.k) + t));
   panel.barNames.emplace_back("unrouted");
   for (std::size_t t = 1; t < panel.bars.size(); ++t) panel.barNames.push_back(std::to_string(t));
   panel.caption =
@@ -131,6 +165,8 @@ InsidePanel clusterSizes(const HeadView& view) {
     seats.x.push_back(static_cast<double>(c));
     seats.y.push_back(static_cast<double>(view.seats));
   }
+  panel.groups = view.groups;
+  for (Index c = 0; c < view.k; ++c) panel.itemGroup.push_back(static_cast<std::int32_t>(c));
   panel.curves = {std::move(sizes), std::move(seats)};
   return panel;
 }
@@ -227,7 +263,7 @@ Result<std::vector<InsidePanel>> routingPanels(const InsidesRequest& request) {
   const Plan& plan = request.plan.plan();
   const Tensor tables = traceOf(plan, "tables_q");
   if (request.head >= tables.dim(0)) return std::vector<InsidePanel>{keysByRule(request.plan, request.head)};
-  ATTN_ASSIGN(view, viewOf(request, tables, plan.params.front().make()));
+  ATTN_ASSIGN(view, viewOf(request, tables, traceOf(plan, "tables_k"), plan.params.front().make()));
   std::vector<InsidePanel> panels;
   panels.push_back(sphere(view, request.input.shape().d));
   if (!request.job.advance(0)) return cancelled();

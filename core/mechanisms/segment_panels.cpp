@@ -24,6 +24,9 @@ InsidePanel termMap(const std::string& title, const std::string& caption, const 
   panel.xTitle = "key of the buffer";
   panel.yTitle = "query of the segment";
   panel.diverging = true;
+  panel.series = "Terms of the logit";
+  panel.xTokens = {InsidePanel::AxisTokens::Keys, window.keyBegin};
+  panel.yTokens = {InsidePanel::AxisTokens::Queries, window.queryBegin};
   panel.values =
       Tensor::zeros(DType::F32, {window.queryEnd - window.queryBegin, window.queryEnd - window.keyBegin});
   return panel;
@@ -49,6 +52,7 @@ InsidePanel beforeShift(const ScoreWindow& window, RelativeScores& scores,
   InsidePanel panel =
       termMap("Before the shift", "(b) + (d) for every distance: row i has to move by its place.", window);
   panel.xTitle = "distance, largest first";
+  panel.xTokens = {};
   auto cells = panel.values.mutableValues<float>();
   const Index cols = panel.values.dim(1);
   for (Index row = 0; row < panel.values.dim(0); ++row) {
@@ -92,7 +96,8 @@ bool hasValues(const InsidePanel& panel) {
 }  // namespace
 
 InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size_t count,
-                            const std::function<int(Index, Index)>& groupOf, const std::string& caption) {
+                            const std::function<SegmentCell(Index, Index)>& cellOf,
+                            const std::string& caption) {
   const std::size_t rows = segments.size();
   const Index tokens = segments[rows - 1].end;
   const Index step = ceilDiv(tokens, kMostCells);
@@ -109,6 +114,7 @@ InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size
   panel.stripToken = Tensor(DType::I32, {static_cast<Index>(rows), cells});
   auto groups = panel.stripGroup.mutableValues<std::int32_t>();
   auto names = panel.stripToken.mutableValues<std::int32_t>();
+  std::vector<TokenGroup> parts;
   for (std::size_t row = 0; row < rows; ++row) {
     panel.stripNames.push_back(fmt::format("{}", row));
     panel.stripBorders.emplace_back();
@@ -116,11 +122,35 @@ InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size
       if (step == 1) panel.stripBorders.back().push_back(border);
     for (Index c = 0; c < cells; ++c) {
       const auto at = row * static_cast<std::size_t>(cells) + static_cast<std::size_t>(c);
-      groups[at] = groupOf(static_cast<Index>(row), c * step);
-      names[at] = groups[at] < 0 ? -1 : static_cast<std::int32_t>(c * step);
+      const SegmentCell cell = cellOf(static_cast<Index>(row), c * step);
+      groups[at] = cell.color;
+      names[at] = cell.color < 0 ? -1 : static_cast<std::int32_t>(c * step);
+      panel.itemGroup.push_back(-1);
+      if (cell.color < 0) continue;
+      // A part is a run of cells in one row.
+      if (parts.empty() || parts.back().name != cell.name) {
+        const TokenRanges queries = rangeWithin(segments[row].begin, segments[row].end, tokens);
+        parts.push_back({cell.name, queries, rangeWithin(cell.part.begin, cell.part.end, tokens), {}});
+        if (cell.slotColumn >= 0) parts.back().slotColumns = {{cell.slotColumn, cell.slotColumn + 1}};
+      }
+      panel.itemGroup.back() = static_cast<std::int32_t>(parts.size()) - 1;
     }
   }
+  panel.groups = std::make_shared<const std::vector<TokenGroup>>(std::move(parts));
   return panel;
+}
+
+SegmentCell ownSegmentCell(Index row, Index begin, Index end) {
+  return {0, {begin, end}, fmt::format("segment {}", row), -1};
+}
+
+SegmentCell memoryCell(Index row, Index token, Index memoryBegin, Index length) {
+  const Index from = token / length;
+  const Index age = row - from;
+  return {1,
+          {std::max(memoryBegin, from * length), (from + 1) * length},
+          fmt::format("memory of segment {}, {} segment{} old", row, age, age == 1 ? "" : "s"),
+          -1};
 }
 
 ScoreWindow scoreWindow(Index segmentBegin, Index segmentEnd, Index keyBegin) {
@@ -136,11 +166,23 @@ std::vector<InsidePanel> termPanels(const InsidesRequest& request, const Relativ
   made.push_back(termMap("(a) content", "How well the contents fit, wherever they stand: s q.k.", window));
   fillSeen(made.back(), window, scores, [&](Index, Index j) { return scores.contentTerm(j); });
   if (terms.usesPositions()) {
-    made.push_back(beforeShift(window, scores, clamped));
     made.push_back(
         termMap("(b) content to distance", "What each query looks for at each distance: s q.r.", window));
     fillSeen(made.back(), window, scores,
              [&](Index i, Index j) { return scores.distanceTerm(clamped(i - j)); });
+  }
+  made.push_back(termMap("(c) key bias", "What every query likes alike in a key: s u.k.", window));
+  fillSeen(made.back(), window, scores, [&](Index, Index j) { return scores.keyTerm(j); });
+  if (terms.usesPositions()) {
+    made.push_back(
+        termMap("(d) distance bias", "What every query likes alike in a distance: s w.r.", window));
+    fillSeen(made.back(), window, scores, [&](Index i, Index j) { return scores.biasTerm(clamped(i - j)); });
+    made.push_back(termMap("(a) + (b) + (c) + (d)", "The whole logit.", window));
+    fillSeen(made.back(), window, scores, [&](Index i, Index j) {
+      const Index x = clamped(i - j);
+      return scores.contentTerm(j) + scores.distanceTerm(x) + scores.keyTerm(j) + scores.biasTerm(x);
+    });
+    made.push_back(beforeShift(window, scores, clamped));
   }
   scores.setQuery(window.queryEnd - 1);
   made.push_back(biasCurves(window, scores, clamped));

@@ -21,11 +21,23 @@ struct SegmentSight {
 
 // Rows of a time line.
 inline constexpr std::size_t kTimelineRows = 24;
-// A time line, one row a segment: groupOf(row, token) colours the cell (-1: out of sight). Of `count`
-// segments the first kTimelineRows are given; long rows are coarsened, and the caption says both.
+// What stands at a token in the row of a segment: its colour (-1: out of sight), and what it is a part of.
+struct SegmentCell {
+  int color = -1;
+  TokenRange part;        // tokens that belong together: a segment, a part of the memory, a slot
+  std::string name;       // "segment 3", "memory of segment 3, 1 segment old": unique
+  Index slotColumn = -1;  // of a slot
+};
+// A time line, one row a segment, cellOf(row, token) says what is drawn. A part is a group of tokens: read by
+// the queries of the row's segment. Of `count` segments the first kTimelineRows are given; long rows are
+// coarsened, and the caption says both.
 [[nodiscard]] InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size_t count,
-                                          const std::function<int(Index row, Index token)>& groupOf,
+                                          const std::function<SegmentCell(Index row, Index token)>& cellOf,
                                           const std::string& caption);
+// The row's own segment, or a token of its memory: parts of the memory are as old as the segment they come
+// from.
+[[nodiscard]] SegmentCell ownSegmentCell(Index row, Index begin, Index end);
+[[nodiscard]] SegmentCell memoryCell(Index row, Index token, Index memoryBegin, Index length);
 
 // Queries [queryBegin, queryEnd) of one segment and the keys [keyBegin, queryEnd) before them.
 struct ScoreWindow {
@@ -36,8 +48,9 @@ struct ScoreWindow {
 // The newest queries and nearest keys of a segment, as many as a picture holds.
 [[nodiscard]] ScoreWindow scoreWindow(Index segmentBegin, Index segmentEnd, Index keyBegin);
 
-// The terms of the logit in a window, those that are not 0 everywhere: (a) and (b) as maps, (b) + (d) before
-// the relative shift, (c) and (d) as curves. Distances beyond `clamp` count as `clamp` (0: no limit).
+// The terms of the logit in a window, those that are not 0 everywhere, as a series of maps: (a) to (d), their
+// sum, and (b) + (d) before the relative shift; then (c) and (d) as curves. Distances beyond `clamp` count as
+// `clamp` (0: no limit).
 [[nodiscard]] std::vector<InsidePanel> termPanels(const InsidesRequest& request, const RelativeTerms& terms,
                                                   double scale, const ScoreWindow& window, Index clamp);
 

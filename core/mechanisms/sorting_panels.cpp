@@ -23,8 +23,9 @@ Tensor traceOf(const Plan& plan, const std::string& name) {
   return {};
 }
 
+// A matrix of destination by source blocks with its sums, and the blocks that its rows and columns are.
 InsidePanel blockMatrix(const std::string& title, const std::string& caption, std::span<const float> matrix,
-                        Index blocks) {
+                        Index blocks, const TokenGroups& groups) {
   const Index side = std::min(blocks, kMostBlocks);
   InsidePanel panel;
   panel.title = title;
@@ -35,8 +36,23 @@ InsidePanel blockMatrix(const std::string& title, const std::string& caption, st
   panel.values = Tensor(DType::F32, {side, side});
   auto cells = panel.values.mutableValues<float>();
   for (Index u = 0; u < side; ++u) std::copy_n(matrix.begin() + u * blocks, side, cells.begin() + u * side);
+  panel.groups = groups;
+  for (Index u = 0; u < side; ++u) panel.rowGroup.push_back(static_cast<std::int32_t>(u));
+  panel.columnGroup = panel.rowGroup;
   panel.diverging = std::any_of(cells.begin(), cells.end(), [](float x) { return x < 0.0F; });
   return panel;
+}
+
+void addSums(InsidePanel& panel, std::span<const float> matrix, Index blocks) {
+  if (panel.values.dim(0) < blocks) return;
+  panel.rowSums.assign(static_cast<std::size_t>(blocks), 0.0);
+  panel.columnSums = panel.rowSums;
+  for (Index u = 0; u < blocks; ++u)
+    for (Index v = 0; v < blocks; ++v) {
+      const double share = matrix[static_cast<std::size_t>(u * blocks + v)];
+      panel.rowSums[static_cast<std::size_t>(u)] += share;
+      panel.columnSums[static_cast<std::size_t>(v)] += share;
+    }
 }
 
 double meanEntropy(std::span<const float> matrix, Index blocks) {
@@ -46,25 +62,27 @@ double meanEntropy(std::span<const float> matrix, Index blocks) {
   return sum / static_cast<double>(blocks);
 }
 
-// P on its way to balance, after the rows and after the columns of a few iterations.
-std::vector<InsidePanel> iterations(const Tensor& halves, std::span<const float> errors, Index head) {
+// P on its way to balance, after every half-iteration, with the sums of its rows and columns.
+std::vector<InsidePanel> iterations(const Tensor& halves, std::span<const float> errors, Index head,
+                                    const TokenGroups& groups) {
   std::vector<InsidePanel> panels;
   if (halves.empty()) return panels;
   const Index count = halves.dim(1);
   const Index blocks = halves.dim(2);
   const auto size = static_cast<std::size_t>(blocks * blocks);
-  for (const Index half : {0, 1, 3, 9})
-    if (half + 1 < count) {  // the last is P itself
-      const auto at = static_cast<std::size_t>(half);
-      panels.push_back(blockMatrix(
-          fmt::format("Iteration {}, {}", half / 2 + 1, half % 2 == 0 ? "rows" : "columns"),
-          half % 2 == 0
-              ? fmt::format("Rows were just scaled to sum 1; column sums are off by at most {:.2g}.",
-                            errors[2 * at + 1])
-              : fmt::format("Columns were just scaled to sum 1; row sums are off by at most {:.2g}.",
-                            errors[2 * at]),
-          halves.slice<float>(head).subspan(at * size, size), blocks));
-    }
+  for (Index half = 0; half < count; ++half) {
+    const auto at = static_cast<std::size_t>(half);
+    const auto matrix = halves.slice<float>(head).subspan(at * size, size);
+    panels.push_back(blockMatrix(
+        fmt::format("Iteration {}, {}", half / 2 + 1, half % 2 == 0 ? "rows" : "columns"),
+        half % 2 == 0 ? fmt::format("Rows were just scaled to sum 1; column sums are off by at most {:.2g}.",
+                                    errors[2 * at + 1])
+                      : fmt::format("Columns were just scaled to sum 1; row sums are off by at most {:.2g}.",
+                                    errors[2 * at]),
+        matrix, blocks, groups));
+    panels.back().series = "Half-iterations";
+    addSums(panels.back(), matrix, blocks);
+  }
   return panels;
 }
 
@@ -93,7 +111,7 @@ InsidePanel balancing(std::span<const float> errors) {
 }
 
 // How much of each source block arrives anywhere: with balanced columns all the same.
-InsidePanel sums(std::span<const float> matrix, Index blocks) {
+InsidePanel sums(std::span<const float> matrix, Index blocks, const TokenGroups& groups) {
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Curves;
   panel.title = "Sums of P";
@@ -110,6 +128,9 @@ InsidePanel sums(std::span<const float> matrix, Index blocks) {
       rows.y[static_cast<std::size_t>(u)] += share;
       columns.y[static_cast<std::size_t>(v)] += share;
     }
+  panel.groups = groups;
+  for (Index u = 0; u < std::min<Index>(blocks, std::ssize(*groups)); ++u)
+    panel.itemGroup.push_back(static_cast<std::int32_t>(u));
   panel.curves = {std::move(rows), std::move(columns)};
   return panel;
 }
@@ -129,7 +150,7 @@ Result<Rounded> roundedSources(const InsidesRequest& request, std::span<const fl
   return Rounded{std::move(best), true};
 }
 
-InsidePanel rounding(const Rounded& rounded, Index blocks) {
+InsidePanel rounding(const Rounded& rounded, Index blocks, const TokenGroups& groups) {
   std::vector<float> matrix(static_cast<std::size_t>(blocks * blocks), 0.0F);
   for (Index u = 0; u < blocks; ++u)
     if (const auto v = rounded.sources[static_cast<std::size_t>(u)]; v >= 0)
@@ -138,11 +159,11 @@ InsidePanel rounding(const Rounded& rounded, Index blocks) {
                      rounded.permutation
                          ? "The permutation that is closest to P: each block goes to one place."
                          : "The largest of each row: a block may go to several places.",
-                     matrix, blocks);
+                     matrix, blocks, groups);
 }
 
 // Tokens coloured by block, in their own order and as the rounded sorting lays them.
-InsidePanel strips(const Rounded& rounded, Index n, Index block) {
+InsidePanel strips(const Rounded& rounded, Index n, Index block, const TokenGroups& groups) {
   const auto blocks = static_cast<Index>(rounded.sources.size());
   const Index width = blocks * block;
   InsidePanel panel;
@@ -168,6 +189,10 @@ InsidePanel strips(const Rounded& rounded, Index n, Index block) {
   }
   std::vector<Index> borders;
   for (Index b = block; b < width; b += block) borders.push_back(b);
+  panel.stripsMove = true;
+  panel.groups = groups;
+  for (const std::int32_t source : group)
+    panel.itemGroup.push_back(source < std::ssize(*groups) ? source : -1);
   panel.stripNames = {"text", "sorted"};
   panel.stripBorders = {borders, borders};
   return panel;
@@ -181,9 +206,12 @@ Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
   const Index blocks = scores.dim(1);
   const Tensor softOfHeads = traceOf(plan, "sort_soft");
   const auto soft = softOfHeads.slice<float>(request.head);
+  const Index block = request.params.integer("block");
+  const auto groups = std::make_shared<const std::vector<TokenGroup>>(
+      groupsByBlock(plan.shape.nK, block, kMostBlocks, [](Index b) { return fmt::format("block {}", b); }));
   std::vector<InsidePanel> panels;
   panels.push_back(blockMatrix("Raw scores R", "How well each source block fits each destination.",
-                               scores.slice<float>(request.head), blocks));
+                               scores.slice<float>(request.head), blocks, groups));
   const Tensor errors = traceOf(plan, "sort_errors");
   panels.push_back(
       blockMatrix("P, balanced",
@@ -191,17 +219,17 @@ Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
                               plan.causal ? "Row u says which earlier blocks are mixed for block u."
                                           : "Row u says of which blocks the block brought to u is mixed.",
                               meanEntropy(soft, blocks), std::log(static_cast<double>(blocks))),
-                  soft, blocks));
+                  soft, blocks, groups));
+  addSums(panels.back(), soft, blocks);
   if (!errors.empty()) panels.push_back(balancing(errors.slice<float>(request.head)));
   if (!request.job.advance(0)) return cancelled();
   ATTN_ASSIGN(rounded, roundedSources(request, soft, blocks));
-  panels.push_back(rounding(rounded, blocks));
-  panels.push_back(strips(rounded, plan.shape.nK, request.params.integer("block")));
-  panels.push_back(sums(soft, blocks));
-  // Last and together: a page of their own.
+  panels.push_back(rounding(rounded, blocks, groups));
+  panels.push_back(strips(rounded, plan.shape.nK, block, groups));
+  panels.push_back(sums(soft, blocks, groups));
   if (!errors.empty())
-    for (InsidePanel& panel :
-         iterations(traceOf(plan, "sort_iterations"), errors.slice<float>(request.head), request.head))
+    for (InsidePanel& panel : iterations(traceOf(plan, "sort_iterations"), errors.slice<float>(request.head),
+                                         request.head, groups))
       panels.push_back(std::move(panel));
   return panels;
 }

@@ -33,6 +33,8 @@ Result<InsidePanel> logitsPanel(const InsidesRequest& request, const SyntheticLo
       cutText(std::max(rows, cols), std::max(shape.nQ, shape.nK), "tokens"));
   panel.xTitle = "key";
   panel.yTitle = "query";
+  panel.xTokens.tokens = InsidePanel::AxisTokens::Keys;
+  panel.yTokens.tokens = InsidePanel::AxisTokens::Queries;
   panel.diverging = true;
   panel.values = Tensor(DType::F32, {rows, cols});
   for (Index i = 0; i < rows; ++i) {
@@ -78,6 +80,7 @@ Comparison emptyComparison() {
   made.overlap.yTitle = "share";
   made.overlap.curves = {{"overlap", {}, {}}};
   made.keys.xTitle = made.overlap.xTitle = "query";
+  made.keys.xTokens.tokens = made.overlap.xTokens.tokens = InsidePanel::AxisTokens::Queries;
   return made;
 }
 
@@ -137,6 +140,7 @@ InsidePanel hiddenPanel(const SyntheticLogits& logits, Index queries) {
   panel.diverging = false;
   panel.xTitle = "unit";
   panel.yTitle = "query";
+  panel.yTokens.tokens = InsidePanel::AxisTokens::Queries;
   for (Index i = 0; i < rows; ++i) {
     const std::vector<double> hidden = logits.affine(i, "w1", "b1", true);
     std::copy_n(hidden.begin(), units, panel.values.mutableSlice<float>(i).begin());
@@ -153,6 +157,7 @@ InsidePanel factorPanel(const Tensor& factor, Index head, Index tokens, bool ofQ
                   cutText(rows, tokens, "tokens")));
   panel.xTitle = "component";
   panel.yTitle = ofQueries ? "query" : "key";
+  panel.yTokens.tokens = ofQueries ? InsidePanel::AxisTokens::Queries : InsidePanel::AxisTokens::Keys;
   for (Index r = 0; r < rows; ++r)
     std::copy_n(factor.slice<float>(head).begin() + r * factor.dim(2), cols,
                 panel.values.mutableSlice<float>(r).begin());

@@ -41,6 +41,7 @@ void InputShade::setInput(LoadedInputPtr input) {
   m_input = std::move(input);
   m_picture = {};
   m_row = nullptr;
+  m_group.clear();
   m_first = 0;
   if (m_input && !m_input->input.image.rgb.empty()) {
     const PixelImage& image = m_input->input.image;
@@ -60,15 +61,39 @@ void InputShade::setRow(std::shared_ptr<const std::vector<float>> row, Index que
   m_largest = 0.0;
   if (m_row)
     for (const float w : *m_row) m_largest = std::max<double>(m_largest, std::abs(w));
-  if (m_input && m_picture.isNull()) {
-    const auto count = static_cast<Index>(tokensOf(*m_input).size());
-    const bool seen = query >= m_first && query < m_first + static_cast<Index>(m_places.size());
-    if (count > kMostTokens && query >= 0 && !seen) {
-      m_first = std::clamp<Index>(query - kMostTokens / 2, 0, count - kMostTokens);
-      layOut(width());
-    }
-  }
+  goTo(query);
   update();
+}
+
+// A long text shows the part around a token.
+void InputShade::goTo(Index token) {
+  if (!m_input || !m_picture.isNull() || token < 0) return;
+  const auto count = static_cast<Index>(tokensOf(*m_input).size());
+  const bool seen = token >= m_first && token < m_first + static_cast<Index>(m_places.size());
+  if (count <= kMostTokens || seen) return;
+  m_first = std::clamp<Index>(token - kMostTokens / 2, 0, count - kMostTokens);
+  layOut(width());
+}
+
+void InputShade::setGroup(const TokenRanges& tokens) {
+  if (tokens == m_group) return;
+  m_group = tokens;
+  if (!tokens.empty() && !meets(tokens, m_first, m_first + static_cast<Index>(m_places.size())))
+    goTo(tokens.front().begin);
+  update();
+}
+
+QRectF InputShade::placeOf(Index token) const {
+  if (!m_picture.isNull() && m_input->input.grid) {
+    const QRectF area = pictureRect(width());
+    const Grid grid = *m_input->input.grid;
+    if (token < 0 || token >= grid.width * grid.height) return {};
+    const double w = area.width() / static_cast<double>(grid.width);
+    const double h = area.height() / static_cast<double>(grid.height);
+    return {static_cast<double>(token % grid.width) * w, static_cast<double>(token / grid.width) * h, w, h};
+  }
+  const Index place = token - m_first;
+  return place >= 0 && place < std::ssize(m_places) ? m_places[static_cast<std::size_t>(place)] : QRectF();
 }
 
 double InputShade::share(Index key) const {
@@ -145,6 +170,9 @@ void InputShade::paintText(QPainter& painter) const {
       painter.setBrush(Qt::NoBrush);
       painter.drawRoundedRect(m_places[p].adjusted(0.5, 0.5, -0.5, -0.5), 3, 3);
     }
+    if (contains(m_group, token))
+      painter.fillRect(QRectF(m_places[p].left() - 0.5, m_places[p].bottom(), m_places[p].width() + 1.0, 2.0),
+                       chrome.accent);
     const double strength = shade.alphaF();
     const QColor ground(
         static_cast<int>(chrome.panel.red() + (m_color.red() - chrome.panel.red()) * strength),
@@ -161,12 +189,7 @@ void InputShade::paintPicture(QPainter& painter) const {
   painter.drawImage(area, m_picture);
   if (!m_input->input.grid) return;
   const Grid grid = *m_input->input.grid;
-  const double w = area.width() / static_cast<double>(grid.width);
-  const double h = area.height() / static_cast<double>(grid.height);
-  const auto cell = [&](Index token) {
-    return QRectF(static_cast<double>(token % grid.width) * w, static_cast<double>(token / grid.width) * h, w,
-                  h);
-  };
+  const auto cell = [this](Index token) { return placeOf(token); };
   for (Index token = 0; m_row && token < grid.height * grid.width; ++token) {
     // What is not read is veiled, what is read shines through in the column's colour.
     QColor veil = Qt::black;
@@ -176,6 +199,7 @@ void InputShade::paintPicture(QPainter& painter) const {
     shade.setAlphaF(static_cast<float>(0.5 * share(token)));
     painter.fillRect(cell(token), shade);
   }
+  paintGroupOutline(painter);
   painter.setBrush(Qt::NoBrush);
   if (m_query >= 0) {
     painter.setPen(QPen(Qt::white, 2));
@@ -183,6 +207,31 @@ void InputShade::paintPicture(QPainter& painter) const {
     painter.setPen(QPen(Qt::black, 1));
     painter.drawRect(cell(m_query).adjusted(-1, -1, 1, 1));
   }
+}
+
+// The outer edges of the cells that belong to the group, dark under light, to be seen on any picture.
+void InputShade::paintGroupOutline(QPainter& painter) const {
+  if (m_group.empty()) return;
+  const Grid grid = *m_input->input.grid;
+  const auto inside = [&](Index row, Index column) {
+    return row >= 0 && row < grid.height && column >= 0 && column < grid.width &&
+           contains(m_group, row * grid.width + column);
+  };
+  QList<QLineF> edges;
+  for (const TokenRange& range : m_group)
+    for (Index token = range.begin; token < std::min(range.end, grid.height * grid.width); ++token) {
+      const Index row = token / grid.width;
+      const Index column = token % grid.width;
+      const QRectF cell = placeOf(token).adjusted(1.0, 1.0, -1.0, -1.0);
+      if (!inside(row - 1, column)) edges << QLineF(cell.topLeft(), cell.topRight());
+      if (!inside(row + 1, column)) edges << QLineF(cell.bottomLeft(), cell.bottomRight());
+      if (!inside(row, column - 1)) edges << QLineF(cell.topLeft(), cell.bottomLeft());
+      if (!inside(row, column + 1)) edges << QLineF(cell.topRight(), cell.bottomRight());
+    }
+  painter.setPen(QPen(Qt::black, 3));
+  painter.drawLines(edges);
+  painter.setPen(QPen(QColor(0x56, 0xb4, 0xe9), 1.6));
+  painter.drawLines(edges);
 }
 
 Index InputShade::tokenAt(QPointF position) const {

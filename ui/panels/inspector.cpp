@@ -49,6 +49,9 @@ Inspector::Inspector(Document* document, ComputeService* service, ReachService* 
       m_link(link),
       m_reader(new RowReader(this)),
       m_askSoon(new QTimer(this)),
+      m_groupBox(new QWidget(this)),
+      m_group(new QLabel(this)),
+      m_groupWords(makeNote({}, this)),
       m_pair(new QLabel(this)),
       m_position(makeNote({}, this)),
       m_hops(makeNote({}, this)),
@@ -77,6 +80,26 @@ Inspector::Inspector(Document* document, ComputeService* service, ReachService* 
   m_formula->setWordWrap(true);
   m_formula->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_summary->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  m_group->setWordWrap(true);
+  m_group->setObjectName(QStringLiteral("groupTitle"));
+  m_groupWords->setObjectName(QStringLiteral("groupWords"));
+  auto* clear = new QToolButton(m_groupBox);
+  clear->setText(QStringLiteral("×"));
+  clear->setAutoRaise(true);
+  clear->setObjectName(QStringLiteral("clearGroup"));
+  clear->setAccessibleName(tr("Deselect the group"));
+  clear->setToolTip(tr("Deselect the group (Esc)"));
+  connect(clear, &QToolButton::clicked, m_link, &ViewLink::clearGroup);
+  auto* groupTop = new QHBoxLayout;
+  groupTop->addWidget(makeHeading(tr("Selected group"), this), 1);
+  groupTop->addWidget(clear);
+  auto* groupLayout = new QVBoxLayout(m_groupBox);
+  groupLayout->setContentsMargins(0, 0, 0, 6);
+  groupLayout->setSpacing(4);
+  groupLayout->addLayout(groupTop);
+  groupLayout->addWidget(m_group);
+  groupLayout->addWidget(m_groupWords);
+  layout->addWidget(m_groupBox);
   layout->addWidget(makeHeading(tr("Under the cursor"), this));
   for (QWidget* part : std::initializer_list<QWidget*>{m_pair, m_position, m_hops, m_sums, m_hint, m_table})
     layout->addWidget(part);
@@ -111,6 +134,7 @@ Inspector::Inspector(Document* document, ComputeService* service, ReachService* 
   const auto soon = [this] { m_askSoon->start(); };
   connect(m_link, &ViewLink::hoveredChanged, this, soon);
   connect(m_link, &ViewLink::selectedChanged, this, soon);
+  connect(m_link, &ViewLink::groupChanged, this, &Inspector::showGroup);
   connect(m_service, &ComputeService::columnUpdated, this, soon);
   connect(m_service, &ComputeService::columnUpdated, this, &Inspector::showCard);
   connect(m_document, &Document::columnsChanged, this, soon);
@@ -148,6 +172,7 @@ Inspector::Inspector(Document* document, ComputeService* service, ReachService* 
   connect(m_shade, &InputShade::queryClicked, this,
           [this](qint64 query) { m_link->setSelected(query, m_link->selectedKey()); });
   showCard();
+  showGroup();
   showReading();
 }
 
@@ -281,6 +306,32 @@ void Inspector::showSums() {
   if (!received.isEmpty()) lines << tr("Key receives: %1").arg(received);
   m_sums->setVisible(m_document->state().style.marginals && !lines.isEmpty());
   m_sums->setText(lines.join(QLatin1Char('\n')));
+}
+
+void Inspector::showGroup() {
+  constexpr int kMostWords = 24;
+  const SelectedGroupPtr& group = m_link->group();
+  m_groupBox->setVisible(group != nullptr);
+  if (!group) {
+    m_shade->setGroup({});
+    return;
+  }
+  m_group->setText(groupSentence(*group));
+  // The text is that of the keys; where a group says nothing about keys, its queries.
+  const TokenRanges& tokens = group->tokens.keys.empty() ? group->tokens.queries : group->tokens.keys;
+  m_shade->setGroup(tokens);
+  QStringList words;
+  const auto& texts = m_service->input()
+                          ? (m_service->input()->input.tokensK.empty() ? m_service->input()->input.tokensQ
+                                                                       : m_service->input()->input.tokensK)
+                          : std::vector<std::string>();
+  for (const TokenRange& range : tokens)
+    for (Index token = range.begin; token < range.end && words.size() <= kMostWords; ++token)
+      words << (token < std::ssize(texts) ? toQ(texts[static_cast<std::size_t>(token)]).trimmed()
+                                          : QString::number(token));
+  if (words.size() > kMostWords) words.back() = QStringLiteral("…");
+  m_groupWords->setText(words.join(QStringLiteral(" · ")));
+  m_groupWords->setVisible(!words.isEmpty());
 }
 
 void Inspector::showShade() {

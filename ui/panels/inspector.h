@@ -41,6 +41,7 @@ class Inspector final : public QWidget {
   void showReading();
   void showShade();
   void showCard();
+  void showGroup();
   void showPairTitle();
   void showHops();
   void showSums();
@@ -53,6 +54,9 @@ class Inspector final : public QWidget {
   ViewLink* m_link;
   RowReader* m_reader;
   QTimer* m_askSoon;
+  QWidget* m_groupBox;
+  QLabel* m_group;       // what is selected in the insides
+  QLabel* m_groupWords;  // its first tokens
   QLabel* m_pair;
   QLabel* m_position;
   QLabel* m_hops;  // layers until the pair is connected

@@ -175,6 +175,7 @@ void Wall::updateStructure() {
   m_service->setInsidesWanted(m_document->state().rows.insides);
   m_reach->setWanted(m_document->state().rows.reach);
   m_baselines->setWanted(m_document->state().rows.difference || m_blinking);
+  if (!m_document->state().rows.insides) m_link->clearGroup();  // nothing would say where it comes from
   updateViews();
   QTimer::singleShot(0, this, [this] {
     fitRows();
@@ -395,6 +396,9 @@ void Wall::updateHeader(int index) {
   const MechanismSpec& spec = m_document->state().columns[static_cast<std::size_t>(index)];
   const auto found = findMechanism(spec.id);
   shown->setName(found ? toQ((*found)->card().name) : toQ(spec.id), givenParameters(spec));
+  const QString owner =
+      tr("%1 %2").arg(columnLetter(index)).arg(found ? toQ((*found)->card().name) : toQ(spec.id));
+  for (Panel* part : m_columns[static_cast<std::size_t>(index)].panels) part->setOwner(owner);
   const ColumnResult& result = m_service->column(index);
   shown->setWarning(result.error);
   if (!result.exploration) {

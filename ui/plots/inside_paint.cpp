@@ -21,9 +21,14 @@ QPointF InsidePlot::toPixel(double x, double y) const {
 
 QRectF InsidePlot::stripRect(Index row) const {
   const double high = static_cast<double>(m_area.height()) / static_cast<double>(m_panel.stripGroup.dim(0));
-  const double space = std::min(0.18 * high, 2.0 * m_metrics.gap);  // between strips
-  return {static_cast<double>(m_area.left()), m_area.top() + static_cast<double>(row) * high + 0.5 * space,
-          static_cast<double>(m_area.width()), high - space};
+  double space = std::min(0.18 * high, 2.0 * m_metrics.gap);  // between strips
+  double top = m_area.top() + static_cast<double>(row) * high + 0.5 * space;
+  if (m_panel.stripsMove) {
+    // Pairs of strips: the room between the two is for the lines of what moves.
+    space = 0.5 * high;
+    top = m_area.top() + static_cast<double>(row) * high + (row % 2 == 0 ? 0.1 : 0.4) * high;
+  }
+  return {static_cast<double>(m_area.left()), top, static_cast<double>(m_area.width()), high - space};
 }
 
 QRectF InsidePlot::stripCell(Index row, Index cell) const {
@@ -67,6 +72,7 @@ void InsidePlot::paintData(QPainter& painter) const {
     case InsidePanel::Kind::Strips: {
       if (m_panel.stripGroup.rank() != 2 || m_image.isNull()) return;
       painter.fillRect(m_area, m_theme.background);
+      if (m_panel.stripsMove) paintMoves(painter);
       for (Index row = 0; row < m_panel.stripGroup.dim(0); ++row) {
         const QRectF one(0.0, static_cast<double>(row), whole.width(), 1.0);
         drawCells(painter, m_image, whole, one, stripRect(row), m_metrics.enlarge);
@@ -98,6 +104,7 @@ void InsidePlot::paintData(QPainter& painter) const {
             painter.drawLine(toPixel(0, 0), toPixel(0.45 * reach * x / length, 0.45 * reach * y / length));
         }
       }
+      paintEdges(painter);
       const auto count = m_panel.points.rank() == 2 ? m_panel.points.dim(0) : 0;
       paintPoints(painter, m_panel.points, m_panel.group, (count > 2000 ? 0.12 : 0.2) * m_metrics.em,
                   toPixels);
@@ -106,6 +113,49 @@ void InsidePlot::paintData(QPainter& painter) const {
     }
     default:
       return;
+  }
+}
+
+void InsidePlot::paintEdges(QPainter& painter) const {
+  if (m_panel.points.rank() != 2) return;
+  const auto values = m_panel.points.values<float>();
+  const auto pixel = [&](std::int32_t p) {
+    const auto at = static_cast<std::size_t>(2 * p);
+    return toPixel(static_cast<double>(values[at]), static_cast<double>(values[at + 1]));
+  };
+  for (const InsidePanel::Edge& edge : m_panel.edges) {
+    if (std::min(edge.from, edge.to) < 0 || std::max(edge.from, edge.to) >= m_panel.points.dim(0)) continue;
+    QColor color =
+        edge.category < 0 ? m_theme.frame : categoryQColor(static_cast<std::size_t>(edge.category));
+    color.setAlphaF(0.6F);
+    painter.setPen(QPen(color, m_metrics.line));
+    painter.drawLine(pixel(edge.from), pixel(edge.to));
+  }
+}
+
+// Above the columns and to the right of the rows, both on one scale: at 1 a doubly stochastic matrix is even.
+void InsidePlot::paintSums(QPainter& painter) const {
+  double most = 0.0;
+  for (const std::vector<double>* sums : {&m_panel.rowSums, &m_panel.columnSums})
+    for (const double sum : *sums) most = std::max(most, sum);
+  if (!(most > 0.0)) return;
+  const double room = 2.0 * m_metrics.em - m_metrics.gap;
+  const QRectF area(m_area);
+  const double wide = area.width() / static_cast<double>(std::max<std::size_t>(1, m_panel.columnSums.size()));
+  const double high = area.height() / static_cast<double>(std::max<std::size_t>(1, m_panel.rowSums.size()));
+  QColor fill = m_theme.secondaryText;
+  fill.setAlpha(150);
+  for (std::size_t c = 0; c < m_panel.columnSums.size(); ++c) {
+    const double length = std::max(0.0, m_panel.columnSums[c]) / most * room;
+    painter.fillRect(QRectF(area.left() + static_cast<double>(c) * wide, area.top() - 1.0 - length,
+                            std::max(1.0, wide - 1.0), length),
+                     fill);
+  }
+  for (std::size_t r = 0; r < m_panel.rowSums.size(); ++r) {
+    const double length = std::max(0.0, m_panel.rowSums[r]) / most * room;
+    painter.fillRect(QRectF(area.right() + 1.0, area.top() + static_cast<double>(r) * high, length,
+                            std::max(1.0, high - 1.0)),
+                     fill);
   }
 }
 
@@ -177,6 +227,7 @@ void InsidePlot::paintNames(QPainter& painter) const {
   if (m_panel.kind == InsidePanel::Kind::Matrix) {
     painter.setPen(m_theme.secondaryText);
     paintMatrixBar(painter);
+    paintSums(painter);
     return;
   }
   if (m_panel.kind != InsidePanel::Kind::Curves) return;
@@ -279,57 +330,6 @@ void InsidePlot::paintMatrixBar(QPainter& painter) const {
   painter.drawImage(QRectF(x, y, wide, 0.6 * m_metrics.em), strip);
   painter.drawText(QPointF(x + wide + m_metrics.gap, QFontMetricsF(m_metrics.bold()).ascent()),
                    matrixRange());
-}
-
-void InsidePlot::paintMarks(QPainter& painter) const {
-  if (m_marked < 0 || !m_rect) return;
-  painter.setRenderHint(QPainter::Antialiasing, true);
-  painter.setBrush(Qt::NoBrush);
-  painter.setPen(QPen(m_theme.crosshair, 2.0 * m_metrics.line));
-  if (m_panel.kind == InsidePanel::Kind::Scatter && m_panel.points.rank() == 2) {
-    const auto values = m_panel.points.values<float>();
-    for (std::size_t p = 0; p < m_panel.token.size() && 2 * p + 1 < values.size(); ++p)
-      if (m_panel.token[p] == m_marked)
-        painter.drawEllipse(
-            toPixel(static_cast<double>(values[2 * p]), static_cast<double>(values[2 * p + 1])),
-            0.45 * m_metrics.em, 0.45 * m_metrics.em);
-  } else if (m_panel.kind == InsidePanel::Kind::Strips && m_panel.stripToken.rank() == 2) {
-    const auto tokens = m_panel.stripToken.values<std::int32_t>();
-    const Index cells = m_panel.stripToken.dim(1);
-    for (std::size_t p = 0; p < tokens.size(); ++p)
-      if (tokens[p] == m_marked) {
-        const QRectF cell = stripCell(static_cast<Index>(p) / cells, static_cast<Index>(p) % cells);
-        painter.drawRect(cell.adjusted(-1.0, -1.0, 1.0, 1.0));
-      }
-  }
-}
-
-qint64 InsidePlot::tokenAt(QPointF position) const {
-  if (!m_rect || !QRectF(m_area).contains(position)) return -1;
-  if (m_panel.kind == InsidePanel::Kind::Strips && m_panel.stripToken.rank() == 2 &&
-      !m_panel.stripToken.empty()) {
-    const Index rows = m_panel.stripToken.dim(0);
-    const Index cells = m_panel.stripToken.dim(1);
-    const auto row =
-        static_cast<Index>((position.y() - m_area.top()) / m_area.height() * static_cast<double>(rows));
-    const auto cell =
-        static_cast<Index>((position.x() - m_area.left()) / m_area.width() * static_cast<double>(cells));
-    if (row >= rows || cell >= cells) return -1;
-    return m_panel.stripToken.values<std::int32_t>()[static_cast<std::size_t>(row * cells + cell)];
-  }
-  if (m_panel.kind != InsidePanel::Kind::Scatter || m_panel.points.rank() != 2) return -1;
-  const auto values = m_panel.points.values<float>();
-  double nearest = 0.6 * m_metrics.em;
-  qint64 found = -1;
-  for (std::size_t p = 0; p < m_panel.token.size() && 2 * p + 1 < values.size(); ++p) {
-    const QPointF at = toPixel(static_cast<double>(values[2 * p]), static_cast<double>(values[2 * p + 1]));
-    const double distance = std::hypot(at.x() - position.x(), at.y() - position.y());
-    if (distance < nearest) {
-      nearest = distance;
-      found = m_panel.token[p];
-    }
-  }
-  return found;
 }
 
 }  // namespace attnscope

@@ -92,11 +92,13 @@ void InsidePlot::update(QSize size) {
   const int width = std::max(20, size.width() - m_metrics.left - m_metrics.right);
   const int below =
       belowPlot(m_panel, m_metrics) + captionHeight(m_panel, width + m_metrics.right, m_metrics);
-  int height = std::max(20, std::min(size.height() - top - below, width));
+  // Bars of sums stand above a matrix and to the right of it.
+  const int sums = m_panel.rowSums.empty() && m_panel.columnSums.empty() ? 0 : 2 * m_metrics.em;
+  int height = std::max(20, std::min(size.height() - top - below - sums, width - sums));
   // Strips are short: a few rows need no square.
   if (m_panel.kind == InsidePanel::Kind::Strips && m_panel.stripGroup.rank() == 2)
     height = std::min(height, static_cast<int>(m_panel.stripGroup.dim(0)) * 4 * m_metrics.em);
-  m_area = QRect(m_metrics.left, top, width, height);
+  m_area = QRect(m_metrics.left, top + sums, std::max(20, width - sums), height);
   m_plot.clearPlottables();
   m_rect = placeAxisRects(m_plot, size, {m_area}).front();
   styleAxes(*m_rect, m_metrics, m_theme);

@@ -9,11 +9,32 @@
 #include "ui/plots/legend.h"
 #include "ui/plots/plot_metrics.h"
 #include "ui/plots/view_style.h"
+#include "ui/state/selected_group.h"
 
 class QCPAxisRect;
 class QCustomPlot;
 
 namespace attnscope {
+
+// What a position in a picture of insides stands for: tokens (-1: none) and groups of its panel.
+struct InsideHit {
+  qint64 query = -1;
+  qint64 key = -1;
+  std::int32_t group = -1;     // index into the panel's groups
+  std::int32_t keyGroup = -1;  // of a cell of a matrix that has groups on both axes: that of its column
+};
+
+struct InsideMarks {
+  qint64 query = -1;
+  qint64 key = -1;
+  SelectedGroupPtr group;
+  bool ownGroup = false;  // chosen in these insides
+  bool focused = false;   // the keys go to this picture
+};
+
+// What a click there selects; null where nothing stands for several tokens.
+[[nodiscard]] SelectedGroupPtr selectionOf(const InsidePanel& panel, const InsideHit& hit,
+                                           const QString& owner);
 
 // Makes a QCustomPlot into one picture of a mechanism's insides: a heading, the plot, and its caption below.
 // The window and the figures use it alike.
@@ -27,10 +48,12 @@ class InsidePlot {
   // Lays everything out in a picture of this size; replot afterwards.
   void update(QSize size);
 
-  // The query whose token is under a position; -1: none.
-  [[nodiscard]] qint64 tokenAt(QPointF position) const;
-  // Marks a query where it stands; -1: none. Redraw the overlay afterwards.
-  void setMarked(qint64 query) { m_marked = query; }
+  [[nodiscard]] const InsidePanel& panel() const { return m_panel; }
+  // What is under a position.
+  [[nodiscard]] InsideHit hitAt(QPointF position) const;
+  // What the overlay marks; redraw it afterwards. A group of this column is marked where the groups of the
+  // panel name it, one of another column only where its tokens stand.
+  void setMarks(const InsideMarks& marks) { m_marks = marks; }
 
  private:
   void build();
@@ -49,11 +72,24 @@ class InsidePlot {
   [[nodiscard]] std::vector<LegendEntry> curveNames() const;
   [[nodiscard]] QSizeF curveNamesSize() const;
   void paintCurveNames(QPainter& painter) const;
+  void paintSums(QPainter& painter) const;
+  void paintEdges(QPainter& painter) const;
   void paintMatrixBar(QPainter& painter) const;
   [[nodiscard]] QString matrixRange() const;
   [[nodiscard]] double matrixBarWidth() const;
   [[nodiscard]] double matrixBarLeft() const;
   void paintMarks(QPainter& painter) const;
+  void paintItemMarks(QPainter& painter) const;
+  void paintAxisMarks(QPainter& painter) const;
+  void paintGridMarks(QPainter& painter) const;
+  void paintPointMarks(QPainter& painter) const;
+  void paintStripMarks(QPainter& painter) const;
+  void paintMoves(QPainter& painter) const;
+  [[nodiscard]] bool isChosen(std::int32_t group) const;
+  void hitCurves(QPointF position, InsideHit& hit) const;
+  void hitMatrix(QPointF position, InsideHit& hit) const;
+  void hitStrips(QPointF position, InsideHit& hit) const;
+  void hitPoints(QPointF position, InsideHit& hit) const;
   [[nodiscard]] QRectF stripRect(Index row) const;
   [[nodiscard]] QRectF stripCell(Index row, Index cell) const;
   [[nodiscard]] QPointF toPixel(double x, double y) const;
@@ -70,7 +106,7 @@ class InsidePlot {
   QCPAxisRect* m_rect = nullptr;
   QImage m_image;
   ValueScale m_scale;  // of a matrix: by its own largest value
-  qint64 m_marked = -1;
+  InsideMarks m_marks;
 };
 
 // Height of a heading, a square-ish plot and the caption for a width.

@@ -143,8 +143,8 @@ Panel::Panel(PanelKind kind, ViewLink* link, QWidget* parent)
                                                        : tr("Insides");
   setAccessibleName(name);
   m_impl->view()->setAccessibleName(name);
+  setFocusProxy(m_impl->view());
   if (m_impl->square) {
-    setFocusProxy(m_impl->square);
     connect(m_impl->square, &SquareView::settled, this, &Panel::settled);
     connect(m_impl->square, &SquareView::failed, this, &Panel::setError);
     connect(m_impl->square, &SquareView::labelClicked, this, &Panel::labelClicked);
@@ -212,6 +212,11 @@ void Panel::setInsides(std::vector<InsidePanel> panels) {
   m_impl->insides->setPanels(std::move(panels));
   m_impl->showPicture(any);
   emit settled();
+}
+
+void Panel::setOwner(const QString& owner) {
+  if (m_impl->square) m_impl->square->setOwner(owner);
+  if (m_impl->insides) m_impl->insides->setOwner(owner);
 }
 
 void Panel::setBusy(bool busy) {

@@ -40,6 +40,8 @@ class Panel : public QWidget {
   [[nodiscard]] PanelKind kind() const;
   void setExploration(std::shared_ptr<const Exploration> exploration, Index head);
   void setInsides(std::vector<InsidePanel> panels);
+  // Whose panel it is, "B Reformer": groups that are selected in its insides are called after it.
+  void setOwner(const QString& owner);
   void setReach(std::shared_ptr<const Exploration> exploration, std::shared_ptr<const Reach> reach);
   void setDifference(std::shared_ptr<const Exploration> exploration,
                      const std::shared_ptr<const Exploration>& baseline, Index head);

@@ -8,6 +8,7 @@
 
 #include "ui/plots/axis_ticks.h"
 #include "ui/plots/cell_image.h"
+#include "ui/plots/group_bands.h"
 #include "ui/plots/qcp_support.h"
 #include "ui/plots/square_support.h"
 
@@ -262,7 +263,25 @@ void SquarePlot::paintMarginals(QPainter& painter) const {
                      fill);
 }
 
+void SquarePlot::paintGroup(QPainter& painter) const {
+  const QRectF& view = content.viewport;
+  const QRect all = m_layout.all();
+  const double thick = std::min(m_metrics.top - 1.0, 4.0 * m_metrics.line);
+  paintBands(painter, bandRuns(overlay.groupRows, view.top(), view.height(), all.height()), all,
+             BandSide::Rows, thick, m_theme.accent);
+  const QRect& tokens = m_layout.tokens;
+  if (!tokens.isEmpty())
+    paintBands(painter, bandRuns(overlay.groupColumns, view.left(), view.width(), tokens.width()), tokens,
+               BandSide::Columns, thick, m_theme.accent);
+  const QRect& area = m_layout.slotArea;
+  if (!area.isEmpty())
+    paintBands(painter,
+               bandRuns(overlay.groupSlots, 0.0, static_cast<double>(content.slotCount), area.width()), area,
+               BandSide::Columns, thick, m_theme.accent);
+}
+
 void SquarePlot::paintOverlay(QPainter& painter) const {
+  paintGroup(painter);
   if (overlay.selectedQuery >= 0 || overlay.selectedKey >= 0)
     paintLines(painter, overlay.selectedQuery, overlay.selectedKey, m_theme.accent);
   if (overlay.hoveredQuery >= 0 || overlay.hoveredKey >= 0)

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/plan/token_group.h"
 #include "core/plan/token_order.h"
 #include "kernels/marginals.h"
 #include "ui/plots/axis_ticks.h"
@@ -65,6 +66,10 @@ struct SquareOverlay {
   qint64 hoveredKey = -1;
   qint64 selectedQuery = -1;
   qint64 selectedKey = -1;
+  // The selected group, as places of rows, columns and slots.
+  TokenRanges groupRows;
+  TokenRanges groupColumns;
+  TokenRanges groupSlots;
   bool busy = false;
   double phase = 0.0;  // 0..1: where the bar of an unfinished job is
 };
@@ -105,6 +110,7 @@ class SquarePlot {
   void paintCorner(QPainter& painter) const;
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;
+  void paintGroup(QPainter& painter) const;
   void paintBusy(QPainter& painter) const;
 
   QCustomPlot& m_plot;

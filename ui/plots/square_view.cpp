@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ui/plots/cell_image.h"
+#include "ui/plots/group_bands.h"
 #include "ui/plots/qcp_support.h"
 #include "ui/plots/square_support.h"
 #include "ui/plots/tile_colors.h"
@@ -49,6 +50,7 @@ SquareView::SquareView(PanelKind kind, ViewLink* link, QWidget* parent)
     connect(m_link, &ViewLink::viewportChanged, this, &SquareView::updateView);
     connect(m_link, &ViewLink::hoveredChanged, this, &SquareView::updateOverlay);
     connect(m_link, &ViewLink::selectedChanged, this, &SquareView::updateOverlay);
+    connect(m_link, &ViewLink::groupChanged, this, &SquareView::updateGroup);
   }
   updateLook();
 }
@@ -146,6 +148,12 @@ void SquareView::applyOrder() {
   layOut(content, m_order);
   m_queryPlaces = content.order ? placesOf(content.order->queries) : std::vector<std::int32_t>{};
   m_keyPlaces = content.order ? placesOf(content.order->keys) : std::vector<std::int32_t>{};
+  updateGroup();
+}
+
+void SquareView::setOwner(const QString& owner) {
+  m_owner = owner;
+  updateGroup();
 }
 
 void SquareView::setBusy(bool busy) {
@@ -370,6 +378,18 @@ void SquareView::updateOverlay() {
   overlay.hoveredKey = placeOf(m_keyPlaces, m_link->hoveredKey());
   overlay.selectedQuery = placeOf(m_queryPlaces, m_link->selectedQuery());
   overlay.selectedKey = placeOf(m_keyPlaces, m_link->selectedKey());
+  replotOverlay(*m_plot);
+}
+
+void SquareView::updateGroup() {
+  if (!m_link) return;
+  SquareOverlay& overlay = m_square->overlay;
+  const SelectedGroupPtr& group = m_link->group();
+  overlay.groupRows = group ? inPlaces(group->tokens.queries, m_queryPlaces) : TokenRanges{};
+  overlay.groupColumns = group ? inPlaces(group->tokens.keys, m_keyPlaces) : TokenRanges{};
+  overlay.groupSlots = TokenRanges{};
+  // Slots belong to one mechanism: beside another they would mark something else.
+  if (group && group->owner == m_owner) overlay.groupSlots = group->tokens.slotColumns;
   replotOverlay(*m_plot);
 }
 

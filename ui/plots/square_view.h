@@ -23,7 +23,7 @@ class ViewLink;
 // The pattern, the map, the difference from a baseline or the reach of one mechanism on screen: numbers from
 // workers, colours, cross-hair and zoom through the link. Wheel zooms at the cursor, dragging pans, Shift and
 // dragging zooms into a rectangle, a double click shows everything, a click selects; arrows move the
-// selection, + and - zoom, Home shows everything, Escape deselects.
+// selection, + and - zoom, Home shows everything, Escape deselects, the group of tokens included.
 class SquareView final : public QWidget {
   Q_OBJECT
 
@@ -40,6 +40,8 @@ class SquareView final : public QWidget {
   void setMarginals(std::shared_ptr<const Marginals> marginals);
   // Queries and keys in another order; null, or one of other lengths: as in the text.
   void setOrder(std::shared_ptr<const TokenOrder> order);
+  // Whose square it is: slots of a selected group are marked where the group is its own.
+  void setOwner(const QString& owner);
   void setBusy(bool busy);
   void setStyleChoices(const ViewStyle& style);
   void setTheme(const PlotTheme& theme);
@@ -94,6 +96,7 @@ class SquareView final : public QWidget {
   [[nodiscard]] ViewStyle weightStyle() const;
   [[nodiscard]] bool isPictureCurrent() const;
   void updateOverlay();
+  void updateGroup();
   [[nodiscard]] qint64 queryAt(qint64 place) const;
   [[nodiscard]] qint64 keyAt(qint64 place) const;
   void hover(QPointF position);
@@ -126,6 +129,7 @@ class SquareView final : public QWidget {
   bool m_paintPending = false;
   bool m_fresh = false;  // an answer that is not painted yet
   std::shared_ptr<const Exploration> m_exploration;
+  QString m_owner;
   Index m_layers = 0;  // of the reach
   ViewStyle m_style;
   PlotTheme m_theme;

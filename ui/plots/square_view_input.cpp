@@ -148,6 +148,7 @@ void SquareView::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_Home:
       return m_link->resetViewport();
     case Qt::Key_Escape:
+      m_link->clearGroup();
       return m_link->setSelected(-1, -1);
     default:
       QWidget::keyPressEvent(event);

@@ -34,6 +34,8 @@ void ViewLink::follow(ViewLink* shared) {
   });
   connect(this, &ViewLink::hoveredChanged, shared, &ViewLink::setHovered);
   connect(this, &ViewLink::selectedChanged, shared, &ViewLink::setSelected);
+  connect(shared, &ViewLink::groupChanged, this, &ViewLink::setGroup);
+  connect(this, &ViewLink::groupChanged, shared, &ViewLink::setGroup);
 }
 
 void ViewLink::setSharesZoom(bool shares) {
@@ -48,6 +50,7 @@ void ViewLink::setBounds(qint64 keys, qint64 queries) {
   const bool sawEverything = m_viewport == m_bounds;
   m_bounds = bounds;
   clearHovered();
+  clearGroup();
   if (m_selectedQuery >= queries || m_selectedKey >= keys) setSelected(-1, -1);
   if (sawEverything || m_viewport.isEmpty() || !bounds.contains(m_viewport)) {
     m_viewport = bounds;
@@ -146,6 +149,12 @@ void ViewLink::setSelected(qint64 query, qint64 key) {
   m_selectedQuery = query;
   m_selectedKey = key;
   emit selectedChanged(query, key);
+}
+
+void ViewLink::setGroup(const SelectedGroupPtr& group) {
+  if (group == m_group || (group && m_group && *group == *m_group)) return;
+  m_group = group;
+  emit groupChanged(m_group);
 }
 
 }  // namespace attnscope

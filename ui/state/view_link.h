@@ -6,9 +6,12 @@
 #include <QTimer>
 #include <vector>
 
+#include "ui/state/selected_group.h"
+
 namespace attnscope {
 
-// What the panels of a wall, or of one column, share: a cross-hair, a visible rectangle, a selected query.
+// What the panels of a wall, or of one column, share: a cross-hair, a visible rectangle, a selected query,
+// a selected group of tokens.
 // Positions are in cells: x is the key, y the query, both from the top left, so that cell (i, j) covers [j,
 // j+1) x [i, i+1).
 class ViewLink final : public QObject {
@@ -28,6 +31,7 @@ class ViewLink final : public QObject {
   [[nodiscard]] qint64 hoveredKey() const { return m_hoveredKey; }
   [[nodiscard]] qint64 selectedQuery() const { return m_selectedQuery; }
   [[nodiscard]] qint64 selectedKey() const { return m_selectedKey; }
+  [[nodiscard]] const SelectedGroupPtr& group() const { return m_group; }  // null: none
   [[nodiscard]] bool canGoBack() const;
   [[nodiscard]] bool canGoForward() const;
 
@@ -45,6 +49,9 @@ class ViewLink final : public QObject {
   void setHovered(qint64 query, qint64 key);
   void clearHovered();
   void setSelected(qint64 query, qint64 key);
+  // What stands in the insides of a column for several tokens; goes when the bounds change.
+  void setGroup(const SelectedGroupPtr& group);
+  void clearGroup() { setGroup(nullptr); }
 
  signals:
   void viewportChanged(QRectF viewport);
@@ -52,6 +59,7 @@ class ViewLink final : public QObject {
   void historyChanged();
   void hoveredChanged(qint64 query, qint64 key);
   void selectedChanged(qint64 query, qint64 key);
+  void groupChanged(const attnscope::SelectedGroupPtr& group);
 
  private:
   void show(const QRectF& viewport);
@@ -64,6 +72,7 @@ class ViewLink final : public QObject {
   qint64 m_hoveredKey = -1;
   qint64 m_selectedQuery = -1;
   qint64 m_selectedKey = -1;
+  SelectedGroupPtr m_group;
   ViewLink* m_shared = nullptr;
   bool m_sharesZoom = true;
   std::vector<QRectF> m_places;  // where the view rested, oldest first

@@ -337,6 +337,23 @@ InsidePanel gridPanel(const AxisGrid& grid, const std::string& title, const std:
   panel.xTitle = grid.axes() == 3 ? "column and depth" : "column";
   panel.yTitle = "row";
   panel.values = Tensor::zeros(DType::F32, {grid.sides[0], grid.cells() / grid.sides[0]});
+  // Lines along the axes, the factors of the attention: a click on a cell selects those through it.
+  panel.cellsAreTokens = true;
+  const Index width = panel.values.dim(1);
+  std::vector<TokenGroup> lines;
+  for (Index r = 0; r < grid.sides[0]; ++r) {
+    const TokenRanges line = rangeWithin(r * width, (r + 1) * width, grid.cells());
+    panel.rowGroup.push_back(static_cast<std::int32_t>(lines.size()));
+    lines.push_back({fmt::format("row {}", r), line, line, {}});
+  }
+  for (Index c = 0; c < width; ++c) {
+    TokenRanges line;
+    for (Index r = 0; r < grid.sides[0]; ++r) line.push_back({r * width + c, r * width + c + 1});
+    if (width == 1) line = rangeWithin(0, grid.cells(), grid.cells());
+    panel.columnGroup.push_back(static_cast<std::int32_t>(lines.size()));
+    lines.push_back({fmt::format("column {}", c), line, line, {}});
+  }
+  panel.groups = std::make_shared<const std::vector<TokenGroup>>(std::move(lines));
   return panel;
 }
 

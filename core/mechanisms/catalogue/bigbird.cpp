@@ -7,6 +7,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/rng.h"
+#include "core/mechanisms/block_graph_panels.h"
 #include "core/mechanisms/catalogue_support.h"
 #include "core/mechanisms/global_notes.h"
 #include "core/mechanisms/note_panels.h"
@@ -19,7 +20,6 @@ namespace {
 
 enum : std::uint8_t { kWindow = 0, kGlobalKey = 1, kGlobalQuery = 2, kRandom = 3 };
 enum : std::uint8_t { kOwnNote = 1, kOtherNote = 2 };  // in the extended construction
-constexpr Index kDrawnBlocks = 512;                    // of the block graph, at most
 
 MechanismCard makeCard() {
   MechanismCard card;
@@ -355,36 +355,13 @@ Result<Plan> BigBird::lower(const LoweringRequest& request) const {
   return plan;
 }
 
-// The graph of blocks as a matrix of rules. A long sequence shows its first blocks only.
-InsidePanel graphPanel(const FrozenPlan& plan, Index head, Index block) {
-  const Index blocks = ceilDiv(plan.plan().shape.nK, block);
-  const Index shown = std::min(blocks, kDrawnBlocks);
-  InsidePanel panel;
-  panel.title = shown < blocks ? fmt::format("Graph of the blocks, the first {} of {}", shown, blocks)
-                               : "Graph of the blocks";
-  panel.caption =
-      "Weakest to strongest: window, global key, global query, random. The random blocks differ from head to "
-      "head.";
-  panel.xTitle = "key block";
-  panel.yTitle = "query block";
-  panel.values = Tensor::zeros(DType::F32, {shown, shown});
-  auto cells = panel.values.mutableValues<float>();
-  RunList runs;
-  for (Index row = 0; row < shown; ++row) {
-    plan.support(head)->row(row * block, runs);
-    for (const Run& run : runs)
-      for (Index b = run.begin / block;
-           run.begin < plan.plan().shape.nK && b < std::min(shown, ceilDiv(run.end, block)); ++b)
-        cells[static_cast<std::size_t>(row * shown + b)] = static_cast<float>(run.label + 1);
-  }
-  return panel;
-}
-
 Result<std::vector<InsidePanel>> BigBird::insides(const InsidesRequest& request) const {
   std::vector<InsidePanel> panels;
   if (request.params.choice("variant") == "etc") panels = notePanels(request);
   if (request.plan.plan().labels.size() > 1)
-    panels.push_back(graphPanel(request.plan, request.head, request.params.integer("block")));
+    for (InsidePanel& panel : blockGraphPanels(request.plan, request.head, request.params.integer("block")))
+      panels.push_back(std::move(panel));
+  for (InsidePanel& layer : ruleLayers(request.plan, request.head)) panels.push_back(std::move(layer));
   panels.push_back(keysByRule(request.plan, request.head));
   panels.push_back(pairsByRule(request.plan, request.head,
                                "Every rule grows with n: window 3 n b, globals 4 n b, random n r b."));

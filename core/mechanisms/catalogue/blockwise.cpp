@@ -193,6 +193,18 @@ Result<std::vector<InsidePanel>> Blockwise::insides(const InsidesRequest& reques
       "Each block of queries (row) reads the one block of keys (column) that its permutation names.";
   panel.xTitle = "key block";
   panel.yTitle = "query block";
+  const Shape& shape = request.plan.plan().shape;
+  std::vector<TokenGroup> groups;
+  for (Index b = 0; b < blocks; ++b) {
+    groups.push_back(
+        {fmt::format("block {}", b),
+         rangeWithin(ceilDiv(b * shape.nQ, blocks), ceilDiv((b + 1) * shape.nQ, blocks), shape.nQ),
+         rangeWithin(ceilDiv(b * shape.nK, blocks), ceilDiv((b + 1) * shape.nK, blocks), shape.nK),
+         {}});
+    panel.rowGroup.push_back(static_cast<std::int32_t>(b));
+  }
+  panel.columnGroup = panel.rowGroup;
+  panel.groups = std::make_shared<const std::vector<TokenGroup>>(std::move(groups));
   panel.values = Tensor::zeros(DType::F32, {blocks, blocks});
   auto cells = panel.values.mutableValues<float>();
   for (std::size_t b = 0; b < row.size(); ++b)

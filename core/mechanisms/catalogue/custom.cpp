@@ -59,6 +59,7 @@ class CustomRule final : public Mechanism {
 
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     std::vector<InsidePanel> panels;
+    for (InsidePanel& layer : ruleLayers(request.plan, request.head)) panels.push_back(std::move(layer));
     panels.push_back(keysByRule(request.plan, request.head));
     panels.push_back(pairsByRule(request.plan, request.head, "A pair counts for the first rule that holds."));
     return panels;

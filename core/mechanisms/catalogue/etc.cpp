@@ -209,6 +209,7 @@ Result<Plan> Etc::lower(const LoweringRequest& request) const {
 Result<std::vector<InsidePanel>> Etc::insides(const InsidesRequest& request) const {
   std::vector<InsidePanel> panels = notePanels(request);
   if (!request.job.advance(0)) return cancelled();
+  for (InsidePanel& layer : ruleLayers(request.plan, request.head)) panels.push_back(std::move(layer));
   panels.push_back(keysByRule(request.plan, request.head));
   panels.push_back(pairsByRule(request.plan, request.head,
                                "Pairs of the long side: the window grows with n r, the notes with n n_g."));

@@ -221,6 +221,33 @@ Result<Plan> ImageTransformer::lower(const LoweringRequest& request) const {
   return plan;
 }
 
+// Blocks with their memory, and the block of each cell of the grid.
+void nameBlocks(InsidePanel& panel, const Blocks& blocks, bool causal) {
+  panel.cellsAreTokens = true;
+  const auto tokensOf = [&](const Rectangle& area) {
+    std::vector<std::int32_t> tokens;
+    for (Index y = area.top; y < area.bottom; ++y)
+      for (Index x = area.left; x < area.right; ++x)
+        tokens.push_back(static_cast<std::int32_t>(y * blocks.grid.width + x));
+    return rangesOf(std::move(tokens));
+  };
+  std::vector<TokenGroup> groups;
+  panel.itemGroup.resize(static_cast<std::size_t>(blocks.grid.height * blocks.grid.width));
+  for (Index y0 = 0; y0 < blocks.grid.height; y0 += blocks.block.height)
+    for (Index x0 = 0; x0 < blocks.grid.width; x0 += blocks.block.width) {
+      const Rectangle own{y0, y0 + blocks.heightAt(y0), x0, x0 + blocks.widthAt(x0)};
+      for (Index y = own.top; y < own.bottom; ++y)
+        for (Index x = own.left; x < own.right; ++x)
+          panel.itemGroup[static_cast<std::size_t>(y * blocks.grid.width + x)] =
+              static_cast<std::int32_t>(groups.size());
+      groups.push_back({fmt::format("block at row {}, column {} with its memory", y0, x0),
+                        tokensOf(own),
+                        tokensOf(memoryOf(blocks, y0, x0, causal)),
+                        {}});
+    }
+  panel.groups = std::make_shared<const std::vector<TokenGroup>>(std::move(groups));
+}
+
 // One block in the middle of the picture with its memory, and the order in which pixels are made.
 InsidePanel rectanglePanel(const Blocks& blocks, bool causal) {
   const Index y0 = blocks.grid.height / 2 / blocks.block.height * blocks.block.height;
@@ -243,10 +270,11 @@ InsidePanel rectanglePanel(const Blocks& blocks, bool causal) {
       const bool later = causal && blocks.positionOf(y, x) > blocks.positionOf(y0, x0);
       cells[static_cast<std::size_t>(y * blocks.grid.width + x)] = own ? 1.0F : later ? 0.25F : 0.6F;
     }
+  nameBlocks(panel, blocks, causal);
   return panel;
 }
 
-InsidePanel orderPanel(const Blocks& blocks) {
+InsidePanel orderPanel(const Blocks& blocks, bool causal) {
   InsidePanel panel;
   panel.title = "Order of the pixels";
   panel.caption =
@@ -260,6 +288,7 @@ InsidePanel orderPanel(const Blocks& blocks) {
     for (Index x = 0; x < blocks.grid.width; ++x)
       cells[static_cast<std::size_t>(y * blocks.grid.width + x)] =
           static_cast<float>(blocks.positionOf(y, x));
+  nameBlocks(panel, blocks, causal);
   return panel;
 }
 
@@ -268,7 +297,9 @@ Result<std::vector<InsidePanel>> ImageTransformer::insides(const InsidesRequest&
   if (request.params.choice("kind") == "2d") {
     ATTN_ASSIGN(blocks, blocksOf(request.input, request.params));
     panels.push_back(rectanglePanel(blocks, request.plan.plan().causal));
-    panels.push_back(orderPanel(blocks));
+    panels.push_back(orderPanel(blocks, request.plan.plan().causal));
+  } else {
+    panels.push_back(blockStrip(request.plan, request.head, request.params.integer("query_block")));
   }
   panels.push_back(keysByRule(request.plan, request.head));
   panels.push_back(

@@ -169,8 +169,10 @@ class LinearTransformer final : public Mechanism {
                                  "feature", "value channel", finalState(k, v, shape.nK, r, shape.dV), true));
     panels.push_back(matrixPanel("\u03c6(K)", "Features of the keys: all positive, so weights cannot cancel.",
                                  "key", "feature", Tensor::fromFloats({shape.nK, r}, k), false));
+    panels.back().yTokens.tokens = InsidePanel::AxisTokens::Keys;
     panels.push_back(matrixPanel("\u03c6(Q)", "Features of the queries.", "query", "feature",
                                  Tensor::fromFloats({shape.nQ, r}, q), false));
+    panels.back().yTokens.tokens = InsidePanel::AxisTokens::Queries;
     return panels;
   }
 };

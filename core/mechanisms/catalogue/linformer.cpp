@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/analysis/softmax.h"
 #include "core/analysis/spectrum.h"
 #include "core/base/memory.h"
 #include "core/base/rng.h"
@@ -304,6 +305,7 @@ InsidePanel projectionPanel(const std::string& title, const Tensor& tensor, Inde
                         : "Row a says which values summary a is made of.");
   panel.xTitle = "token";
   panel.yTitle = "summary";
+  panel.xTokens.tokens = InsidePanel::AxisTokens::Keys;
   const Index h = tensor.dim(0) == 1 ? 0 : head;
   panel.values = Tensor::fromFloats({tensor.dim(1), tensor.dim(2)}, tensor.slice<float>(h));
   const auto values = panel.values.values<float>();
@@ -354,6 +356,35 @@ Result<InsidePanel> spectrumPanel(const InsidesRequest& request) {
   return panel;
 }
 
+// The map before E unfolds it: (queries, summaries).
+std::vector<InsidePanel> summaryWeights(const InsidesRequest& request) {
+  constexpr Index kMostShown = 512;
+  const Tensor keys = request.buffer("slot_keys");
+  if (keys.empty()) return {};
+  const Shape shape = request.input.shape();
+  const Index rows = std::min(shape.nQ, kMostShown);
+  double scale = 1.0;
+  for (const Step& step : request.plan.plan().steps)
+    if (const auto* attend = std::get_if<AttendStep>(&step)) scale = attend->scale;
+  const auto weights = softmaxProducts(
+      request.input.q.slice<float>(request.head).first(static_cast<std::size_t>(rows * shape.d)),
+      keys.slice<float>(request.head), shape.d, scale);
+  InsidePanel panel;
+  panel.title = "P\u0304, weights on the summaries";
+  panel.caption =
+      "What the softmax runs over: k numbers a query, not n. The map of the wall is P\u0304 times F, "
+      "unfolded to the tokens.";
+  if (rows < shape.nQ) panel.caption += fmt::format(" The first {} queries.", rows);
+  panel.xTitle = "summary";
+  panel.yTitle = "query";
+  panel.yTokens.tokens = InsidePanel::AxisTokens::Queries;
+  const std::vector<float> narrow(weights.begin(), weights.end());
+  panel.values = Tensor::fromFloats({rows, keys.dim(1)}, narrow);
+  std::vector<InsidePanel> panels;
+  panels.push_back(std::move(panel));
+  return panels;
+}
+
 Result<std::vector<InsidePanel>> Linformer::insides(const InsidesRequest& request) const {
   std::vector<InsidePanel> panels;
   ATTN_ASSIGN(spectrum, spectrumPanel(request));
@@ -372,6 +403,7 @@ Result<std::vector<InsidePanel>> Linformer::insides(const InsidesRequest& reques
     const bool keys = param.name.ends_with("_k");
     panels.push_back(projectionPanel((keys ? "E, " : "F, ") + param.origin, tensor, request.head, keys));
   }
+  for (InsidePanel& panel : summaryWeights(request)) panels.push_back(std::move(panel));
   return panels;
 }
 

@@ -151,6 +151,7 @@ class Longformer final : public Mechanism {
 
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     std::vector<InsidePanel> panels;
+    for (InsidePanel& layer : ruleLayers(request.plan, request.head)) panels.push_back(std::move(layer));
     panels.push_back(keysByRule(request.plan, request.head));
     panels.push_back(
         pairsByRule(request.plan, request.head, "Window pairs grow with n w, global pairs with 2 n |G|."));

@@ -190,7 +190,51 @@ Result<Plan> MemoryCompressed::lowerCompressed(const LoweringRequest& request) c
   return plan;
 }
 
-// How far back the newest key that a query can read lies: the blind zone of a causal compressed layer.
+// The tokens that each row of a composition (slots, tokens) is made of.
+std::vector<TokenGroup> groupsOfSlots(const Tensor& composition) {
+  std::vector<TokenGroup> groups;
+  for (Index b = 0; b < composition.dim(0); ++b) {
+    const auto row = composition.slice<float>(b);
+    std::vector<std::int32_t> tokens;
+    for (std::size_t j = 0; j < row.size(); ++j)
+      if (row[j] != 0.0F) tokens.push_back(static_cast<std::int32_t>(j));
+    groups.push_back({fmt::format("slot {}", b), {}, rangesOf(std::move(tokens)), {{b, b + 1}}});
+  }
+  return groups;
+}
+
+// How far back the newest token lies that a query hears of: those after it are out of sight.
+InsidePanel blindZone(const InsidesRequest& request, const std::vector<TokenGroup>& groups) {
+  const Plan& plan = request.plan.plan();
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Curves;
+  panel.title = "Blind zone";
+  panel.caption =
+      "Tokens up to the query itself that are in no slot it may read: they wait until theirs is full.";
+  panel.xTitle = "query";
+  panel.yTitle = "tokens";
+  panel.xTokens.tokens = InsidePanel::AxisTokens::Queries;
+  InsidePanel::Curve curve{"blind", {}, {}};
+  RunList runs;
+  const Index stride = std::max<Index>(1, plan.shape.nQ / 512);
+  for (Index i = 0; i < plan.shape.nQ; i += stride) {
+    request.plan.support(request.head)->row(i, runs);
+    Index past = 0;  // of the tokens that it hears of
+    for (const Run& run : runs)
+      for (Index c = run.begin; c < run.end; c += run.stride) {
+        const Index slot = c - plan.shape.nK;
+        if (slot < 0) past = std::max(past, c + 1);
+        if (slot >= 0 && slot < std::ssize(groups) && !groups[static_cast<std::size_t>(slot)].keys.empty())
+          past = std::max(past, groups[static_cast<std::size_t>(slot)].keys.back().end);
+      }
+    curve.x.push_back(static_cast<double>(i));
+    curve.y.push_back(static_cast<double>(std::max<Index>(0, i + plan.shape.nK - plan.shape.nQ + 1 - past)));
+  }
+  panel.curves.push_back(std::move(curve));
+  return panel;
+}
+
+// What the slots are made of, and what a query does not hear of yet.
 Result<std::vector<InsidePanel>> MemoryCompressed::insides(const InsidesRequest& request) const {
   const Plan& plan = request.plan.plan();
   if (plan.slotCount == 0) return std::vector<InsidePanel>{};
@@ -203,12 +247,17 @@ Result<std::vector<InsidePanel>> MemoryCompressed::insides(const InsidesRequest&
   slots.yTitle = "slot";
   slots.values =
       Tensor::fromFloats({made.dim(1), made.dim(2)}, made.slice<float>(made.dim(0) == 1 ? 0 : request.head));
+  slots.xTokens.tokens = InsidePanel::AxisTokens::Keys;
+  const std::vector<TokenGroup> groups = groupsOfSlots(slots.values);
+  for (std::size_t b = 0; b < groups.size(); ++b) slots.rowGroup.push_back(static_cast<std::int32_t>(b));
+  slots.groups = std::make_shared<const std::vector<TokenGroup>>(groups);
   InsidePanel blind;
   blind.kind = InsidePanel::Kind::Curves;
   blind.title = "Slots read";
   blind.caption =
       "Slots that each query reads; when causal, the tokens since the last full slot are out of sight.";
   blind.xTitle = "query";
+  blind.xTokens.tokens = InsidePanel::AxisTokens::Queries;
   blind.yTitle = "slots";
   InsidePanel::Curve curve{"slots", {}, {}};
   const Index stride = std::max<Index>(1, plan.shape.nQ / 512);
@@ -217,7 +266,11 @@ Result<std::vector<InsidePanel>> MemoryCompressed::insides(const InsidesRequest&
     curve.y.push_back(static_cast<double>(rowCount(*request.plan.support(request.head), i)));
   }
   blind.curves.push_back(std::move(curve));
-  return std::vector<InsidePanel>{std::move(slots), std::move(blind)};
+  std::vector<InsidePanel> panels;
+  panels.push_back(std::move(slots));
+  panels.push_back(std::move(blind));
+  if (plan.causal) panels.push_back(blindZone(request, groups));
+  return panels;
 }
 
 }  // namespace

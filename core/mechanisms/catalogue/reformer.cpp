@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/analysis/spectrum.h"
 #include "core/base/rng.h"
+#include "core/mechanisms/bucket_panels.h"
 #include "core/mechanisms/catalogue_support.h"
 #include "core/mechanisms/lsh_rounds.h"
 
@@ -318,89 +318,8 @@ Result<Plan> Reformer::lower(const LoweringRequest& request) const {
   return plan;
 }
 
-Tensor traceOf(const Plan& plan, const std::string& name) {
-  for (const NamedTensor& trace : plan.trace)
-    if (trace.name == name) return trace.tensor;
-  return {};
-}
-
-// Tokens in their own order and in sorted order, coloured by bucket, one strip a round.
-InsidePanel bucketStrips(const Tensor& buckets, const Tensor& order, Index head, Index chunk) {
-  const Index rounds = buckets.dim(1);
-  const Index n = buckets.dim(2);
-  InsidePanel panel;
-  panel.kind = InsidePanel::Kind::Strips;
-  panel.title = "Buckets, sorted";
-  panel.caption = "Each round colours the text by bucket, sorts it, and cuts the order into chunks.";
-  panel.xTitle = "position";
-  panel.stripGroup = Tensor(DType::I32, {2 * rounds, n});
-  panel.stripToken = Tensor(DType::I32, {2 * rounds, n});
-  auto group = panel.stripGroup.mutableValues<std::int32_t>();
-  auto token = panel.stripToken.mutableValues<std::int32_t>();
-  const auto bucketOf = buckets.slice<std::int32_t>(head);
-  const auto orderOf = order.slice<std::int32_t>(head);
-  for (Index r = 0; r < rounds; ++r) {
-    std::vector<Index> borders;
-    for (Index b = chunk; b < n; b += chunk) borders.push_back(b);
-    for (Index p = 0; p < n; ++p) {
-      const std::int32_t sorted = orderOf[static_cast<std::size_t>(r * n + p)];
-      const auto plain = static_cast<std::size_t>(2 * r * n + p);
-      const auto after = static_cast<std::size_t>((2 * r + 1) * n + p);
-      group[plain] = bucketOf[static_cast<std::size_t>(r * n + p)];
-      token[plain] = static_cast<std::int32_t>(p);
-      group[after] = bucketOf[static_cast<std::size_t>(r * n + sorted)];
-      token[after] = sorted;
-    }
-    panel.stripNames.push_back(fmt::format("{} text", r + 1));
-    panel.stripNames.push_back(fmt::format("{} sorted", r + 1));
-    panel.stripBorders.emplace_back();
-    panel.stripBorders.push_back(std::move(borders));
-  }
-  return panel;
-}
-
-InsidePanel bucketScatter(const InsidesRequest& request, const Tensor& buckets, Index round) {
-  const Shape shape = request.input.shape();
-  const auto bucketOf =
-      buckets.slice<std::int32_t>(request.head).subspan(static_cast<std::size_t>(round * shape.nQ));
-  InsidePanel panel;
-  panel.kind = InsidePanel::Kind::Scatter;
-  panel.title = fmt::format("Queries, round {}", round + 1);
-  panel.caption = "The two directions of largest variance; neighbours in direction share a bucket.";
-  panel.xTitle = "component 1";
-  panel.yTitle = "component 2";
-  panel.points = projectToPlane(request.input.q.slice<float>(request.head), shape.nQ, shape.d);
-  for (Index i = 0; i < shape.nQ; ++i) {
-    panel.group.push_back(bucketOf[static_cast<std::size_t>(i)]);
-    panel.token.push_back(static_cast<std::int32_t>(i));
-  }
-  return panel;
-}
-
-InsidePanel bucketSizes(const Tensor& buckets, Index head, Index round) {
-  const Index n = buckets.dim(2);
-  const auto bucketOf = buckets.slice<std::int32_t>(head).subspan(static_cast<std::size_t>(round * n),
-                                                                  static_cast<std::size_t>(n));
-  InsidePanel panel;
-  panel.kind = InsidePanel::Kind::Bars;
-  panel.title = fmt::format("Bucket sizes, round {}", round + 1);
-  panel.caption = "A bucket larger than a chunk loses pairs: its ends cannot see each other.";
-  panel.xTitle = "bucket";
-  panel.yTitle = "tokens";
-  panel.bars.assign(static_cast<std::size_t>(*std::max_element(bucketOf.begin(), bucketOf.end())) + 1, 0.0);
-  for (const std::int32_t b : bucketOf) panel.bars[static_cast<std::size_t>(b)] += 1.0;
-  return panel;
-}
-
 Result<std::vector<InsidePanel>> Reformer::insides(const InsidesRequest& request) const {
-  const Tensor buckets = traceOf(request.plan.plan(), "buckets");
-  const Tensor order = traceOf(request.plan.plan(), "order");
-  std::vector<InsidePanel> panels;
-  panels.push_back(bucketStrips(buckets, order, request.head, request.params.integer("chunk")));
-  if (!request.job.advance(0)) return cancelled();
-  for (Index r = 0; r < buckets.dim(1); ++r) panels.push_back(bucketScatter(request, buckets, r));
-  for (Index r = 0; r < buckets.dim(1); ++r) panels.push_back(bucketSizes(buckets, request.head, r));
-  return panels;
+  return bucketPanels(request, request.params.integer("chunk"));
 }
 
 }  // namespace

@@ -186,7 +186,7 @@ InsidePanel mapPanel(const std::string& title, const std::string& caption, const
 
 // Keys and inducing points in one plane, each key coloured by the point that weighs it most.
 InsidePanel scatterPanel(std::span<const float> keys, std::span<const float> points, Index n, Index count,
-                         Index d, std::span<const double> p1) {
+                         Index d, std::span<const std::int32_t> reader) {
   std::vector<float> all(keys.begin(), keys.end());
   all.insert(all.end(), points.begin(), points.end());
   const Tensor plane = projectToPlane(all, n + count, d);
@@ -197,13 +197,68 @@ InsidePanel scatterPanel(std::span<const float> keys, std::span<const float> poi
   panel.caption = "Keys in the plane of largest variance, coloured by the point that reads them most.";
   panel.points = Tensor::fromFloats({n, 2}, cells.first(static_cast<std::size_t>(2 * n)));
   panel.anchors = Tensor::fromFloats({count, 2}, cells.subspan(static_cast<std::size_t>(2 * n)));
-  for (Index j = 0; j < n; ++j) {
-    std::int32_t best = 0;
-    for (Index a = 1; a < count; ++a)
-      if (p1[static_cast<std::size_t>(a * n + j)] > p1[static_cast<std::size_t>(best * n + j)])
-        best = static_cast<std::int32_t>(a);
-    panel.group.push_back(best);
-    panel.token.push_back(static_cast<std::int32_t>(j));
+  panel.group.assign(reader.begin(), reader.end());
+  panel.itemGroup = panel.group;
+  for (Index j = 0; j < n; ++j) panel.token.push_back(static_cast<std::int32_t>(j));
+  for (Index a = 0; a < count; ++a) panel.anchorGroup.push_back(static_cast<std::int32_t>(a));
+  return panel;
+}
+
+// The largest of each column, or of each row, of a (rows, cols) matrix: ties to the smaller index.
+std::vector<std::int32_t> strongest(std::span<const double> matrix, Index rows, Index cols, bool ofColumns) {
+  std::vector<std::int32_t> best(static_cast<std::size_t>(ofColumns ? cols : rows), 0);
+  const auto at = [&](Index r, Index c) { return matrix[static_cast<std::size_t>(r * cols + c)]; };
+  for (Index r = 0; r < rows; ++r)
+    for (Index c = 0; c < cols; ++c) {
+      std::int32_t& held = best[static_cast<std::size_t>(ofColumns ? c : r)];
+      if (at(r, c) > (ofColumns ? at(held, c) : at(r, held)))
+        held = static_cast<std::int32_t>(ofColumns ? r : c);
+    }
+  return best;
+}
+
+// An inducing point stands for the keys that it reads more than any other point does, and for the queries
+// that read it most.
+std::vector<TokenGroup> groupsOf(std::span<const std::int32_t> keys, std::span<const std::int32_t> queries,
+                                 Index count) {
+  const auto name = [](Index a) { return fmt::format("inducing point {}", a); };
+  std::vector<TokenGroup> groups = groupsByLabel(keys, count, name);
+  const std::vector<TokenGroup> reading = groupsByLabel(queries, count, name);
+  for (std::size_t a = 0; a < groups.size(); ++a) {
+    groups[a].queries = reading[a].queries;
+    groups[a].slotColumns = {{static_cast<Index>(a), static_cast<Index>(a) + 1}};
+  }
+  return groups;
+}
+
+// P2 P1: what is left of a query's map once it went through the points.
+InsidePanel productPanel(std::span<const double> p2, std::span<const double> p1, Index count, Index nQ,
+                         Index n, const std::string& cut) {
+  constexpr Index kMostShown = 512;
+  const Index rows = std::min(nQ, kMostShown);
+  const Index cols = std::min(n, kMostShown);
+  InsidePanel panel;
+  panel.title = "P\u2082 P\u2081";
+  panel.caption = fmt::format(
+      "The two maps in a row: what a query gets of each key through {} points, a matrix of rank at most "
+      "{}{}.",
+      count, count, rows < nQ || cols < n ? fmt::format(" (first {} elements)", kMostShown) : cut);
+  panel.xTitle = "key";
+  panel.yTitle = "query";
+  panel.xTokens.tokens = InsidePanel::AxisTokens::Keys;
+  panel.yTokens.tokens = InsidePanel::AxisTokens::Queries;
+  panel.values = Tensor::zeros(DType::F32, {rows, cols});
+  auto cells = panel.values.mutableValues<float>();
+  std::vector<double> sums(static_cast<std::size_t>(cols));
+  for (Index i = 0; i < rows; ++i) {
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (Index a = 0; a < count; ++a) {
+      const double share = p2[static_cast<std::size_t>(i * count + a)];
+      for (Index j = 0; j < cols; ++j)
+        sums[static_cast<std::size_t>(j)] += share * p1[static_cast<std::size_t>(a * n + j)];
+    }
+    std::transform(sums.begin(), sums.end(), cells.begin() + i * cols,
+                   [](double x) { return static_cast<float>(x); });
   }
   return panel;
 }
@@ -224,15 +279,30 @@ Result<std::vector<InsidePanel>> SetTransformer::insides(const InsidesRequest& r
   const double scale = std::get<AttendStep>(request.plan.plan().steps.front()).scale;
   const auto p1 = softmaxProducts(points, keys, shape.d, scale);
   if (!request.job.advance(0)) return cancelled();
+  const auto reader = strongest(p1, count, n, true);
+  const Tensor slotKeys = request.buffer("slot_keys");
+  std::vector<double> p2;
+  if (!slotKeys.empty()) p2 = softmaxProducts(queries, slotKeys.slice<float>(request.head), shape.d, scale);
+  const std::vector<std::int32_t> read =
+      p2.empty() ? std::vector<std::int32_t>{} : strongest(p2, nQ, count, false);
+  const auto groups = std::make_shared<const std::vector<TokenGroup>>(groupsOf(reader, read, count));
+  std::vector<std::int32_t> all;
+  for (Index a = 0; a < count; ++a) all.push_back(static_cast<std::int32_t>(a));
   std::vector<InsidePanel> panels;
-  panels.push_back(scatterPanel(keys, points, n, count, shape.d, p1));
+  panels.push_back(scatterPanel(keys, points, n, count, shape.d, reader));
+  panels.back().groups = groups;
   panels.push_back(
       mapPanel("P\u2081", "Whom each inducing point reads" + cut + ".", "key", "inducing point", p1, count));
-  const Tensor slotKeys = request.buffer("slot_keys");
-  if (!slotKeys.empty()) {
-    const auto p2 = softmaxProducts(queries, slotKeys.slice<float>(request.head), shape.d, scale);
+  panels.back().groups = groups;
+  panels.back().rowGroup = all;
+  panels.back().xTokens.tokens = InsidePanel::AxisTokens::Keys;
+  if (!p2.empty()) {
     panels.push_back(mapPanel("P\u2082", "Which inducing points each query reads" + cut + ".",
                               "inducing point", "query", p2, nQ));
+    panels.back().groups = groups;
+    panels.back().columnGroup = all;
+    panels.back().yTokens.tokens = InsidePanel::AxisTokens::Queries;
+    panels.push_back(productPanel(p2, p1, count, nQ, n, cut));
   }
   if (!request.job.advance(0)) return cancelled();
   const Index seeds = std::min(request.params.integer("seeds"), n);

@@ -208,7 +208,9 @@ class SparseTransformer final : public Mechanism {
   Result<Plan> lower(const LoweringRequest& request) const override;
 
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
-    std::vector<InsidePanel> panels;
+    std::vector<InsidePanel> panels =
+        foldedReading(request.plan, request.head, request.params.integer("stride"));
+    for (InsidePanel& layer : ruleLayers(request.plan, request.head)) panels.push_back(std::move(layer));
     panels.push_back(keysByRule(request.plan, request.head));
     panels.push_back(pairsByRule(request.plan, request.head,
                                  "Near keys cost n l, far keys about n\u00b2 / 2l: the sum is "

@@ -178,8 +178,10 @@ Result<std::vector<InsidePanel>> TransformerXl::insides(const InsidesRequest& re
       segments, static_cast<std::size_t>(ceilDiv(n, sight.segment)),
       [&](Index row, Index token) {
         const SegmentSight& segment = segments[static_cast<std::size_t>(row)];
-        if (token >= segment.begin) return token < segment.end ? 0 : -1;
-        return token >= sight.first(segment.begin) ? 1 : -1;
+        if (token >= segment.begin)
+          return token < segment.end ? ownSegmentCell(row, segment.begin, segment.end) : SegmentCell{};
+        const Index first = sight.first(segment.begin);
+        return token >= first ? memoryCell(row, token, first, sight.segment) : SegmentCell{};
       },
       "Each row is one segment; the memory before it slides along and starts empty."));
   // The last segment that is whole has the most behind it.
