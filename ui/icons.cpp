@@ -126,6 +126,15 @@ QPainterPath glyphPath(Glyph glyph) {
       line(8, 2.4, 8, 4.4);
       line(8, 11.6, 8, 13.6);
       break;
+    case Glyph::Sorted:
+      line(2.6, 3.6, 6.2, 3.6);
+      line(2.6, 8, 8.6, 8);
+      line(2.6, 12.4, 11, 12.4);
+      line(12.6, 2.8, 12.6, 10);
+      p.moveTo(10.6, 8.2);
+      p.lineTo(12.6, 10.2);
+      p.lineTo(14.6, 8.2);
+      break;
   }
   return p;
 }

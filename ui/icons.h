@@ -20,7 +20,8 @@ enum class Glyph {
   Open,
   Export,
   Pin,
-  Unlinked
+  Unlinked,
+  Sorted
 };
 
 // Line icons drawn by the program in the palette's text colour at the moment of painting, so they follow the

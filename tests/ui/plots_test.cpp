@@ -298,6 +298,16 @@ void PlotsTest::ticksAreRoundAndClosed() {
   QCOMPARE(text(cellTicks(10, 8, 128, 200, 40)), QStringLiteral("10 12 14 16"));
   QCOMPARE(text(cellTicks(0, 1, 1, 200, 40)), QStringLiteral("0"));
   QVERIFY(cellTicks(0, 0, 0, 200, 40).empty());
+  // Short forms beside small squares: rounded where these differ, else the last digits.
+  std::vector<AxisTick> whole = cellTicks(0, 1048576, 1048576, 200, 60);
+  shorten(whole);
+  QCOMPARE(text(whole), QStringLiteral("0 524k 1.05M"));
+  std::vector<AxisTick> part = cellTicks(1000000, 30, 1048576, 200, 60);
+  shorten(part);
+  QCOMPARE(text(part), QStringLiteral("…0000 …0016"));
+  std::vector<AxisTick> low = cellTicks(0, 30, 1048576, 200, 60);
+  shorten(low);
+  QCOMPARE(text(low), QStringLiteral("0 16"));
 }
 
 void PlotsTest::ticksBecomeTokens() {

@@ -6,6 +6,7 @@
 
 #include "tests/support/shown_window.h"
 #include "ui/jobs/compute_service.h"
+#include "ui/panels/column_header.h"
 #include "ui/panels/inspector.h"
 #include "ui/panels/row_curve.h"
 #include "ui/panels/wall.h"
@@ -47,6 +48,40 @@ class WallTest final : public QObject {
     document()->setRowVisible(PanelKind::Difference, true);
     Panel* first = m_window->wall()->panel(0, PanelKind::Difference);
     QTRY_VERIFY(m_window->isSettled() && !first->cellArea().isEmpty());
+  }
+
+  // A pattern explains its pairs before any pass, and says what it does not know.
+  void aPairIsExplainedBeforeAPass() {
+    document()->setColumns({*parseMechanismSpec("longformer"), *parseMechanismSpec("linformer")},
+                           QStringLiteral("two"));
+    m_window->openSource(QStringLiteral("clustered:n=1048576,d=64"));
+    QTRY_VERIFY_WITH_TIMEOUT(
+        m_window->service()->input()->shape().nK == 1048576 && m_window->service()->column(1).isCurrent(),
+        20000);
+    QVERIFY(!m_window->service()->column(0).exploration->hasPass());
+    m_window->link()->setSelected(600000, 600000 - 3);
+    QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("query 600000")));
+    const QStringList lines = m_window->inspector()->text().split(QLatin1Char('\n'));
+    const auto lineOf = [&](const QString& start) {
+      for (const QString& line : lines)
+        if (line.startsWith(start)) return line;
+      return QString();
+    };
+    QVERIFY2(lineOf(QStringLiteral("A: ?")).contains(QStringLiteral("local")), qPrintable(lines.join(u'|')));
+    QVERIFY(lineOf(QStringLiteral("A: ?")).contains(QStringLiteral("weight unknown")));
+    QVERIFY2(lineOf(QStringLiteral("B: ?")).contains(QStringLiteral("slots")), qPrintable(lines.join(u'|')));
+    m_window->link()->setSelected(600000, 900000);
+    QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("A: –")));
+    QVERIFY(m_window->inspector()->text().contains(QStringLiteral("not read")));
+  }
+
+  void theHeaderSaysWhoSorts() {
+    Wall* wall = m_window->wall();
+    QVERIFY(wall->header(2)->accessibleDescription().isEmpty());
+    document()->sortBy(2, 0);
+    QVERIFY(wall->header(2)->accessibleDescription().contains(QStringLiteral("order")));
+    document()->undoStack()->undo();
+    QVERIFY(wall->header(2)->accessibleDescription().isEmpty());
   }
 
   // Nothing is subtracted from a map that is not there.

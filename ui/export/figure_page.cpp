@@ -22,10 +22,20 @@ QString panelLetter(int index) {
   return index < 26 ? QString(last) : QString(QChar(u'a' + index / 26 - 1)) + last;
 }
 
+// A page cannot be switched: of a series it shows the first.
+std::vector<InsidePanel> firstOfSeries(const std::vector<InsidePanel>& panels) {
+  std::vector<InsidePanel> shown;
+  for (std::size_t i = 0; i < panels.size(); ++i)
+    if (i == 0 || panels[i].series.empty() || panels[i].series != panels[i - 1].series)
+      shown.push_back(panels[i]);
+  return shown;
+}
+
 }  // namespace
 
 Result<FigurePage> FigurePage::layOut(const FigureSpec& spec, const PageDevice& device) {
   FigurePage page(spec, device);
+  for (FigureColumn& column : page.m_spec.columns) column.insides = firstOfSeries(column.insides);
   if (page.m_spec.millimetres.width() <= 0.0)
     page.m_spec.millimetres.setWidth(spec.sweep.empty() ? 183.0 : 89.0);
   ATTN_TRY(spec.sweep.empty() ? page.layOutWall() : page.layOutScaling());

@@ -19,11 +19,26 @@ std::shared_ptr<const std::vector<float>> readBlock(const Exploration& explorati
   return std::make_shared<const std::vector<float>>(values.begin(), values.end());
 }
 
+// A pattern knows which pairs may be read without a pass.
+ColumnReading readPattern(const Exploration& exploration, const RowReading& request) {
+  ColumnReading reading;
+  const Plan& plan = exploration.call.plan->plan();
+  if (request.key < 0 || request.query >= plan.shape.nQ || request.key >= plan.shape.nK ||
+      request.head >= plan.shape.heads)
+    return reading;
+  reading.patternOnly = true;
+  reading.reason = exploration.reason(request.head, request.query, request.key);
+  // Whether a slot that the query reads is made of this key is known after the pass.
+  reading.throughSlots = !reading.reason.read && plan.slotCount > 0;
+  return reading;
+}
+
 ColumnReading readColumn(const RowReading& request, std::size_t at, const RowReading& last,
                          const JobContext& job) {
   ColumnReading reading;
   const auto& exploration = request.explorations[at];
-  if (!exploration || !exploration->matrix || request.query < 0) return reading;
+  if (!exploration || request.query < 0) return reading;
+  if (!exploration->hasPass()) return readPattern(*exploration, request);
   const EffectiveMatrix& matrix = *exploration->matrix;
   if (request.query >= matrix.rows() || request.key >= matrix.cols() || request.head >= matrix.heads())
     return reading;

@@ -13,7 +13,9 @@ namespace attnscope {
 
 // What one mechanism says about one query: its whole row of weights, and why it reads one key.
 struct ColumnReading {
-  bool available = false;                             // false: nothing computed, or another shape
+  bool available = false;     // false: nothing computed, or another shape
+  bool patternOnly = false;   // no pass has run: the reason is known, weights are not
+  bool throughSlots = false;  // of these: not read itself, but perhaps a part of a slot that is
   std::shared_ptr<const std::vector<float>> row;      // n_k weights
   std::shared_ptr<const std::vector<float>> queries;  // n_q weights of the key, where they were asked for
   double weight = 0.0;

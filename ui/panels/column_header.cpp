@@ -72,7 +72,13 @@ void ColumnHeader::setRemovable(bool removable) {
   m_remove->setVisible(removable);
 }
 
-void ColumnHeader::setMarks(bool baseline, bool ownZoom) {
+void ColumnHeader::setMarks(bool baseline, bool ownZoom, bool sorts) {
+  m_sorts = sorts;
+  QStringList said;
+  if (baseline) said << tr("baseline");
+  if (ownZoom) said << tr("zooms alone");
+  if (sorts) said << tr("all columns stand in its order");
+  setAccessibleDescription(said.join(QStringLiteral(", ")));
   m_baseline = baseline;
   m_ownZoom = ownZoom;
   update();
@@ -113,8 +119,8 @@ void ColumnHeader::paintEvent(QPaintEvent*) {
   painter.setPen(chrome.text);
   const int left = kPad + kBadge + 8;
   int right = width() - kPad - 22;
-  for (const auto& [marked, glyph] :
-       {std::pair{m_ownZoom, Glyph::Unlinked}, std::pair{m_baseline, Glyph::Pin}}) {
+  for (const auto& [marked, glyph] : {std::pair{m_ownZoom, Glyph::Unlinked},
+                                      std::pair{m_baseline, Glyph::Pin}, std::pair{m_sorts, Glyph::Sorted}}) {
     if (!marked) continue;
     right -= 18;
     drawGlyph(painter, glyph, QRectF(right, 8 + (line - 15) / 2.0, 15, 15), chrome.accent);

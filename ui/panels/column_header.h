@@ -21,8 +21,9 @@ class ColumnHeader final : public QWidget {
   void setWarning(const QString& sentence);  // empty: none
   void setSelected(bool selected);
   void setRemovable(bool removable);
-  // Drawn beside the name: what the others are compared with; does not follow their zoom.
-  void setMarks(bool baseline, bool ownZoom);
+  // Drawn beside the name: what the others are compared with; does not follow their zoom; all columns stand
+  // in its order.
+  void setMarks(bool baseline, bool ownZoom, bool sorts);
   // The column shows this for the moment instead of its own; empty: its own.
   void setStandIn(const QString& name);
   [[nodiscard]] QSize sizeHint() const override;
@@ -46,6 +47,7 @@ class ColumnHeader final : public QWidget {
   QString m_standIn;
   bool m_baseline = false;
   bool m_ownZoom = false;
+  bool m_sorts = false;
   QString m_name;
   QString m_parameters;
   QString m_first;

@@ -255,6 +255,9 @@ void Inspector::speak() {
   QStringList said{m_pair->text()};
   for (std::size_t i = 0; i < reading.columns.size(); ++i) {
     const ColumnReading& column = reading.columns[i];
+    if (column.patternOnly && reading.key >= 0)
+      said << (column.reason.read ? tr("%1 permitted, weight unknown") : tr("%1 not read"))
+                  .arg(columnLetter(static_cast<int>(i)));
     if (!column.available || reading.key < 0) continue;
     said << (column.rank > 0
                  ? tr("%1 %2").arg(columnLetter(static_cast<int>(i))).arg(column.weight, 0, 'g', 3)

@@ -21,16 +21,20 @@ constexpr int kBecause = 127;
 constexpr int kPad = 5;
 
 QString because(const ColumnReading& reading) {
-  if (!reading.available) return QObject::tr("not computed");
+  if (reading.throughSlots) return QObject::tr("through slots at most; the pass, which has not run, knows");
+  if (!reading.available && !reading.patternOnly) return QObject::tr("not computed");
   const QString label = toQ(reading.reason.label);
   const QString why = toQ(reading.reason.why);
   QString text = label.isEmpty() ? why : why.isEmpty() ? label : QStringLiteral("%1: %2").arg(label, why);
   if (reading.reason.read && reading.reason.multiplicity > 1)
     text += QObject::tr(" (counted %1 times)").arg(reading.reason.multiplicity);
-  return text.isEmpty() ? QObject::tr(reading.reason.read ? "read" : "not read") : text;
+  if (text.isEmpty()) text = QObject::tr(reading.reason.read ? "read" : "not read");
+  if (reading.patternOnly && reading.reason.read) text += QObject::tr(" (weight unknown: no pass has run)");
+  return text;
 }
 
 QString weightText(const ColumnReading& reading) {
+  if (reading.patternOnly && (reading.reason.read || reading.throughSlots)) return QStringLiteral("?");
   if (!reading.available || (!reading.reason.read && reading.weight == 0.0)) return QStringLiteral("–");
   const double size = std::abs(reading.weight);
   if (size != 0.0 && size < 1e-4) return QString::number(reading.weight, 'e', 1);

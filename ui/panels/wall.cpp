@@ -280,7 +280,7 @@ void Wall::updateViews() {
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const ColumnView& view = m_document->state().views[static_cast<std::size_t>(i)];
     columnLink(i)->setSharesZoom(!view.ownZoom);
-    header(i)->setMarks(view.baseline, view.ownZoom);
+    header(i)->setMarks(view.baseline, view.ownZoom, view.sortBy >= 0);
     updateDifference(i);
   }
   updateOrder();

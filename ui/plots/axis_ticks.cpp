@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/units.h"
+
 namespace attnscope {
 
 namespace {
@@ -64,6 +66,25 @@ std::vector<AxisTick> tokenTicks(double begin, double extent, const std::vector<
         {static_cast<double>(i) + 0.5,
          metrics.elidedText(shown(texts[static_cast<std::size_t>(i)]), Qt::ElideRight, maxWidth)});
   return ticks;
+}
+
+void shorten(std::vector<AxisTick>& ticks) {
+  constexpr Index kLong = 100000;
+  // Three digits tell indices apart that differ by a hundredth of the largest.
+  double apart = INFINITY;
+  double largest = 0.0;
+  for (std::size_t i = 0; i < ticks.size(); ++i) {
+    largest = std::max(largest, ticks[i].position);
+    if (i > 0) apart = std::min(apart, ticks[i].position - ticks[i - 1].position);
+  }
+  const bool round = apart >= largest / 100.0;
+  for (AxisTick& tick : ticks) {
+    const auto index = static_cast<Index>(tick.position);
+    if (index < kLong) continue;
+    tick.text = round
+                    ? QString::fromStdString(compactText(static_cast<double>(index))).remove(QLatin1Char(' '))
+                    : QChar(0x2026) + QString::number(index).right(4);
+  }
 }
 
 QString powerOfTen(int exponent) {

@@ -27,6 +27,10 @@ struct AxisTick {
 // True where a cell is high enough to be named by its token.
 [[nodiscard]] bool fitsTokens(double extent, double pixels, double lineHeight);
 
+// Writes the indices of ticks in five or six letters: "262k", "1.05M" where they are far enough apart for
+// these to differ, else their last digits, "…2144". Ticks below 100,000 stay as they are.
+void shorten(std::vector<AxisTick>& ticks);
+
 // "10⁻⁴"
 [[nodiscard]] QString powerOfTen(int exponent);
 

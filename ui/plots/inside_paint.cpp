@@ -188,8 +188,9 @@ void InsidePlot::paintAround(QPainter& painter) const {
   }
   const QFontMetricsF headingFont(painter.font());
   // A matrix has its colour bar in the same line.
-  const double end =
-      m_panel.kind == InsidePanel::Kind::Matrix ? matrixBarLeft() - m_metrics.gap : m_size.width() - 1.0;
+  const double end = m_panel.kind == InsidePanel::Kind::Matrix && !matrixBarIsBelow()
+                         ? matrixBarLeft() - m_metrics.gap
+                         : m_size.width() - 1.0;
   painter.drawText(QPointF(x, baseline),
                    headingFont.elidedText(QString::fromStdString(m_panel.title), Qt::ElideRight, end - x));
   painter.setFont(m_metrics.font);
@@ -217,6 +218,8 @@ void InsidePlot::paintAround(QPainter& painter) const {
     caption.setTop(caption.top() + legendHeight(names, caption.width(), m_metrics));
     painter.setFont(m_metrics.font);
   }
+  if (m_panel.kind == InsidePanel::Kind::Matrix && matrixBarIsBelow())
+    caption.setTop(caption.top() + m_metrics.em + m_metrics.gap);
   if (caption.height() >= m_metrics.em)
     paintWrapped(painter, caption, QString::fromStdString(m_panel.caption), m_metrics, m_theme.secondaryText);
 }
@@ -311,6 +314,12 @@ double InsidePlot::matrixBarWidth() const {
   return 1.8 * m_metrics.em;
 }
 
+bool InsidePlot::matrixBarIsBelow() const {
+  const QFontMetricsF heading(m_metrics.bold());
+  const double title = heading.horizontalAdvance(m_letter + QString::fromStdString(m_panel.title));
+  return m_area.left() + title + 2.0 * m_metrics.gap > matrixBarLeft();
+}
+
 double InsidePlot::matrixBarLeft() const {
   const double text = QFontMetricsF(m_metrics.font).horizontalAdvance(matrixRange());
   return m_size.width() - text - matrixBarWidth() - 2.0 * m_metrics.gap;
@@ -320,15 +329,17 @@ void InsidePlot::paintMatrixBar(QPainter& painter) const {
   const std::span<const Rgb> map =
       m_panel.diverging ? divergingMap() : colorMap(m_style.colorMap.toStdString());
   const double wide = matrixBarWidth();
-  const double y = m_metrics.gap;  // in the line of the heading, at its right
-  const double x = matrixBarLeft();
+  const bool below = matrixBarIsBelow();
+  const double top = below ? captionRect().top() : 0.0;
+  const double y = top + m_metrics.gap;
+  const double x = below ? captionRect().left() : matrixBarLeft();
   QImage strip(256, 1, QImage::Format_RGB32);
   for (int i = 0; i < 256; ++i) {
     const Rgb c = map[static_cast<std::size_t>(i)];
     strip.setPixel(i, 0, qRgb(c.r, c.g, c.b));
   }
   painter.drawImage(QRectF(x, y, wide, 0.6 * m_metrics.em), strip);
-  painter.drawText(QPointF(x + wide + m_metrics.gap, QFontMetricsF(m_metrics.bold()).ascent()),
+  painter.drawText(QPointF(x + wide + m_metrics.gap, top + QFontMetricsF(m_metrics.bold()).ascent()),
                    matrixRange());
 }
 

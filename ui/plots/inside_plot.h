@@ -78,6 +78,8 @@ class InsidePlot {
   [[nodiscard]] QString matrixRange() const;
   [[nodiscard]] double matrixBarWidth() const;
   [[nodiscard]] double matrixBarLeft() const;
+  // In the line of the heading, or above the caption where the heading needs the line.
+  [[nodiscard]] bool matrixBarIsBelow() const;
   void paintMarks(QPainter& painter) const;
   void paintItemMarks(QPainter& painter) const;
   void paintAxisMarks(QPainter& painter) const;

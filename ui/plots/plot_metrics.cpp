@@ -36,6 +36,13 @@ PlotMetrics plotMetrics(const PlotTheme& theme, double fontPixels, Index queries
   return metrics;
 }
 
+void shortenNumbers(PlotMetrics& metrics) {
+  const double longest = QFontMetricsF(metrics.font).horizontalAdvance(QStringLiteral("1.05M"));
+  metrics.shortNumbers = true;
+  metrics.left = static_cast<int>(std::ceil(longest)) + 3 * metrics.gap;
+  metrics.right = static_cast<int>(std::ceil(0.5 * longest)) + 1;
+}
+
 void addStrips(PlotMetrics& metrics) {
   metrics.strip = std::max(10, static_cast<int>(std::lround(1.2 * metrics.em)));
   metrics.top += metrics.strip;

@@ -21,10 +21,11 @@ struct PlotMetrics {
   int left = 0;       // room for the labels of the queries
   int right = 0;
   int top = 0;
-  int bottom = 0;   // room for the labels of the keys
-  int legend = 0;   // below that: room for the names of the labels
-  int strip = 0;    // height of the marginals above and to the right, within `top` and `right`
-  int enlarge = 0;  // see drawCells()
+  int bottom = 0;             // room for the labels of the keys
+  int legend = 0;             // below that: room for the names of the labels
+  int strip = 0;              // height of the marginals above and to the right, within `top` and `right`
+  int enlarge = 0;            // see drawCells()
+  bool shortNumbers = false;  // "262k" and "…2144" instead of "262144" beside small squares
 
   [[nodiscard]] QFont bold() const;
 };
@@ -32,6 +33,9 @@ struct PlotMetrics {
 // For a square of `queries` x `keys` cells. `fontPixels` 0: a little smaller than the theme's font.
 [[nodiscard]] PlotMetrics plotMetrics(const PlotTheme& theme, double fontPixels, Index queries, Index keys,
                                       bool tokens);
+
+// Takes the room that long indices need away from a square that has none to spare: they are written short.
+void shortenNumbers(PlotMetrics& metrics);
 
 // Makes room for marginals: the same around all squares of a wall, so that they stay aligned.
 void addStrips(PlotMetrics& metrics);

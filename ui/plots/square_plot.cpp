@@ -93,9 +93,8 @@ void SquarePlot::updateTicks() {
     setTicks(*y, tokenTicks(view.top(), view.height(), content.queryTexts, font,
                             m_metrics.left - 3.0 * m_metrics.gap));
   else
-    setTicks(*y,
-             namedTokens(cellTicks(view.top(), view.height(), content.queries, height, 2.2 * m_metrics.em),
-                         content.order ? content.order->queries : std::vector<std::int32_t>{}));
+    setTicks(*y, numbered(cellTicks(view.top(), view.height(), content.queries, height, 2.2 * m_metrics.em),
+                          content.order ? content.order->queries : std::vector<std::int32_t>{}));
 
   if (!m_layout.tokens.isEmpty()) {
     QCPAxis* x = m_rects[0]->axis(QCPAxis::atBottom);
@@ -107,10 +106,12 @@ void SquarePlot::updateTicks() {
                               m_metrics.bottom - 3.0 * m_metrics.gap));
     } else {
       x->setTickLabelRotation(0);
-      const double label = font.horizontalAdvance(QString::number(std::max<Index>(9, content.keys - 1)));
+      const double label = font.horizontalAdvance(
+          m_metrics.shortNumbers ? QStringLiteral("1.05M")
+                                 : QString::number(std::max<Index>(9, content.keys - 1)));
       std::vector<AxisTick> ticks =
-          namedTokens(cellTicks(view.left(), view.width(), content.keys, width, 1.7 * label + m_metrics.gap),
-                      content.order ? content.order->keys : std::vector<std::int32_t>{});
+          numbered(cellTicks(view.left(), view.width(), content.keys, width, 1.7 * label + m_metrics.gap),
+                   content.order ? content.order->keys : std::vector<std::int32_t>{});
       if (!m_layout.slotArea.isEmpty())  // the caption of narrow slots reaches below the last tokens
         std::erase_if(ticks, [&, limit = slotCaption().x - m_metrics.gap](const AxisTick& tick) {
           const double at = m_layout.tokens.left() + (tick.position - view.left()) / view.width() * width;
@@ -128,8 +129,9 @@ void SquarePlot::updateTicks() {
 }
 
 // The numbers of the tokens that stand at the places of the ticks.
-std::vector<AxisTick> SquarePlot::namedTokens(std::vector<AxisTick> ticks,
-                                              const std::vector<std::int32_t>& order) const {
+std::vector<AxisTick> SquarePlot::numbered(std::vector<AxisTick> ticks,
+                                           const std::vector<std::int32_t>& order) const {
+  if (m_metrics.shortNumbers) shorten(ticks);
   for (AxisTick& tick : ticks)
     if (const auto place = static_cast<std::size_t>(tick.position); place < order.size())
       tick.text = QString::number(order[place]);

@@ -105,8 +105,8 @@ class SquarePlot {
   [[nodiscard]] SlotCaption slotCaption() const;
   void paintTitles(QPainter& painter) const;
   void paintMarginals(QPainter& painter) const;
-  [[nodiscard]] std::vector<AxisTick> namedTokens(std::vector<AxisTick> ticks,
-                                                  const std::vector<std::int32_t>& order) const;
+  [[nodiscard]] std::vector<AxisTick> numbered(std::vector<AxisTick> ticks,
+                                               const std::vector<std::int32_t>& order) const;
   void paintCorner(QPainter& painter) const;
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;

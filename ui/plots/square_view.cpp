@@ -20,6 +20,8 @@ namespace attnscope {
 namespace {
 
 constexpr int kWordsFromPixels = 300;
+constexpr int kWideFromPixels = 240;  // narrower squares need the room of six-digit numbers
+constexpr Index kLongNumbers = 100000;
 
 // Where a token stands; no places: the text's own order.
 qint64 placeOf(const std::vector<std::int32_t>& places, qint64 token) {
@@ -44,6 +46,9 @@ SquareView::SquareView(PanelKind kind, ViewLink* link, QWidget* parent)
     m_square->overlay.phase = std::fmod(m_square->overlay.phase + 0.02, 1.0);
     replotOverlay(*m_plot);
   });
+  connect(&m_motionClock, &QVariantAnimation::valueChanged, this,
+          [this](const QVariant& t) { drawMotion(t.toDouble()); });
+  connect(&m_motionClock, &QVariantAnimation::finished, this, &SquareView::endMotion);
   connect(&m_maker, &NumberMaker::ready, this, &SquareView::take);
   connect(&m_maker, &NumberMaker::tilesArrived, this, &SquareView::paintSoon);
   if (m_link) {
@@ -93,6 +98,7 @@ void SquareView::setDifference(std::shared_ptr<const Exploration> exploration,
 }
 
 void SquareView::takeExploration(std::shared_ptr<const Exploration> exploration) {
+  endMotion();
   m_exploration = std::move(exploration);
   SquareContent& content = m_square->content;
   const Plan& plan = m_exploration->call.plan->plan();
@@ -136,7 +142,14 @@ void SquareView::setMarginals(std::shared_ptr<const Marginals> marginals) {
 void SquareView::setOrder(std::shared_ptr<const TokenOrder> order) {
   if (m_order == order) return;
   m_order = std::move(order);
-  if (m_exploration) applySource();
+  if (!m_exploration) return;
+  endMotion();
+  const bool moves = canMove();
+  const QImage picture = moves ? m_square->content.tokenImage : QImage();
+  std::vector<std::int32_t> queryPlaces = m_queryPlaces;
+  std::vector<std::int32_t> keyPlaces = m_keyPlaces;
+  applySource();
+  if (moves) startMotion(picture, std::move(queryPlaces), std::move(keyPlaces));
 }
 
 void SquareView::applyOrder() {
@@ -183,6 +196,7 @@ void SquareView::setStyleChoices(const ViewStyle& style) {
 }
 
 void SquareView::setTheme(const PlotTheme& theme) {
+  endMotion();
   m_theme = theme;
   m_stamp = newStamp();
   updateLook();
@@ -191,6 +205,7 @@ void SquareView::setTheme(const PlotTheme& theme) {
 }
 
 void SquareView::clear() {
+  endMotion();
   m_maker.cancel();
   m_exploration.reset();
   m_source = {};
@@ -204,7 +219,8 @@ void SquareView::clear() {
 }
 
 bool SquareView::isSettled() const {
-  return !m_fresh && !m_maker.isRunning() && (!m_exploration || (m_numbers && m_numbers->complete));
+  return !m_motion && !m_fresh && !m_maker.isRunning() &&
+         (!m_exploration || (m_numbers && m_numbers->complete));
 }
 
 void SquareView::updateLook() {
@@ -215,6 +231,8 @@ void SquareView::updateLook() {
   PlotMetrics metrics =
       plotMetrics(m_theme, 0.0, content.queries, content.keys,
                   roomForWords && (!content.queryTexts.empty() || !content.keyTexts.empty()));
+  if (std::max(content.queries, content.keys) > kLongNumbers && width() < kWideFromPixels)
+    shortenNumbers(metrics);
   // Two lines of names whatever the mechanism, so that the squares of a row are equally large.
   if (!showsWeights(m_kind)) metrics.legend = static_cast<int>(std::ceil(2.3 * metrics.em));
   if (m_style.marginals) addStrips(metrics);
@@ -294,6 +312,10 @@ bool SquareView::isPictureCurrent() const {
 // What is known of the viewport while its own picture is being made.
 void SquareView::updatePatches() {
   SquareContent& content = m_square->content;
+  if (m_motion) {
+    content.tokenPatches.clear();
+    return;
+  }
   // A scale by rows needs the whole row, which a tile does not know.
   const bool byTile = !showsWeights(m_kind) || m_style.scale.kind != ValueScale::Kind::RowMax;
   if (isPictureCurrent() || !m_tokenTiles || m_source.id == 0 || !byTile) {
@@ -351,6 +373,7 @@ void SquareView::take(const ViewNumbersPtr& numbers) {
 }
 
 void SquareView::recolor() {
+  if (m_motion) return;  // at its end
   if (m_numbers && m_exploration) {
     SquareContent& content = m_square->content;
     if (m_kind == PanelKind::Pattern) {
@@ -395,6 +418,7 @@ void SquareView::updateGroup() {
 
 void SquareView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
+  endMotion();
   m_plot->setGeometry(rect());
   updateLook();
   updateView();

@@ -3,11 +3,13 @@
 
 #include <QThreadPool>
 #include <QTimer>
+#include <QVariantAnimation>
 #include <QWidget>
 #include <memory>
 
 #include "kernels/explore.h"
 #include "ui/jobs/latest_job.h"
+#include "ui/plots/order_motion.h"
 #include "ui/plots/panel.h"
 #include "ui/plots/square_plot.h"
 #include "ui/plots/tile_numbers.h"
@@ -38,7 +40,8 @@ class SquareView final : public QWidget {
                      const std::shared_ptr<const Exploration>& baseline, Index head);
   // What stands above and to the right of a map; null: nothing.
   void setMarginals(std::shared_ptr<const Marginals> marginals);
-  // Queries and keys in another order; null, or one of other lengths: as in the text.
+  // Queries and keys in another order; null, or one of other lengths: as in the text. A picture that is there
+  // and shows everything slides into it, where the desktop wants animations.
   void setOrder(std::shared_ptr<const TokenOrder> order);
   // Whose square it is: slots of a selected group are marked where the group is its own.
   void setOwner(const QString& owner);
@@ -95,6 +98,12 @@ class SquareView final : public QWidget {
   [[nodiscard]] QImage paintedTile(const NumberTile& tile, const TileKey& key, bool overSlots) const;
   [[nodiscard]] ViewStyle weightStyle() const;
   [[nodiscard]] bool isPictureCurrent() const;
+  // Slides the picture from the order that it stands in to the one that was just set.
+  void startMotion(QImage picture, std::vector<std::int32_t> queryPlaces,
+                   std::vector<std::int32_t> keyPlaces);
+  void drawMotion(double t);
+  void endMotion();
+  [[nodiscard]] bool canMove() const;
   void updateOverlay();
   void updateGroup();
   [[nodiscard]] qint64 queryAt(qint64 place) const;
@@ -130,7 +139,9 @@ class SquareView final : public QWidget {
   bool m_fresh = false;  // an answer that is not painted yet
   std::shared_ptr<const Exploration> m_exploration;
   QString m_owner;
-  Index m_layers = 0;  // of the reach
+  Index m_layers = 0;                     // of the reach
+  std::unique_ptr<OrderMotion> m_motion;  // while rows and columns are on their way
+  QVariantAnimation m_motionClock;
   ViewStyle m_style;
   PlotTheme m_theme;
   QTimer m_busyTimer;
