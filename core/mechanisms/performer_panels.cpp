@@ -110,6 +110,58 @@ InsidePanel featurePanel(const Tensor& phi, Kind kind, Index head) {
   return panel;
 }
 
+// Sizes of z, the sum of the features of the keys read so far, and of S, their products with the values,
+// after every key. Exponential features are summed relative to the largest exponent so far, and drawn as
+// logarithms. S is left out where it would take seconds.
+Result<InsidePanel> statePanel(const InsidesRequest& request, const Tensor& phi, Kind kind) {
+  constexpr double kMostWork = 3e8;
+  const Shape shape = request.input.shape();
+  const bool logs = holdsExponents(kind);
+  const Index r = phi.dim(2);
+  const Index n = phi.dim(1);
+  const auto features = phi.slice<float>(request.head);
+  const auto v = request.input.v.slice<float>(request.input.kvHead(request.head));
+  const bool withState = static_cast<double>(n) * static_cast<double>(r * shape.dV) <= kMostWork;
+  InsidePanel panel;
+  panel.kind = InsidePanel::Kind::Curves;
+  panel.title = "State over time";
+  panel.caption = logs ? "Logarithm of the size of the running sums after each key: they only ever add."
+                       : "Size of the running sums after each key: they only ever add.";
+  panel.xTitle = "keys read";
+  panel.yTitle = logs ? "log of the norm" : "norm";
+  panel.curves = {{logs ? "log |z|" : "|z|", {}, {}}};
+  if (withState) panel.curves.push_back({logs ? "log |S|" : "|S|", {}, {}});
+  Eigen::VectorXd z = Eigen::VectorXd::Zero(r);
+  RowMatrix s = RowMatrix::Zero(withState ? r : 0, shape.dV);
+  Eigen::VectorXd feature(r);
+  Eigen::RowVectorXd value(shape.dV);
+  double largest = logs ? -INFINITY : 0.0;
+  const Index stride = std::max<Index>(1, n / 256);
+  for (Index j = 0; j < n; ++j) {
+    if (j % 64 == 0 && !request.job.advance(0)) return cancelled();
+    for (Index a = 0; a < r; ++a) feature[a] = features[static_cast<std::size_t>(j * r + a)];
+    for (Index c = 0; c < shape.dV; ++c) value[c] = v[static_cast<std::size_t>(j * shape.dV + c)];
+    if (logs) {
+      const double next = std::max(largest, feature.maxCoeff());
+      const double shrink = std::exp(largest - next);
+      z *= shrink;
+      s *= shrink;
+      largest = next;
+      feature = (feature.array() - largest).exp();
+    }
+    z += feature;
+    if (withState) s += feature * value;
+    if (j % stride != 0 && j + 1 != n) continue;
+    const double norms[] = {z.norm(), withState ? s.norm() : 0.0};
+    for (std::size_t c = 0; c < panel.curves.size(); ++c) {
+      if (logs && !(norms[c] > 0.0)) continue;  // values that are all 0 have no logarithm
+      panel.curves[c].x.push_back(static_cast<double>(j + 1));
+      panel.curves[c].y.push_back(logs ? largest + std::log(norms[c]) : norms[c]);
+    }
+  }
+  return panel;
+}
+
 InsidePanel denominatorPanel(const Tensor& denominator, Kind kind, Index head) {
   const auto values = denominator.slice<float>(head);
   const bool logs = holdsExponents(kind);
@@ -321,6 +373,11 @@ Result<std::vector<InsidePanel>> performerPanels(const InsidesRequest& request) 
   if (!request.job.advance(0)) return cancelled();
   const Tensor keys = request.buffer("phi_k");
   if (!keys.empty()) panels.push_back(featurePanel(keys, step.kind, request.head));
+  // The factor of trigonometric features, exp(|k|^2 / 2), is not among them: their sums would be others.
+  if (!keys.empty() && step.kind != Kind::Trig) {
+    ATTN_ASSIGN(state, statePanel(request, keys, step.kind));
+    panels.push_back(std::move(state));
+  }
   ATTN_ASSIGN(error, errorPanel(request, step));
   panels.push_back(std::move(error));
   const Tensor denominator = request.buffer(holdsExponents(step.kind) ? "log_denominator" : "denominator");

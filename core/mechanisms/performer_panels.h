@@ -8,8 +8,8 @@
 
 namespace attnscope {
 
-// The insides of a Performer: its directions, its features, its denominators, and how its error falls with
-// their number.
+// The insides of a Performer: its directions, its features, the running sums, its denominators, and how its
+// error falls with their number.
 [[nodiscard]] Result<std::vector<InsidePanel>> performerPanels(const InsidesRequest& request);
 
 // Relative mean square error of one kernel entry with one direction, independent draws, from x.y and the

@@ -74,7 +74,7 @@ std::vector<InsidePanel> ruleLayers(const FrozenPlan& plan, Index head) {
     InsidePanel panel;
     panel.series = "Rules";
     panel.title = "Only " + label.name;
-    panel.caption = label.why + ".";
+    panel.caption = fmt::format("Pairs for this reason: {}.", label.why);
     if (stride > 1) panel.caption += fmt::format(" One query in {} is counted.", stride);
     panel.xTitle = cols < keys ? fmt::format("key, {} cells", cols) : "key";
     panel.yTitle = rows < queries ? fmt::format("query, {} cells", rows) : "query";
@@ -123,10 +123,10 @@ std::vector<InsidePanel> foldedReading(const FrozenPlan& plan, Index head, Index
   std::vector<InsidePanel> panels;
   if (shape.nK > kMostFolded || shape.nQ != shape.nK || width < 1) return panels;
   RunList runs;
-  const Index count = std::min(kFoldedQueries, shape.nQ);
+  const Index count = std::min(kFoldedQueries, shape.nQ - shape.nQ / 2);
   for (Index t = 0; t < count; ++t) {
-    // The middle of the text first: it has keys on all sides.
-    const Index query = (t + count / 2) % count * (shape.nQ - 1) / std::max<Index>(1, count - 1);
+    // From the middle of the text to its end: these have the most keys.
+    const Index query = shape.nQ / 2 + t * (shape.nQ - 1 - shape.nQ / 2) / std::max<Index>(1, count - 1);
     InsidePanel panel;
     panel.series = "Queries";
     panel.title = fmt::format("What token {} reads, in lines of {}", query, width);

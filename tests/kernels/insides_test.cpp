@@ -145,6 +145,29 @@ class InsidesTest final : public QObject {
     for (std::size_t i = 0; i < drawn.size(); ++i) QVERIFY(std::abs(drawn[i] - executed[i]) < 1e-5F);
   }
 
+  // The running sums at the end are sums over all keys.
+  void runningSumsEndAtTheWholeSum() {
+    const auto run =
+        explore(*parseMechanismSpec("performer"), inputOf("clustered:n=40,d=8,heads=2"), cpuBackend());
+    QVERIFY(run);
+    const auto panels = (*run)->insides(1);
+    QVERIFY(panels);
+    const InsidePanel* state = named(*panels, "State over time");
+    const InsidePanel* features = named(*panels, "log φ(K)");
+    QVERIFY(state && features);
+    const Index r = features->values.dim(1);
+    double squares = 0.0;
+    for (Index a = 0; a < r; ++a) {
+      double sum = 0.0;
+      for (Index j = 0; j < 40; ++j)
+        sum += std::exp(static_cast<double>(features->values.slice<float>(j)[static_cast<std::size_t>(a)]));
+      squares += sum * sum;
+    }
+    QCOMPARE(state->curves[0].x.back(), 40.0);
+    QVERIFY(std::abs(state->curves[0].y.back() - 0.5 * std::log(squares)) < 1e-6);
+    QVERIFY(std::is_sorted(state->curves[0].y.begin(), state->curves[0].y.end()));
+  }
+
   // Rules drawn alone are the pattern, label by label.
   void layersAreThePattern() {
     for (const char* spec : {"longformer", "sparse", "bigbird:block=4"}) {
@@ -156,7 +179,8 @@ class InsidesTest final : public QObject {
       const FrozenPlan& plan = *(*run)->call.plan;
       RunList runs;
       for (std::size_t label = 0; label < plan.plan().labels.size(); ++label) {
-        const InsidePanel* layer = named(*panels, std::string("Only ").append(plan.plan().labels[label].name));
+        const InsidePanel* layer =
+            named(*panels, std::string("Only ").append(plan.plan().labels[label].name));
         QVERIFY(layer);
         for (Index i = 0; i < 60; ++i) {
           std::vector<float> expected(60, 0.0F);

@@ -77,11 +77,15 @@ class WallTest final : public QObject {
 
   void theHeaderSaysWhoSorts() {
     Wall* wall = m_window->wall();
-    QVERIFY(wall->header(2)->accessibleDescription().isEmpty());
+    const QString order = QStringLiteral("its order");
+    const QImage before = wall->header(2)->grab().toImage();
+    QVERIFY(!wall->header(2)->accessibleDescription().contains(order));
     document()->sortBy(2, 0);
-    QVERIFY(wall->header(2)->accessibleDescription().contains(QStringLiteral("order")));
+    QVERIFY(wall->header(2)->accessibleDescription().contains(order));
+    QVERIFY(!wall->header(1)->accessibleDescription().contains(order));
+    QVERIFY(wall->header(2)->grab().toImage() != before);
     document()->undoStack()->undo();
-    QVERIFY(wall->header(2)->accessibleDescription().isEmpty());
+    QVERIFY(!wall->header(2)->accessibleDescription().contains(order));
   }
 
   // Nothing is subtracted from a map that is not there.

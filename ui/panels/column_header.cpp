@@ -52,7 +52,7 @@ void ColumnHeader::setCost(const QString& first, const QString& second, const QS
   m_first = first;
   m_second = second;
   m_shorter = shorter;
-  setAccessibleDescription(first + QStringLiteral(", ") + second);
+  describe();
   update();
 }
 
@@ -74,14 +74,20 @@ void ColumnHeader::setRemovable(bool removable) {
 
 void ColumnHeader::setMarks(bool baseline, bool ownZoom, bool sorts) {
   m_sorts = sorts;
-  QStringList said;
-  if (baseline) said << tr("baseline");
-  if (ownZoom) said << tr("zooms alone");
-  if (sorts) said << tr("all columns stand in its order");
-  setAccessibleDescription(said.join(QStringLiteral(", ")));
   m_baseline = baseline;
   m_ownZoom = ownZoom;
+  describe();
   update();
+}
+
+// For screen readers: what is drawn on the card below the name.
+void ColumnHeader::describe() {
+  QStringList said{m_first, m_second};
+  if (m_baseline) said << tr("the baseline");
+  if (m_ownZoom) said << tr("zooms alone");
+  if (m_sorts) said << tr("all columns stand in its order");
+  said.removeAll(QString());
+  setAccessibleDescription(said.join(QStringLiteral(", ")));
 }
 
 void ColumnHeader::setStandIn(const QString& name) {

@@ -42,6 +42,8 @@ class ColumnHeader final : public QWidget {
   void contextMenuEvent(QContextMenuEvent* event) override;
 
  private:
+  void describe();
+
   int m_column;
   bool m_selected = false;
   QString m_standIn;

@@ -37,10 +37,20 @@ QRectF InsidePlot::stripCell(Index row, Index cell) const {
   return {strip.left() + static_cast<double>(cell) * wide, strip.top(), wide, strip.height()};
 }
 
+double InsidePlot::textLeft(double wanted) const {
+  const double end = m_size.width() - 1.0;
+  return std::max(static_cast<double>(m_metrics.gap), std::min<double>(m_metrics.left, end - wanted));
+}
+
+double InsidePlot::captionWish() const {
+  return 14.0 * m_metrics.em;
+}
+
 QRect InsidePlot::captionRect() const {
   const int titles = m_panel.xTitle.empty() ? 0 : m_metrics.em + m_metrics.gap;
   const int top = m_area.bottom() + 1 + m_metrics.em + 2 * m_metrics.gap + titles;
-  return {m_area.left(), top, m_size.width() - m_area.left() - 1, std::max(0, m_size.height() - top)};
+  const int left = static_cast<int>(textLeft(captionWish()));
+  return {left, top, m_size.width() - left - 1, std::max(0, m_size.height() - top)};
 }
 
 namespace {
@@ -179,7 +189,10 @@ void InsidePlot::paintAround(QPainter& painter) const {
   if (m_panel.kind != InsidePanel::Kind::Strips) paintFrame(painter, m_area, m_theme.frame, m_metrics.line);
   painter.setFont(m_metrics.bold());
   painter.setPen(m_theme.text);
-  double x = m_letter.isEmpty() ? m_area.left() : m_area.left();
+  const double bar = m_panel.kind == InsidePanel::Kind::Matrix && !matrixBarIsBelow()
+                         ? m_size.width() - matrixBarLeft() + m_metrics.gap
+                         : 0.0;
+  double x = textLeft(headingWidth() + bar);
   const double baseline = QFontMetricsF(m_metrics.bold()).ascent();
   if (!m_letter.isEmpty()) {
     painter.drawText(QPointF(x, baseline), m_letter);
@@ -315,9 +328,12 @@ double InsidePlot::matrixBarWidth() const {
 }
 
 bool InsidePlot::matrixBarIsBelow() const {
+  return m_metrics.left + headingWidth() + m_metrics.gap > matrixBarLeft();
+}
+
+double InsidePlot::headingWidth() const {
   const QFontMetricsF heading(m_metrics.bold());
-  const double title = heading.horizontalAdvance(m_letter + QString::fromStdString(m_panel.title));
-  return m_area.left() + title + 2.0 * m_metrics.gap > matrixBarLeft();
+  return heading.horizontalAdvance(m_letter + QString::fromStdString(m_panel.title)) + m_metrics.gap;
 }
 
 double InsidePlot::matrixBarLeft() const {

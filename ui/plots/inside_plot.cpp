@@ -69,6 +69,13 @@ void InsidePlot::setLook(const PlotMetrics& metrics, const PlotTheme& theme, con
 
 void InsidePlot::setPanel(const InsidePanel& panel) {
   m_panel = panel;
+  m_scale = {};
+  m_scale.kind = ValueScale::Kind::Linear;
+  m_scale.diverging = panel.diverging;
+  m_scale.high = 0.0;
+  if (panel.values.rank() != 2 || panel.values.empty()) return;
+  for (const float v : panel.values.values<float>())
+    m_scale.high = std::max(m_scale.high, static_cast<double>(std::abs(v)));
 }
 
 void InsidePlot::setHeading(const QString& letter) {
@@ -90,8 +97,10 @@ void InsidePlot::update(QSize size) {
     m_metrics.left = std::max(m_metrics.left, std::min(roomForNumbers(), size.width() * 2 / 5));
   }
   const int width = std::max(20, size.width() - m_metrics.left - m_metrics.right);
-  const int below =
-      belowPlot(m_panel, m_metrics) + captionHeight(m_panel, width + m_metrics.right, m_metrics);
+  const int captionWidth = m_size.width() - 1 - static_cast<int>(textLeft(captionWish()));
+  const int bar =
+      m_panel.kind == InsidePanel::Kind::Matrix && matrixBarIsBelow() ? m_metrics.em + m_metrics.gap : 0;
+  const int below = belowPlot(m_panel, m_metrics) + bar + captionHeight(m_panel, captionWidth, m_metrics);
   // Bars of sums stand above a matrix and to the right of it.
   const int sums = m_panel.rowSums.empty() && m_panel.columnSums.empty() ? 0 : 2 * m_metrics.em;
   int height = std::max(20, std::min(size.height() - top - below - sums, width - sums));
@@ -159,12 +168,6 @@ void InsidePlot::fitRange(double x0, double x1, double y0, double y1, double mar
 
 void InsidePlot::buildMatrix() {
   if (m_panel.values.rank() != 2 || m_panel.values.empty()) return;
-  m_scale = {};
-  m_scale.kind = ValueScale::Kind::Linear;
-  m_scale.diverging = m_panel.diverging;
-  m_scale.high = 0.0;
-  for (const float v : m_panel.values.values<float>())
-    m_scale.high = std::max(m_scale.high, static_cast<double>(std::abs(v)));
   ViewStyle style = m_style;
   style.scale = m_scale;
   const Rgb middle = divergingMap()[128];

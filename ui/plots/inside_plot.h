@@ -80,6 +80,7 @@ class InsidePlot {
   [[nodiscard]] double matrixBarLeft() const;
   // In the line of the heading, or above the caption where the heading needs the line.
   [[nodiscard]] bool matrixBarIsBelow() const;
+  [[nodiscard]] double headingWidth() const;
   void paintMarks(QPainter& painter) const;
   void paintItemMarks(QPainter& painter) const;
   void paintAxisMarks(QPainter& painter) const;
@@ -96,6 +97,10 @@ class InsidePlot {
   [[nodiscard]] QRectF stripCell(Index row, Index cell) const;
   [[nodiscard]] QPointF toPixel(double x, double y) const;
   [[nodiscard]] QRect captionRect() const;
+  // Where heading and caption begin: with the plot, or further left where a narrow picture has no room to
+  // give.
+  [[nodiscard]] double textLeft(double wanted) const;
+  [[nodiscard]] double captionWish() const;  // the width from which a caption lets the axis have its room
 
   QCustomPlot& m_plot;
   PlotMetrics m_metrics;

@@ -16,8 +16,8 @@ double placeOf(const std::vector<std::int32_t>& places, int token) {
   return places.empty() ? token : places[static_cast<std::size_t>(token)];
 }
 
-// Which pixel of the old picture stands at each pixel of the new one (-1: none). Tokens that have moved far are
-// drawn last, over those that they pass.
+// Which pixel of the old picture stands at each pixel of the new one (-1: none). Tokens that have moved far
+// are drawn last, over those that they pass.
 std::vector<int> sourcePixels(const OrderMotion::Places& places, int pixels, double t) {
   std::vector<int> source(static_cast<std::size_t>(pixels), -1);
   std::vector<int> tokens(static_cast<std::size_t>(places.count));
@@ -30,10 +30,13 @@ std::vector<int> sourcePixels(const OrderMotion::Places& places, int pixels, dou
   for (const int token : tokens) {
     const double from = placeOf(places.before, token);
     const double at = from + t * (placeOf(places.after, token) - from);
-    const auto first = static_cast<int>(std::lround(at * cell));
-    const int past = std::max(first + 1, static_cast<int>(std::lround((at + 1.0) * cell)));
+    // Small cells fall into the pixel where they begin, larger ones end where the next one begins.
+    const double begin = at * cell;
+    const auto first = static_cast<int>(cell < 1.0 ? std::floor(begin) : std::round(begin));
+    const int past = cell < 1.0 ? first + 1 : std::max(first + 1, static_cast<int>(std::round(begin + cell)));
     for (int pixel = std::max(0, first); pixel < std::min(past, pixels); ++pixel) {
-      const double inside = (static_cast<double>(pixel - first) + 0.5) / std::max(1, past - first);
+      const double inside =
+          cell < 1.0 ? 0.0 : (static_cast<double>(pixel - first) + 0.5) / std::max(1, past - first);
       source[static_cast<std::size_t>(pixel)] =
           std::clamp(static_cast<int>((from + inside) * cell), 0, pixels - 1);
     }
@@ -66,7 +69,8 @@ QImage OrderMotion::at(double t, QRgb background) const {
 }
 
 int orderMotionMs(const QWidget& widget) {
-  return widget.style()->styleHint(QStyle::SH_Widget_Animation_Duration, nullptr, &widget) > 0 ? kMotionMs : 0;
+  return widget.style()->styleHint(QStyle::SH_Widget_Animation_Duration, nullptr, &widget) > 0 ? kMotionMs
+                                                                                               : 0;
 }
 
 }  // namespace attnscope
