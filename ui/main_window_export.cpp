@@ -48,6 +48,7 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
     column.exploration = result.exploration;
     column.reach = m_reach->of(i).reach;
     column.baseline = m_baselines->of(i).exploration;
+    column.ownScale = state.views[static_cast<std::size_t>(i)].ownScale;
     // The wall shows one of the pictures at a time; so does the figure of a wall. A column alone shows all.
     if (result.insides && !result.insides->empty())
       column.insides.assign(result.insides->begin(),

@@ -401,6 +401,10 @@ void MainWindow::buildColumnViewCommands() {
       QStringLiteral("ownZoom"), tr("Zoom this column alone"), {},
       [](const ColumnView& view) { return view.ownZoom; },
       [this](int column, bool on) { m_document->setOwnZoom(column, on); });
+  addChecked(
+      QStringLiteral("ownScale"), tr("Colour this column by its own weights"), {},
+      [](const ColumnView& view) { return view.ownScale; },
+      [this](int column, bool on) { m_document->setOwnScale(column, on); });
 }
 
 void MainWindow::rememberRecent(const QString& file) {
@@ -451,7 +455,8 @@ void MainWindow::showPanelMenu(int column, PanelKind kind, QPoint position) {
 void MainWindow::showHeaderMenu(int column, QPoint position) {
   m_document->selectColumn(column);
   QMenu menu(this);
-  for (const char* name : {"pinBaseline", "ownZoom", "moveLeft", "moveRight", "resetParams", "removeColumn"})
+  for (const char* name :
+       {"pinBaseline", "ownZoom", "ownScale", "moveLeft", "moveRight", "resetParams", "removeColumn"})
     menu.addAction(command(QString::fromLatin1(name)));
   menu.addSeparator();
   menu.addAction(command(QStringLiteral("exportColumn")));

@@ -27,7 +27,7 @@ QString textOf(const DocumentState& state) {
         << QString::number(state.rows.map) << QString::number(state.rows.insides)
         << QString::number(state.rows.difference);
   for (const ColumnView& view : state.views)
-    parts << QString::number((view.baseline ? 2 : 0) + (view.ownZoom ? 1 : 0))
+    parts << QString::number((view.baseline ? 2 : 0) + (view.ownZoom ? 1 : 0) + (view.ownScale ? 4 : 0))
           << QString::number(view.sortBy);
   parts << state.style.hidden;
   return parts.join(QLatin1Char('|'));
@@ -62,6 +62,7 @@ class StateTest final : public QObject {
     row("reset parameters", [](Document& d) { d.resetParams(1); });
     row("baseline", [](Document& d) { d.pinBaseline(1); });
     row("own zoom", [](Document& d) { d.setOwnZoom(2, true); });
+    row("own scale", [](Document& d) { d.setOwnScale(2, true); });
     row("order", [](Document& d) { d.sortBy(1, 0); });
     row("label", [](Document& d) { d.toggleLabel(QStringLiteral("local")); });
     row("difference", [](Document& d) { d.setRowVisible(PanelKind::Difference, true); });

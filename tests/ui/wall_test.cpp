@@ -219,6 +219,23 @@ class WallTest final : public QObject {
     QCOMPARE(m_window->wall()->columnLink(1)->viewport(), all);
   }
 
+  // One column's colours go their own way; the others and their bar stay together.
+  void colorsAColumnAlone() {
+    Panel* own = m_window->wall()->panel(1, PanelKind::Map);
+    Panel* other = m_window->wall()->panel(0, PanelKind::Map);
+    const QImage ownBefore = own->grab().toImage();
+    const QImage otherBefore = other->grab().toImage();
+    document()->selectColumn(1);
+    m_window->command(QStringLiteral("ownScale"))->trigger();
+    QTRY_VERIFY(m_window->isSettled() && own->grab().toImage() != ownBefore);
+    QCOMPARE(other->grab().toImage(), otherBefore);
+    auto* square = own->findChild<QWidget*>(QStringLiteral("square"));
+    QVERIFY(square->accessibleDescription().startsWith(QStringLiteral("own scale ")));
+    document()->undoStack()->undo();
+    QTRY_COMPARE(own->grab().toImage(), ownBefore);
+    QVERIFY(square->accessibleDescription().isEmpty());
+  }
+
  private:
   [[nodiscard]] Document* document() const { return m_window->document(); }
 

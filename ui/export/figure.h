@@ -24,6 +24,7 @@ struct FigureColumn {
   std::shared_ptr<const Reach> reach;  // only read where it has a row of reach
   // What a row of differences takes off; null: the column is the baseline itself.
   std::shared_ptr<const Exploration> baseline = nullptr;
+  bool ownScale = false;  // its map and difference are coloured by its own weights, and say so
 };
 
 // A figure for print: rows of views by columns of mechanisms, on one set of axes and one colour scale, or the

@@ -294,11 +294,20 @@ void FigurePage::fitScales() {
   for (const PanelKind kind : {PanelKind::Map, PanelKind::Difference}) {
     WeightSummary drawn;
     for (const Cell& cell : m_cells)
-      if (cell.kind == kind && cell.numbers) drawn.add(cell.numbers->weights);
+      if (cell.kind == kind && cell.numbers && !m_spec.columns[cell.column].ownScale)
+        drawn.add(cell.numbers->weights);
     ViewStyle& style = kind == PanelKind::Map ? m_mapStyle : m_differenceStyle;
     style = m_spec.style;
     style.scale = fittedScale(style.scale, style.range, drawn);
   }
+}
+
+ViewStyle FigurePage::styleOf(const Cell& cell) const {
+  if (!m_spec.columns[cell.column].ownScale)
+    return cell.kind == PanelKind::Map ? m_mapStyle : m_differenceStyle;
+  WeightSummary drawn;
+  drawn.add(cell.numbers->weights);
+  return ownScaleStyle(m_spec.style, drawn);
 }
 
 const ViewStyle& FigurePage::styleOf(BarContent content) const {

@@ -76,6 +76,7 @@ class FigurePage {
   void paintInside(QPainter& painter, const Cell& cell) const;
   void paintBars(QPainter& painter) const;
   void fitScales();
+  [[nodiscard]] ViewStyle styleOf(const Cell& cell) const;  // of a cell with weights
   [[nodiscard]] const ViewStyle& styleOf(BarContent content) const;
   void paintScaling(QPainter& painter) const;
 

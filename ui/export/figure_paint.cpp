@@ -63,11 +63,13 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
       content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground,
                                          layerColors(column.reach->layers));
     } else if (cell.kind == PanelKind::Difference) {
-      content.tokenImage = differenceImage(cell.numbers->weights, m_differenceStyle);
+      content.tokenImage = differenceImage(cell.numbers->weights, styleOf(cell));
     } else {
-      content.tokenImage = weightImage(cell.numbers->weights, m_mapStyle, m_spec.theme.plotBackground);
+      content.tokenImage = weightImage(cell.numbers->weights, styleOf(cell), m_spec.theme.plotBackground);
     }
   }
+  if (showsWeights(cell.kind) && cell.numbers && column.ownScale)
+    content.scaleNote = scaleNote(styleOf(cell));
   if (cell.kind == PanelKind::Difference && !column.baseline) content.note = QStringLiteral("the baseline");
   square.update();
   paintPlot(painter, *plot, cell.at, cell.size);

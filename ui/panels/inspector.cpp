@@ -328,10 +328,16 @@ void Inspector::showGroup() {
                           ? (m_service->input()->input.tokensK.empty() ? m_service->input()->input.tokensQ
                                                                        : m_service->input()->input.tokensK)
                           : std::vector<std::string>();
-  for (const TokenRange& range : tokens)
+  for (const TokenRange& range : tokens) {
+    if (words.size() > kMostWords) break;
+    if (range.end > std::ssize(texts)) {
+      words << (range.end == range.begin + 1 ? QString::number(range.begin)
+                                             : tr("%1 to %2").arg(range.begin).arg(range.end - 1));
+      continue;
+    }
     for (Index token = range.begin; token < range.end && words.size() <= kMostWords; ++token)
-      words << (token < std::ssize(texts) ? toQ(texts[static_cast<std::size_t>(token)]).trimmed()
-                                          : QString::number(token));
+      words << toQ(texts[static_cast<std::size_t>(token)]).trimmed();
+  }
   if (words.size() > kMostWords) words.back() = QStringLiteral("…");
   m_groupWords->setText(words.join(QStringLiteral(" · ")));
   m_groupWords->setVisible(!words.isEmpty());

@@ -283,6 +283,7 @@ void Wall::updateViews() {
     header(i)->setMarks(view.baseline, view.ownZoom, view.sortBy >= 0);
     updateDifference(i);
   }
+  for (const PanelKind kind : {PanelKind::Map, PanelKind::Difference}) fitScale(kind);
   updateOrder();
 }
 
@@ -447,36 +448,10 @@ void Wall::updateMarginals(int index) {
   panel(index, PanelKind::Map)->setMarginals(wanted ? m_marginals->of(index) : nullptr);
 }
 
-void Wall::fitScale(PanelKind kind) {
-  // One scale for what stands side by side, so that equal colours are equal weights.
-  WeightSummary drawn;
-  for (int i = 0; i < m_document->columnCount(); ++i) drawn.add(panel(i, kind)->drawnWeights());
-  ViewStyle style = m_document->state().style;
-  style.scale = fittedScale(style.scale, style.range, drawn);
-  for (int i = 0; i < kMaxColumns; ++i) panel(i, kind)->setStyleChoices(style);
-  ColorBar* bar = kind == PanelKind::Map ? m_bar : m_differenceBar;
-  bar->setStyleChoices(style);
-  bar->setDrawn(drawn);
-}
-
 void Wall::setTheme(const PlotTheme& theme) {
   for (Column& column : m_columns)
     for (Panel* shown : column.panels) shown->setTheme(theme);
   for (ColorBar* bar : {m_bar, m_differenceBar}) bar->setTheme(theme);
-}
-
-void Wall::placeColorBars() {
-  // Beside the first column whose square is there: the baseline has none in the row of differences.
-  for (const auto& [bar, kind] :
-       {std::pair{m_bar, PanelKind::Map}, std::pair{m_differenceBar, PanelKind::Difference}}) {
-    for (int i = 0; i < m_document->columnCount(); ++i) {
-      const Panel* beside = panel(i, kind);
-      const QRect cells = beside->cellArea();
-      if (!beside->isVisible() || cells.isEmpty()) continue;
-      bar->setSpan(beside->mapTo(this, cells.topLeft()).y() - bar->y(), cells.height());
-      break;
-    }
-  }
 }
 
 void Wall::resizeEvent(QResizeEvent* event) {

@@ -259,6 +259,10 @@ void Panel::setStyleChoices(const ViewStyle& style) {
   if (m_impl->insides) m_impl->insides->setStyleChoices(style);
 }
 
+void Panel::setScaleNote(const QString& note) {
+  if (m_impl->square) m_impl->square->setScaleNote(note);
+}
+
 void Panel::setTheme(const PlotTheme& theme) {
   m_impl->theme = theme;
   if (m_impl->square) m_impl->square->setTheme(theme);

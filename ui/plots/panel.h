@@ -56,6 +56,8 @@ class Panel : public QWidget {
   void setRefused(const QString& sentence);
   void clear();
   void setStyleChoices(const ViewStyle& style);
+  // Said in the corner of a square that has a scale of its own; empty: it shares one.
+  void setScaleNote(const QString& note);
   void setTheme(const PlotTheme& theme);
   // True when the picture of the current viewport is complete (tests and screenshots wait for it).
   [[nodiscard]] bool isSettled() const;

@@ -182,20 +182,29 @@ void SquarePlot::paintAround(QPainter& painter) const {
   }
   paintTitles(painter);
   paintMarginals(painter);
-  if (!content.corner.isEmpty()) paintCorner(painter);
+  if (!content.corner.isEmpty()) paintPlate(painter, content.corner, true);
+  if (!content.scaleNote.isEmpty()) paintPlate(painter, content.scaleNote, false);
   if (content.note.isEmpty()) return;
   painter.setFont(m_metrics.font);
   painter.setPen(m_theme.secondaryText);
   painter.drawText(QRectF(m_layout.all()), Qt::AlignCenter, content.note);
 }
 
-void SquarePlot::paintCorner(QPainter& painter) const {
+// A line of text over the data, in the upper or the lower right corner.
+void SquarePlot::paintPlate(QPainter& painter, const QString& text, bool atTop) const {
   const QFontMetricsF font(m_metrics.font);
   const QRectF all(m_layout.all());
-  const double width = font.horizontalAdvance(content.corner) + 2.0 * m_metrics.gap;
-  if (width + 2.0 * m_metrics.gap > all.width()) return;
-  const QRectF plate(all.right() - width - m_metrics.gap, all.top() + m_metrics.gap, width,
-                     font.height() + m_metrics.gap);
+  const double width = font.horizontalAdvance(text) + 2.0 * m_metrics.gap;
+  if (width + 2.0 * m_metrics.gap > all.width()) {
+    // What does not fit is said shorter rather than not at all.
+    const QString shorter = text.section(QLatin1Char(' '), 2);
+    if (!atTop && !shorter.isEmpty() && shorter != text) paintPlate(painter, shorter, atTop);
+    return;
+  }
+  const double height = font.height() + m_metrics.gap;
+  const QRectF plate(all.right() - width - m_metrics.gap,
+                     atTop ? all.top() + m_metrics.gap : all.bottom() - m_metrics.gap - height, width,
+                     height);
   QColor ground = m_theme.background;
   ground.setAlpha(225);
   painter.setPen(Qt::NoPen);
@@ -204,7 +213,7 @@ void SquarePlot::paintCorner(QPainter& painter) const {
   painter.setBrush(Qt::NoBrush);
   painter.setFont(m_metrics.font);
   painter.setPen(m_theme.text);
-  painter.drawText(plate, Qt::AlignCenter, content.corner);
+  painter.drawText(plate, Qt::AlignCenter, text);
 }
 
 SquarePlot::SlotCaption SquarePlot::slotCaption() const {

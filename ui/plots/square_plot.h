@@ -41,6 +41,8 @@ struct SquareContent {
   std::vector<Patch> slotPatches;
   QString corner;  // "coarse: 1 of 64 rows"; empty where the picture is exact
 
+  QString scaleNote;  // "own scale 0.0012 … 0.34"; empty where the scale is shared
+
   std::vector<std::string> queryTexts;  // empty: numbers
   std::vector<std::string> keyTexts;
   std::vector<LegendEntry> legend;
@@ -107,7 +109,7 @@ class SquarePlot {
   void paintMarginals(QPainter& painter) const;
   [[nodiscard]] std::vector<AxisTick> numbered(std::vector<AxisTick> ticks,
                                                const std::vector<std::int32_t>& order) const;
-  void paintCorner(QPainter& painter) const;
+  void paintPlate(QPainter& painter, const QString& text, bool atTop) const;
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;
   void paintGroup(QPainter& painter) const;

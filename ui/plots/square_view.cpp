@@ -195,6 +195,13 @@ void SquareView::setStyleChoices(const ViewStyle& style) {
   if (m_request.reduce != style.reduce) requestNumbers();
 }
 
+void SquareView::setScaleNote(const QString& note) {
+  if (note == m_square->content.scaleNote) return;
+  m_square->content.scaleNote = note;
+  setAccessibleDescription(note);
+  m_plot->replot(QCustomPlot::rpQueuedRefresh);
+}
+
 void SquareView::setTheme(const PlotTheme& theme) {
   endMotion();
   m_theme = theme;

@@ -47,6 +47,7 @@ class SquareView final : public QWidget {
   void setOwner(const QString& owner);
   void setBusy(bool busy);
   void setStyleChoices(const ViewStyle& style);
+  void setScaleNote(const QString& note);
   void setTheme(const PlotTheme& theme);
   void clear();
   [[nodiscard]] bool isSettled() const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/plots/view_style.h"
 
+#include <QObject>
+
 #include <QPalette>
 #include <array>
 
@@ -55,6 +57,18 @@ QColor columnColor(int column) {
   static constexpr std::array<QRgb, 6> kColors{0xff0072b2, 0xffd55e00, 0xff009e73,
                                                0xffcc79a7, 0xffe69f00, 0xff56b4e9};
   return QColor::fromRgb(kColors[static_cast<std::size_t>(column < 0 ? 0 : column) % kColors.size()]);
+}
+
+ViewStyle ownScaleStyle(ViewStyle style, const WeightSummary& drawn) {
+  if (style.range == ScaleRange::Fixed) style.range = ScaleRange::Percentiles;
+  style.scale = fittedScale(style.scale, style.range, drawn);
+  return style;
+}
+
+QString scaleNote(const ViewStyle& style) {
+  if (style.scale.kind == ValueScale::Kind::RowMax) return {};  // every row has its own anyway
+  return QObject::tr("own scale %1 … %2")
+      .arg(QString::number(style.scale.low, 'g', 2), QString::number(style.scale.high, 'g', 2));
 }
 
 }  // namespace attnscope

@@ -170,6 +170,15 @@ void Document::setOwnZoom(int column, bool own) {
   push(own ? tr("zoom one column alone") : tr("zoom all columns together"), next);
 }
 
+void Document::setOwnScale(int column, bool own) {
+  if (column < 0 || column >= columnCount() ||
+      m_state.views[static_cast<std::size_t>(column)].ownScale == own)
+    return;
+  DocumentState next = m_state;
+  next.views[static_cast<std::size_t>(column)].ownScale = own;
+  push(own ? tr("colour one column by its own weights") : tr("colour all columns alike"), next);
+}
+
 void Document::sortBy(int column, int order) {
   if (column >= columnCount()) return;
   DocumentState next = m_state;

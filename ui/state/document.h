@@ -42,6 +42,7 @@ class Document final : public QObject {
   void setColumns(const std::vector<MechanismSpec>& columns, const QString& stepName);
   void pinBaseline(int column);  // -1: none, compare with full attention
   void setOwnZoom(int column, bool own);
+  void setOwnScale(int column, bool own);
   void sortBy(int column, int order);     // column -1: as in the text
   void toggleLabel(const QString& name);  // hides or shows a reason in all patterns
 
@@ -64,7 +65,7 @@ class Document final : public QObject {
   void headChanged();
   void columnsChanged();           // which mechanisms stand where
   void columnChanged(int column);  // parameters of one column
-  void viewsChanged();             // baseline, or who zooms alone
+  void viewsChanged();             // baseline, or who zooms or is coloured alone
   void optionsChanged();           // causal, scale, seed
   void styleChanged();
   void rowsChanged();
