@@ -37,7 +37,7 @@ Session otherwise() {
   state.head = 1;
   state.columns = {specOf("longformer:window=8,causal=on"), specOf("custom:rule=\"abs(q - k) <= w\",w=3"),
                    specOf("full:scale=0.5,seed=18446744073709551615")};
-  state.views = {ColumnView{true, -1, false}, ColumnView{false, 0, false}, ColumnView{false, -1, true}};
+  state.views = {ColumnView{true, -1, false}, ColumnView{false, 0, false, true}, ColumnView{false, -1, true}};
   state.causal = CausalChoice::Off;
   state.scale = 0.0;
   state.seed = 18446744073709551615ULL;

@@ -57,10 +57,10 @@ struct RowChoice {
 
 // What a column has for itself on a wall that otherwise shares everything.
 struct ColumnView {
-  bool ownZoom = false;   // its viewport does not follow the others
-  bool ownScale = false;  // the colours of its map and difference follow its own weights
+  bool ownZoom = false;  // its viewport does not follow the others
   int sortBy = -1;  // its how manieth order all columns stand in (tokenOrders()); -1, or in one column only
   bool baseline = false;  // pinned: the others are compared with it; one column at most
+  bool ownScale = false;  // the colours of its map and difference follow its own weights
   friend bool operator==(const ColumnView&, const ColumnView&) = default;
 };
 

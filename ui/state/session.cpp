@@ -169,6 +169,7 @@ void readStyle(Reader& reader, ViewStyle& style) {
 Json mechanismJson(const MechanismSpec& spec, const ColumnView& view) {
   Json json{{"spec", spec.text()}};
   if (view.ownZoom) json["own_zoom"] = true;
+  if (view.ownScale) json["own_scale"] = true;
   if (view.baseline) json["baseline"] = true;
   if (view.sortBy >= 0) json["sort_by"] = view.sortBy;
   return json;
@@ -183,6 +184,7 @@ void readMechanism(Reader& reader, const Json& item, const std::string& key, con
     Index sortBy = -1;
     reader.text("spec", text);
     reader.flag("own_zoom", view.ownZoom);
+    reader.flag("own_scale", view.ownScale);
     reader.flag("baseline", view.baseline);
     reader.whole("sort_by", -1, 1000, sortBy);
     view.sortBy = static_cast<int>(sortBy);
