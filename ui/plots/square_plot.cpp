@@ -196,9 +196,9 @@ void SquarePlot::paintPlate(QPainter& painter, const QString& text, bool atTop) 
   const QRectF all(m_layout.all());
   const double width = font.horizontalAdvance(text) + 2.0 * m_metrics.gap;
   if (width + 2.0 * m_metrics.gap > all.width()) {
-    // What does not fit is said shorter rather than not at all.
-    const QString shorter = text.section(QLatin1Char(' '), 2);
-    if (!atTop && !shorter.isEmpty() && shorter != text) paintPlate(painter, shorter, atTop);
+    // Where the words do not fit, the numbers alone.
+    if (const QString numbers = text.section(QLatin1Char(' '), 2); !atTop && !numbers.isEmpty())
+      paintPlate(painter, numbers, atTop);
     return;
   }
   const double height = font.height() + m_metrics.gap;

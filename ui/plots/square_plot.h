@@ -41,7 +41,7 @@ struct SquareContent {
   std::vector<Patch> slotPatches;
   QString corner;  // "coarse: 1 of 64 rows"; empty where the picture is exact
 
-  QString scaleNote;  // "own scale 0.0012 … 0.34"; empty where the scale is shared
+  QString scaleNote;  // "own scale 0.0012…0.34"; empty where the scale is shared
 
   std::vector<std::string> queryTexts;  // empty: numbers
   std::vector<std::string> keyTexts;

@@ -67,7 +67,7 @@ ViewStyle ownScaleStyle(ViewStyle style, const WeightSummary& drawn) {
 
 QString scaleNote(const ViewStyle& style) {
   if (style.scale.kind == ValueScale::Kind::RowMax) return {};  // every row has its own anyway
-  return QObject::tr("own scale %1 … %2")
+  return QObject::tr("own scale %1…%2")
       .arg(QString::number(style.scale.low, 'g', 2), QString::number(style.scale.high, 'g', 2));
 }
 

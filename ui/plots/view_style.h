@@ -27,7 +27,7 @@ struct ViewStyle {
 // The style of a column that is coloured by its own weights: where the shared scale has fixed ends, these
 // follow its percentiles.
 [[nodiscard]] ViewStyle ownScaleStyle(ViewStyle style, const WeightSummary& drawn);
-// "own scale 0.0012 … 0.34", for the corner of such a picture.
+// "own scale 0.0012…0.34", for the corner of such a picture.
 [[nodiscard]] QString scaleNote(const ViewStyle& style);
 
 // Colours and fonts around the data. The data palettes never depend on it.
