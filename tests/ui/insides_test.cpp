@@ -232,10 +232,18 @@ class InsidesTest final : public QObject {
     QTRY_VERIFY(wall->panel(0, PanelKind::Map)->grab().toImage() != map);
     QTRY_VERIFY(shade->grab().toImage() != text);
     QVERIFY(contains(group->tokens.keys, group->tokens.keys.front().begin));
-    QVERIFY(!shade->placeOf(group->tokens.keys.front().begin).isEmpty());
+    const QRectF place = shade->placeOf(group->tokens.keys.front().begin);
+    QVERIFY(!place.isEmpty());
+    const auto below = [&] {
+      const QImage image = shade->grab().toImage();
+      return image.pixel(
+          (QPointF(place.center().x(), place.bottom() + 0.5) * image.devicePixelRatio()).toPoint());
+    };
+    const QRgb underlined = below();
     QTest::mouseClick(window->inspector()->findChild<QToolButton*>(QStringLiteral("clearGroup")),
                       Qt::LeftButton);
     QVERIFY(!window->link()->group() && !title->isVisible());
+    QTRY_VERIFY(below() != underlined);
     // A column that goes takes its selection along.
     view->setFocus();
     QTest::keyClick(view, Qt::Key_Right);

@@ -234,6 +234,14 @@ class WallTest final : public QObject {
     document()->undoStack()->undo();
     QTRY_COMPARE(own->grab().toImage(), ownBefore);
     QVERIFY(square->accessibleDescription().isEmpty());
+    // Where the shared scale follows what is drawn, it follows the linked columns alone.
+    ViewStyle style = document()->state().style;
+    style.range = ScaleRange::Percentiles;
+    document()->setStyle(style);
+    QTRY_VERIFY(m_window->isSettled());
+    const QImage together = other->grab().toImage();
+    document()->setOwnScale(1, true);
+    QTRY_VERIFY(m_window->isSettled() && other->grab().toImage() != together);
   }
 
  private:
