@@ -238,6 +238,7 @@ class WallTest final : public QObject {
     ViewStyle style = document()->state().style;
     style.range = ScaleRange::Percentiles;
     document()->setStyle(style);
+    QTest::qWait(200);
     QTRY_VERIFY(m_window->isSettled());
     const QImage together = other->grab().toImage();
     document()->setOwnScale(1, true);
