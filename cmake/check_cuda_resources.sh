@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Compiles the CUDA kernels for every supported architecture (or those given: `check_cuda_resources.sh 75 90`) and
-# fails on warnings, register spills, local arrays, too many registers or too much shared memory. Runs nothing on a
-# GPU and needs none.
+# fails on warnings, register spills, local arrays, too many registers or too much shared memory, and from sm_80 on
+# where the tensor kernels have no mma of their format or no asynchronous copies. Runs nothing on a GPU and needs none.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
@@ -18,12 +18,26 @@ trap 'rm -rf "$work"' EXIT
 bad=0
 for arch in "${architectures[@]}"; do
   if ! "$nvcc" -std=c++20 -arch="sm_$arch" -I. --Werror all-warnings -Xcompiler=-Wall -Xptxas -v -cubin \
-      -o "$work/kernels.cubin" kernels/cuda/cuda_device.cu >"$work/report" 2>&1; then
+      --keep --keep-dir "$work" -o "$work/kernels.cubin" kernels/cuda/cuda_device.cu >"$work/report" 2>&1; then
     cat "$work/report"
     echo "sm_$arch: does not compile"
     bad=1
     continue
   fi
+  [ "$arch" -lt 80 ] || awk -v arch="$arch" '
+    /^[[:space:]]*(\.visible )?\.entry/ { kernel = $0; sub(/.*run/, "run", kernel); sub(/ENS.*/, "", kernel) }
+    /mma\.sync/ { match($0, /f32\.(tf32|bf16)/); ++products[kernel " " substr($0, RSTART + 4, RLENGTH - 4)] }
+    /cp\.async\.c[ag]/ { ++copies[kernel] }
+    function require(found, what) { if (!found) { print "sm_" arch ": " what; bad = 1 } }
+    END {
+      require(products["runAttendTf32 tf32"], "runAttendTf32 has no mma of tf32")
+      require(products["runAttendBf16 bf16"], "runAttendBf16 has no mma of bf16")
+      for (kernel in products) ++kinds
+      require(kinds == 2, "there are mma beside those two kinds")
+      require(copies["runAttend"] && copies["runAttendTf32"] && copies["runAttendBf16"],
+              "an attend kernel has no asynchronous copies")
+      exit bad
+    }' "$work/cuda_device.ptx" || bad=1
   awk -v arch="$arch" -v most_registers="$most_registers" -v most_shared="$most_shared" '
     function problem(text) { print "sm_" arch ": " kernel ": " text; bad = 1 }
     /Compiling entry function/ {

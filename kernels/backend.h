@@ -11,6 +11,7 @@
 #include "core/base/job_context.h"
 #include "core/inputs/attention_input.h"
 #include "core/plan/plan.h"
+#include "kernels/shared/precision.h"
 
 namespace attnscope {
 
@@ -24,7 +25,8 @@ struct IdentitySlab {
 };
 
 struct RunOptions {
-  int threads = 0;          // 0: all cores
+  int threads = 0;  // 0: all cores
+  Precision precision = Precision::Fp32;
   bool zeroLogits = false;  // the mask probe: every logit 0 and every feature vector 1
   std::optional<IdentitySlab> identity;
   bool keepBuffers = true;  // keep intermediate buffers in the result (maps and insides are made from them)
@@ -43,7 +45,7 @@ struct RunResult {
   std::map<std::string, Tensor> buffers;  // by BufferSpec::name, (H, rows, cols)
   std::vector<StepTiming> steps;
   double seconds = 0.0;  // whole pass, without planning
-  std::string device;    // "CPU, 2 threads, AVX-512"
+  std::string device;    // "CPU, 2 threads, AVX-512"; names the precision where it is not fp32
 };
 
 struct DeviceInfo {
@@ -52,6 +54,7 @@ struct DeviceInfo {
   bool available = false;
   std::string reason;        // why it is not available, or not used unasked; else empty
   std::uint64_t memory = 0;  // bytes that can be used now
+  std::vector<Precision> precisions = {Precision::Fp32};
 };
 
 // One device that executes frozen plans. Stateless between runs; run() may be called from any thread.
@@ -63,7 +66,8 @@ class Backend {
   [[nodiscard]] virtual Status supports(const FrozenPlan& plan) const = 0;
   // Bytes that run() will allocate at its peak.
   [[nodiscard]] virtual double memoryNeeded(const FrozenPlan& plan, const RunOptions& options) const = 0;
-  // Refuses before it starts what does not fit in memory. Cancel ends within 100 ms.
+  // Refuses before it starts what does not fit in memory, and a precision that the device does not have.
+  // Cancel ends within 100 ms.
   [[nodiscard]] virtual Result<RunResult> run(const FrozenPlan& plan, const AttentionInput& input,
                                               const RunOptions& options, const JobContext& job) const = 0;
 };

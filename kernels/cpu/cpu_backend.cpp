@@ -137,6 +137,7 @@ class CpuBackend final : public Backend {
 
   Result<RunResult> run(const FrozenPlan& plan, const AttentionInput& input, const RunOptions& options,
                         const JobContext& job) const override {
+    if (options.precision != Precision::Fp32) ATTN_TRY(requirePrecision(info(), options.precision));
     ATTN_TRY(requireMemory(memoryNeeded(plan, options), plan.plan().mechanism + " on this input"));
     const int threads = options.threads > 0 ? options.threads : coreCount();
     tbb::task_arena arena(threads);

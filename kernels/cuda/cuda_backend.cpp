@@ -46,6 +46,11 @@ bool makesSlotValues(const Step& step) {
          std::holds_alternative<ConvolveStep>(step) || std::holds_alternative<GatherStep>(step);
 }
 
+bool hasAttendStep(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(),
+                     [](const Step& step) { return std::holds_alternative<AttendStep>(step); });
+}
+
 Status runSteps(DeviceRun& run, std::vector<StepTiming>& timings) {
   const auto& steps = run.plan().steps;
   for (std::size_t s = 0; s < steps.size(); ++s) {
@@ -121,6 +126,7 @@ Status CudaBackend::requireDeviceMemory(const FrozenPlan& frozen, const RunOptio
 Result<RunResult> CudaBackend::run(const FrozenPlan& frozen, const AttentionInput& input,
                                    const RunOptions& options, const JobContext& job) const {
   ATTN_TRY(supports(frozen));
+  ATTN_TRY(requirePrecision(m_device->info(), options.precision));
   std::unique_lock turn(m_turn, std::defer_lock);
   while (!turn.try_lock_for(std::chrono::milliseconds(20)))
     if (job.isCancelled()) return cancelled();
@@ -137,6 +143,8 @@ Result<RunResult> CudaBackend::runAlone(const FrozenPlan& frozen, const Attentio
   job.beginPhase(tiles);
   RunResult result;
   result.device = m_device->info().name;
+  if (options.precision != Precision::Fp32 && hasAttendStep(plan))
+    result.device += ", attention in " + precisionName(options.precision);
   DeviceRun run(*m_device, frozen, options, job);
   const auto start = Clock::now();
   const std::vector<Tensor> initial = initialBuffers(plan, input, options);

@@ -48,6 +48,7 @@ class GpuDevice final : public cuda::Device {
     cudaGetLastError();  // it is reported here, once
     info.available = status == cudaSuccess;
     info.memory = free;
+    if (properties.major >= 8) info.precisions = {Precision::Fp32, Precision::Tf32, Precision::Bf16};
     if (!info.available)
       info.reason = std::string(cudaGetErrorString(status)) + " (compute capability " +
                     std::to_string(properties.major) + "." + std::to_string(properties.minor) + ")";

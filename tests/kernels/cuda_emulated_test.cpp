@@ -87,6 +87,62 @@ class CudaEmulatedTest : public QObject {
     QVERIFY2(wrong.isEmpty(), qPrintable(wrong));
   }
 
+  // Every mechanism on tensor cores, as far as it has attend steps; what it does beside stays as exact as it
+  // was.
+  void tensorCores_data() {
+    QTest::addColumn<QString>("spec");
+    QTest::addColumn<QString>("source");
+    addCalls({"clustered:n=1,d=8,heads=2", "clustered:n=65,d=18,dv=5,heads=2,kv_heads=1",
+              "gaussian:n=130,d=64,heads=1", "gaussian:n=40,nk=100,d=16,heads=2"},
+             false);
+  }
+  void tensorCores() {
+    QFETCH(QString, spec);
+    QFETCH(QString, source);
+    const Call call{*parseMechanismSpec(spec.toStdString()), source.toStdString()};
+    const AttentionInput input = attnscope::testing::inputOf(call.source);
+    const auto planned = planCall(call.spec, input);
+    QVERIFY2(planned, planned ? "" : planned.error().message.c_str());
+    const auto oracle = runOracle(*planned, input);
+    QVERIFY2(oracle, oracle ? "" : oracle.error().message.c_str());
+    const auto& steps = planned->plan->plan().steps;
+    const auto attends = static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const Step& step) {
+      return std::holds_alternative<AttendStep>(step);
+    }));
+    for (const auto& [precision, u] :
+         {std::pair{Precision::Tf32, 0x1p-11}, std::pair{Precision::Bf16, 0x1p-8}}) {
+      RunOptions options;
+      options.precision = precision;
+      const auto run =
+          emulated(static_cast<ThreadOrder>(m_calls++ % 3)).run(*planned->plan, input, options, {});
+      QVERIFY2(run, run ? "" : run.error().message.c_str());
+      QCOMPARE(run->device.ends_with("attention in " + precisionName(precision)), attends > 0);
+      const double tolerance = attnscope::testing::tensorBound(call, input, *oracle, *planned, u, attends);
+      const QString wrong =
+          difference("out", run->out.values<float>(), oracle->out.values<float>(), tolerance);
+      QVERIFY2(wrong.isEmpty(), qPrintable(wrong));
+    }
+  }
+
+  void precisionThatADeviceLacks() {
+    const AttentionInput input = attnscope::testing::inputOf("gaussian:n=20,d=16,heads=1");
+    const auto planned = planCall(*parseMechanismSpec("full"), input);
+    QVERIFY(planned);
+    const CudaBackend older(makeEmulatedDevice({.tensorCores = false}));
+    for (const Precision precision : {Precision::Tf32, Precision::Bf16}) {
+      RunOptions options;
+      options.precision = precision;
+      const auto onOlder = older.run(*planned->plan, input, options, {});
+      QVERIFY(!onOlder);
+      QCOMPARE(onOlder.error().kind, ErrorKind::Compute);
+      QVERIFY(onOlder.error().message.find("compute capability 8.0") != std::string::npos);
+      const auto onCpu = cpuBackend().run(*planned->plan, input, options, {});
+      QVERIFY(!onCpu);
+      QVERIFY(onCpu.error().message.find("--precision " + precisionName(precision)) != std::string::npos);
+      QVERIFY(onCpu.error().message.find("fp32 only") != std::string::npos);
+    }
+  }
+
   // The matrix as executed, and the support: exactly the cells that the CPU executes.
   void matrixAndProbe_data() {
     QTest::addColumn<QString>("spec");

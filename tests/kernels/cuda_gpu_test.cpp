@@ -16,6 +16,7 @@ using namespace attnscope;
 using attnscope::testing::addCalls;
 using attnscope::testing::bound;
 using attnscope::testing::Call;
+using attnscope::testing::tensorBound;
 
 class CudaGpuTest : public QObject {
   Q_OBJECT
@@ -46,13 +47,20 @@ class CudaGpuTest : public QObject {
     QVERIFY2(oracle, oracle ? "" : oracle.error().message.c_str());
     const auto run = m_backend->run(*planned->plan, input, {}, {});
     QVERIFY2(run, run ? "" : run.error().message.c_str());
-    const double tolerance = bound(call, input, *oracle, *planned);
-    const auto found = run->out.values<float>();
-    const auto expected = oracle->out.values<float>();
-    QCOMPARE(found.size(), expected.size());
-    for (std::size_t i = 0; i < found.size(); ++i)
-      QVERIFY2(std::abs(found[i] - expected[i]) <= tolerance,
-               qPrintable(QString("out[%1] is %2, expected %3").arg(i).arg(found[i]).arg(expected[i])));
+    verifyClose(*run, *oracle, bound(call, input, *oracle, *planned));
+    const auto& steps = planned->plan->plan().steps;
+    const auto attends = static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const Step& step) {
+      return std::holds_alternative<AttendStep>(step);
+    }));
+    for (const Precision precision : m_backend->info().precisions) {
+      if (precision == Precision::Fp32) continue;
+      RunOptions options;
+      options.precision = precision;
+      const auto rounded = m_backend->run(*planned->plan, input, options, {});
+      QVERIFY2(rounded, rounded ? "" : rounded.error().message.c_str());
+      const double u = precision == Precision::Tf32 ? 0x1p-11 : 0x1p-8;
+      verifyClose(*rounded, *oracle, tensorBound(call, input, *oracle, *planned, u, attends));
+    }
   }
 
   // The same input gives the same bytes.
@@ -93,6 +101,15 @@ class CudaGpuTest : public QObject {
   }
 
  private:
+  static void verifyClose(const RunResult& run, const OracleResult& oracle, double tolerance) {
+    const auto found = run.out.values<float>();
+    const auto expected = oracle.out.values<float>();
+    QCOMPARE(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i)
+      QVERIFY2(std::abs(found[i] - expected[i]) <= tolerance,
+               qPrintable(QString("out[%1] is %2, expected %3").arg(i).arg(found[i]).arg(expected[i])));
+  }
+
   const Backend* m_backend = nullptr;
 };
 

@@ -1,96 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Every primitive of a plan by itself, on the emulated CUDA device against the CPU backend: also those that
-// no mechanism of the catalogue uses, on lengths around the sides of tiles.
+// Every primitive of a plan but attention (cuda_attend_test) by itself, on the emulated CUDA device against
+// the CPU backend: also those that no mechanism of the catalogue uses, on lengths around the sides of tiles.
 #include <fmt/format.h>
 
 #include <QTest>
-#include <algorithm>
-#include <cmath>
-#include <memory>
-#include <random>
 
-#include "kernels/cpu/cpu_backend.h"
-#include "kernels/cuda/cuda_backend.h"
-#include "kernels/cuda/emulation/emulated_device.h"
+#include "tests/support/step_case.h"
 
 using namespace attnscope;
-using attnscope::cuda::CudaBackend;
-using attnscope::cuda::emulation::makeEmulatedDevice;
-using attnscope::cuda::emulation::ThreadOrder;
+using attnscope::testing::Case;
+using attnscope::testing::compare;
+using attnscope::testing::Numbers;
 
 namespace {
-
-class Numbers {
- public:
-  explicit Numbers(unsigned seed) : m_engine(seed) {}
-  Tensor tensor(std::vector<Index> shape, float size = 1.0F) {
-    Tensor made(DType::F32, std::move(shape));
-    std::normal_distribution<float> normal(0.0F, size);
-    for (float& x : made.mutableValues<float>()) x = normal(m_engine);
-    return made;
-  }
-  Index below(Index count) { return std::uniform_int_distribution<Index>(0, count - 1)(m_engine); }
-  Order order(Index rows, Index count) {
-    std::vector<std::int32_t> all(static_cast<std::size_t>(rows));
-    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int32_t>(i);
-    std::shuffle(all.begin(), all.end(), m_engine);
-    all.resize(static_cast<std::size_t>(count));
-    return std::make_shared<const std::vector<std::int32_t>>(all);
-  }
-
- private:
-  std::mt19937 m_engine;
-};
-
-struct Case {
-  AttentionInput input;
-  Plan plan;
-  Numbers numbers{1};
-
-  Case(Index heads, Index nQ, Index nK, Index d, Index dV) : numbers(static_cast<unsigned>(nQ * 131 + nK)) {
-    input.q = numbers.tensor({heads, nQ, d});
-    input.k = numbers.tensor({heads, nK, d});
-    input.v = numbers.tensor({heads, nK, dV});
-    plan = Plan::begin("test", input.shape(), false);
-    plan.labels.push_back({"all", "everything"});
-  }
-  BufferId constant(const char* name, Tensor tensor) {
-    const BufferId id = plan.addBuffer(name, tensor.dim(1), tensor.dim(2));
-    plan.constants.emplace_back(id, std::move(tensor));
-    return id;
-  }
-};
-
-// Compares every buffer, relative to the size of its largest number.
-QString compare(Case& made, const RunOptions& options = {}) {
-  if (made.plan.out == kNoBuffer) made.plan.out = static_cast<BufferId>(made.plan.buffers.size() - 1);
-  const auto frozen = FrozenPlan::freeze(made.plan);
-  if (!frozen) return "cannot be frozen";
-  const auto expected = cpuBackend().run(**frozen, made.input, options, {});
-  if (!expected) return QString::fromStdString("CPU: " + expected.error().message);
-  for (const ThreadOrder order : {ThreadOrder::Forward, ThreadOrder::Backward, ThreadOrder::Scattered}) {
-    const CudaBackend backend(makeEmulatedDevice({order}));
-    const auto found = backend.run(**frozen, made.input, options, {});
-    if (!found) return QString::fromStdString(found.error().message);
-    for (const auto& [name, tensor] : expected->buffers) {
-      const auto a = tensor.values<float>();
-      const auto b = found->buffers.at(name).values<float>();
-      if (a.size() != b.size()) return QString("%1: sizes differ").arg(name.c_str());
-      float largest = 1e-30F;
-      for (const float x : a)
-        if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
-      for (std::size_t i = 0; i < a.size(); ++i)
-        if (!(a[i] == b[i] || std::abs(a[i] - b[i]) <= 5e-6F * largest))
-          return QString("%1[%2] is %3, on the CPU %4").arg(name.c_str()).arg(i).arg(b[i]).arg(a[i]);
-    }
-  }
-  return {};
-}
-
-void addLengths() {
-  QTest::addColumn<int>("n");
-  for (const int n : {1, 63, 64, 65, 130}) QTest::newRow(std::to_string(n).c_str()) << n;
-}
 
 #define VERIFY_SAME(...)                          \
   do {                                            \
@@ -98,25 +20,9 @@ void addLengths() {
     QVERIFY2(wrong.isEmpty(), qPrintable(wrong)); \
   } while (false)
 
-// Rows read every third key, some of them twice, one row in seven nothing.
-PatternPtr raggedPattern(Index rows, Index cols) {
-  return makePattern(rows, cols, [cols](Index row, RunList& runs) {
-    if (row % 7 == 5) return;
-    const Index middle = row * cols / 97 % cols;
-    if (middle > 0) runs.push_back({0, middle, 3, 0, 1});
-    runs.push_back({middle, std::min(cols, middle + 9), 1, 0, static_cast<std::uint8_t>(1 + row % 6)});
-  });
-}
-
-AttendStep attendOver(Case& made, PatternPtr pattern) {
-  const Shape& shape = made.plan.shape;
-  AttendStep step;
-  step.scale = 0.4;
-  step.out = made.plan.addBuffer("out", shape.nQ, shape.dV);
-  step.lse = made.plan.addBuffer("lse", shape.nQ, 1);
-  made.plan.out = step.out;
-  step.heads.assign(static_cast<std::size_t>(shape.heads), HeadAttend{nullptr, nullptr, std::move(pattern)});
-  return step;
+void addLengths() {
+  QTest::addColumn<int>("n");
+  for (const int n : {1, 63, 64, 65, 130}) QTest::newRow(std::to_string(n).c_str()) << n;
 }
 
 SparseRows sparseRows(Numbers& numbers, Index rows, const std::vector<Index>& inputRows) {
@@ -141,88 +47,6 @@ class CudaStepsTest : public QObject {
   Q_OBJECT
 
  private slots:
-  void attendWithMultiplicities_data() { addLengths(); }
-  void attendWithMultiplicities() {
-    QFETCH(int, n);
-    Case made(2, n, n + 3, 33, 66);
-    AttendStep step = attendOver(made, raggedPattern(n, n + 3));
-    step.selfPenalty = 2.5;
-    made.plan.steps.emplace_back(step);
-    VERIFY_SAME(made);
-    RunOptions probe;
-    probe.zeroLogits = true;
-    VERIFY_SAME(made, probe);
-  }
-
-  void attendInOrders_data() { addLengths(); }
-  void attendInOrders() {
-    QFETCH(int, n);
-    Case made(2, n, n, 8, 5);
-    const Index rows = std::max(1, n - 2);
-    AttendStep step = attendOver(made, raggedPattern(rows, n));
-    for (HeadAttend& head : step.heads) {
-      head.queryOrder = made.numbers.order(n, rows);
-      head.keyOrder = made.numbers.order(n, n);
-    }
-    step.selfPenalty = 1e5;
-    made.plan.steps.emplace_back(step);
-    VERIFY_SAME(made);
-  }
-
-  // A query in several places of the order, a second value, rows by position, heads of different lengths.
-  void attendByPosition_data() { addLengths(); }
-  void attendByPosition() {
-    QFETCH(int, n);
-    Case made(2, n, n, 8, 5);
-    const Index seats = n + 70;
-    AttendStep step;
-    step.scale = 0.3;
-    step.rowsByPosition = true;
-    step.out = made.plan.addBuffer("out", seats, 5);
-    step.lse = made.plan.addBuffer("lse", seats, 1);
-    step.v2 = made.constant("second", made.numbers.tensor({1, n, 71}));
-    step.out2 = made.plan.addBuffer("out2", seats, 71);
-    made.plan.out = step.out;
-    for (Index h = 0; h < 2; ++h) {
-      const Index rows = seats - 67 * h;
-      std::vector<std::int32_t> order;
-      for (Index p = 0; p < rows; ++p) order.push_back(static_cast<std::int32_t>(made.numbers.below(n)));
-      step.heads.push_back({std::make_shared<const std::vector<std::int32_t>>(order),
-                            made.numbers.order(n, n), raggedPattern(rows, n)});
-    }
-    made.plan.steps.emplace_back(step);
-    VERIFY_SAME(made);
-  }
-
-  void attendWithTerms_data() { addLengths(); }
-  void attendWithTerms() {
-    QFETCH(int, n);
-    for (const bool products : {true, false}) {
-      Case made(2, n, n, 16, 8);
-      AttendStep step = attendOver(made, raggedPattern(n, n));
-      for (HeadAttend& head : step.heads) head.keyOrder = made.numbers.order(n, n);
-      if (!products) step.q = step.k = kNoBuffer;
-      const Index side = 8;
-      step.terms.emplace_back(TableTerm{made.numbers.tensor({1, n + 1, n + 2}), 0.7});
-      step.terms.emplace_back(
-          OuterTerm{made.constant("a", made.numbers.tensor({2, n, (n + side - 1) / side})),
-                    made.constant("b", made.numbers.tensor({2, n, side})), 0.5});
-      LabelTerm relative;
-      relative.clip = 5;
-      relative.scores = made.constant("relative", made.numbers.tensor({2, n, 11}));
-      step.terms.emplace_back(relative);
-      LabelTerm linked;
-      linked.rule = LabelTerm::Rule::Linked;
-      linked.clip = 4;
-      linked.scores = made.constant("linked", made.numbers.tensor({1, n, 11}));
-      linked.queryLink = made.numbers.order(n, n);
-      linked.weight = -1.5;
-      step.terms.emplace_back(linked);
-      made.plan.steps.emplace_back(step);
-      VERIFY_SAME(made);
-    }
-  }
-
   void merge_data() { addLengths(); }
   void merge() {
     QFETCH(int, n);

@@ -89,6 +89,10 @@ struct AttendArgs {
   std::int32_t firstHead;
 };
 
+// The same with products on tensor cores, inputs rounded to TF32 or bf16, sums in float32. From sm_80.
+struct AttendTf32Args : AttendArgs {};
+struct AttendBf16Args : AttendArgs {};
+
 struct MergeArgs {
   const Rows* outs;
   const Rows* lses;
@@ -259,6 +263,8 @@ struct LinearReadArgs : LinearArgs {};
   X(Fill)                    \
   X(LargestSize)             \
   X(Attend)                  \
+  X(AttendTf32)              \
+  X(AttendBf16)              \
   X(Merge)                   \
   X(Product)                 \
   X(Bias)                    \

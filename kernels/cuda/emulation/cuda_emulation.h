@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <source_location>
 #include <type_traits>
+#include <vector>
 
 // What kernel sources use of CUDA, for g++. Threads of a block are fibres of one thread of the processor (see
 // emulator.h): each runs to its next barrier or exchange in a warp, so plain memory behaves as a GPU's would
@@ -30,6 +32,42 @@ void waitForBlock(const std::source_location& where);
 [[nodiscard]] std::uint64_t exchange(unsigned mask, std::uint64_t bits, int lane,
                                      const std::source_location& where);
 [[nodiscard]] int currentLane();
+
+// A copy to shared memory that has been started: it happens when its thread waits for it, and until then its
+// place holds NaN. One that a thread never waits for is a mistake of the kernel.
+struct PendingCopy {
+  float* to;
+  const float* from;
+  int count;
+};
+[[nodiscard]] std::vector<PendingCopy>& pendingCopies();  // of the fibre that runs now
+void reportMisaligned(const float* place, int count);
+constexpr std::uint32_t kPoison = 0x7fc0dead;  // NaN as a float, and in pairs as a double
+
+inline void copyAsync(float* to, const float* from, int count) {
+  for (const float* place : {static_cast<const float*>(to), from})
+    if (reinterpret_cast<std::uintptr_t>(place) % (sizeof(float) * static_cast<unsigned>(count)) != 0)
+      reportMisaligned(place, count);
+  for (int i = 0; i < count; ++i) to[i] = std::bit_cast<float>(kPoison);
+  pendingCopies().push_back({to, from, count});
+}
+inline void waitForCopies() {
+  for (const PendingCopy& copy : pendingCopies())
+    for (int i = 0; i < copy.count; ++i) copy.to[i] = copy.from[i];
+  pendingCopies().clear();
+}
+
+// To the nearest TF32 (10 bits of fraction), ties away from zero, as cvt.rna does; to the nearest bf16, ties
+// to even, as cvt.rn does.
+[[nodiscard]] std::uint32_t roundToTf32(float x);
+[[nodiscard]] std::uint16_t roundToBf16(float x);
+
+// mma.sync m16n8k8 on TF32 or m16n8k16 on bf16: all 32 lanes give their fragments and get their share of
+// c + a b. Products are exact, the sum is made in double and rounded to float once; a tensor core rounds more
+// often and by other rules, within the same bounds. Registers that hold no rounded TF32 are a mistake.
+enum class MmaFormat { Tf32, Bf16 };
+void multiplyInWarp(MmaFormat format, float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+                    const std::source_location& where);
 
 // Shared memory of the block, full of NaN when the block starts, with a guarded end.
 [[nodiscard]] void* sharedMemory(std::size_t bytes);
@@ -74,11 +112,12 @@ T __shfl_xor_sync(unsigned mask, T value, int laneMask,
       emulation::exchange(mask, emulation::toBits(value), emulation::currentLane() ^ laneMask, where));
 }
 
-// Fibres change only at barriers and exchanges, so plain reads and writes are atomic.
 template <class T>
 T atomicMax(T* place, T value) {
-  const T before = *place;
-  if (value > before) *place = value;
+  const std::atomic_ref<T> held(*place);
+  T before = held.load(std::memory_order_relaxed);
+  while (value > before && !held.compare_exchange_weak(before, value, std::memory_order_relaxed)) {
+  }
   return before;
 }
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t kGuardWords = 64;
 constexpr std::uint32_t kQuietNan = 0x7fc00000;  // a value read from a guard or never written shows
-constexpr std::uint32_t kPoison = 0x7fc0dead;
 
 // Every guard word is another NaN: a kernel that reads beyond one buffer and writes beyond another would copy
 // it, since sums of a NaN keep its bits.
@@ -53,7 +52,9 @@ class EmulatedDevice final : public Device {
   explicit EmulatedDevice(const EmulationOptions& options) : m_options(options) {}
 
   DeviceInfo info() const override {
-    return {"cuda:emulated", "CUDA kernels emulated on the CPU", true, "", m_options.memory - m_used};
+    DeviceInfo info{"cuda:emulated", "CUDA kernels emulated on the CPU", true, "", m_options.memory - m_used};
+    if (m_options.tensorCores) info.precisions = {Precision::Fp32, Precision::Tf32, Precision::Bf16};
+    return info;
   }
   Status activate() override { return {}; }
   Result<void*> allocate(std::size_t bytes) override {

@@ -13,6 +13,7 @@ namespace attnscope::cuda::emulation {
 struct EmulationOptions {
   ThreadOrder order = ThreadOrder::Forward;
   std::uint64_t memory = std::uint64_t{1} << 30;
+  bool tensorCores = true;
 };
 [[nodiscard]] std::unique_ptr<Device> makeEmulatedDevice(const EmulationOptions& options = {});
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/cuda/emulation/cuda_emulation.h"
+#include "kernels/cuda/emulation/warp_product.h"
 
 namespace attnscope::cuda::emulation {
 
@@ -23,7 +24,6 @@ constexpr int kLanes = 32;
 constexpr std::size_t kStackBytes = std::size_t{128} << 10;
 constexpr std::size_t kSharedBytes = std::size_t{48} << 10;  // what every architecture gives a block
 constexpr std::size_t kGuardBytes = 1024;
-constexpr std::uint32_t kPoison = 0x7fc0dead;  // NaN as a float, and in pairs as a double
 
 enum class State { Ready, AtBarrier, AtExchange, Done };
 
@@ -36,6 +36,8 @@ struct Thread {
   int source = 0;
   std::uint64_t given = 0;
   std::uint64_t taken = 0;
+  WarpProduct* product = nullptr;  // given to the warp instead of bits
+  std::vector<PendingCopy> copies;
 };
 
 std::string place(const std::source_location& where) {
@@ -84,6 +86,8 @@ struct Emulator::Impl {
           scheduler = std::move(from);
           for (;;) {  // once a block; destroying the fibre ends it
             (*kernel)();
+            if (!current->copies.empty())
+              report(fmt::format("thread {} ends without waiting for its copies", current->index.x));
             pause(State::Done);
           }
           return std::move(scheduler);
@@ -101,6 +105,7 @@ struct Emulator::Impl {
   bool releaseBarrier();
   bool releaseExchanges();
   bool releaseExchange(int warp, const Thread& first);
+  void multiplyTogether(Thread* lanes);
   void describeWaiting();
   void checkShared();
 };
@@ -140,6 +145,25 @@ std::uint64_t exchange(unsigned mask, std::uint64_t bits, int lane, const std::s
                                 self.index.x, place(where), mask));
   running->pause(State::AtExchange);
   return self.taken;
+}
+
+void multiplyInWarp(MmaFormat format, float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+                    const std::source_location& where) {
+  WarpProduct share{format, c, a, b};
+  Thread& self = *running->current;
+  self.where = where;
+  self.mask = 0xffffffffU;
+  self.product = &share;
+  running->pause(State::AtExchange);
+}
+
+std::vector<PendingCopy>& pendingCopies() {
+  return running->current->copies;
+}
+
+void reportMisaligned(const float* place, int count) {
+  running->report(fmt::format("thread {} copies {} bytes at {}, which is no multiple of that",
+                              running->current->index.x, 4 * count, static_cast<const void*>(place)));
 }
 
 void* sharedMemory(std::size_t bytes) {
@@ -188,6 +212,10 @@ bool Emulator::Impl::releaseExchange(int warp, const Thread& first) {
     if (thread.state != State::AtExchange || thread.mask != mask || !samePlace(thread.where, where))
       return false;
   }
+  if (first.product != nullptr) {
+    multiplyTogether(lanes);
+    return true;
+  }
   for (int lane = 0; lane < kLanes; ++lane) {
     if ((mask >> lane & 1U) == 0) continue;
     Thread& thread = lanes[lane];
@@ -201,6 +229,18 @@ bool Emulator::Impl::releaseExchange(int warp, const Thread& first) {
   for (int lane = 0; lane < kLanes; ++lane)
     if ((mask >> lane & 1U) != 0) lanes[lane].state = State::Ready;
   return true;
+}
+
+// All lanes of a warp stand at the same product.
+void Emulator::Impl::multiplyTogether(Thread* lanes) {
+  std::array<WarpProduct*, kLanes> shares{};
+  for (int lane = 0; lane < kLanes; ++lane) {
+    shares[static_cast<std::size_t>(lane)] = std::exchange(lanes[lane].product, nullptr);
+    lanes[lane].state = State::Ready;
+  }
+  if (const int lane = multiplyWarp(shares); lane >= 0)
+    report(fmt::format("thread {} gives a product at {} what is not rounded to TF32", lanes[lane].index.x,
+                       place(lanes[lane].where)));
 }
 
 void Emulator::Impl::describeWaiting() {
@@ -234,7 +274,11 @@ void Emulator::Impl::checkShared() {
 void Emulator::Impl::runBlock() {
   // What earlier blocks declared bounds what this one can have written.
   std::fill(shared.begin(), shared.end(), kPoison);
-  for (Thread& thread : threads) thread.state = State::Ready;
+  for (Thread& thread : threads) {
+    thread.state = State::Ready;
+    thread.product = nullptr;
+    thread.copies.clear();
+  }
   for (;;) {
     runReady();
     if (!problem.empty()) return;

@@ -222,13 +222,24 @@ class AttendLaunches {
         m_args.firstHead = static_cast<std::int32_t>(head);
         const Blocks blocks{static_cast<unsigned>(end - row), static_cast<unsigned>(chunks),
                             static_cast<unsigned>(headsPerLaunch)};
-        ATTN_TRY(m_run.device().launch(m_args, blocks));
+        ATTN_TRY(launchPiece(blocks));
         ATTN_TRY(
             m_run.finish(work * static_cast<double>(headsPerLaunch) / static_cast<double>(m_run.heads())));
       }
       row = end;
     }
     return {};
+  }
+
+  Status launchPiece(const Blocks& blocks) {
+    switch (m_run.options().precision) {
+      case Precision::Tf32:
+        return m_run.device().launch(AttendTf32Args{m_args}, blocks);
+      case Precision::Bf16:
+        return m_run.device().launch(AttendBf16Args{m_args}, blocks);
+      default:
+        return m_run.device().launch(m_args, blocks);
+    }
   }
 
   const AttendStep& m_step;

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "kernels/cuda/kernels/tile.cuh"
+#include "kernels/cuda/kernels/attend_math.cuh"
 
 namespace attnscope::cuda {
 
-struct AttendShared {
-  alignas(16) float operands[2 * kOperand];  // queries and keys by depth, then 64 values
-  alignas(16) float logits[kSide * kPitch];  // by key; then weights
+// What every way of multiplying shares.
+struct AttendState {
+  alignas(16) float logits[kSide * kPitch];  // at Math::place; then weights
   float factor[kSide];                       // what the sums of a row are multiplied with
   std::int32_t queryRow[kSide];              // -1: no such row
   std::int32_t keyRow[kSide];
+};
+
+// A slice of queries and keys, or half of the values of a tile: one is computed with while the next arrives.
+template <class Math>
+struct AttendShared : AttendState {
+  static constexpr int kOperands = 2 * Math::kOperandFloats;
+  static constexpr int kValues = kHalf * Math::kValuePitch;
+  alignas(16) float stages[2][kOperands > kValues ? kOperands : kValues];
 };
 
 __device__ inline float termValue(const Term& term, int head, std::int64_t i, std::int64_t j) {
@@ -50,7 +58,7 @@ __device__ inline int multiplicity(const HeadTiles& tiles, int mask, int row, in
 
 // The logit of one cell, -inf where the pair is not read.
 __device__ inline float cellLogit(const AttendArgs& args, const HeadTiles& tiles, int head, int mask,
-                                  Cell cell, float product, const AttendShared& shared) {
+                                  Cell cell, float product, const AttendState& shared) {
   const std::int32_t query = shared.queryRow[cell.row];
   const std::int32_t key = shared.keyRow[cell.col];
   if (query < 0 || key < 0) return kNegativeInfinity;
@@ -67,21 +75,23 @@ __device__ inline float cellLogit(const AttendArgs& args, const HeadTiles& tiles
   return logit;
 }
 
-// Products of the thread's cells become logits by key in shared memory. A loop over what the thread itself
-// has just written there: unrolled over registers, the terms of 16 cells do not fit.
+// Products of the thread's cells become logits in shared memory. A loop over what the thread itself has just
+// written there: unrolled over registers, the terms of 16 cells do not fit.
+template <class Math>
 __device__ inline void writeLogits(const AttendArgs& args, const HeadTiles& tiles, int head, int mask,
-                                   const Sums& products, AttendShared& shared) {
-  const Cell first = firstCell();
+                                   const Sums& products, AttendState& shared) {
   ATTN_UNROLL
   for (int i = 0; i < 4; ++i) {
     ATTN_UNROLL
-    for (int j = 0; j < 4; ++j)
-      shared.logits[(first.col + j) * kPitch + first.row + i] = products[i][j] * args.scale;
+    for (int j = 0; j < 4; ++j) {
+      const Cell cell = Math::cell(i, j);
+      shared.logits[Math::place(cell.row, cell.col)] = products[i][j] * args.scale;
+    }
   }
   ATTN_NO_UNROLL
   for (int c = 0; c < 16; ++c) {
-    const Cell cell = {first.row + c % 4, first.col + c / 4};
-    float& place = shared.logits[cell.col * kPitch + cell.row];
+    const Cell cell = Math::cell(c % 4, c / 4);
+    float& place = shared.logits[Math::place(cell.row, cell.col)];
     place = cellLogit(args, tiles, head, mask, cell, place, shared);
   }
 }
@@ -93,42 +103,24 @@ struct RowState {
 };
 
 // Logits of a tile become weights; the row's sums have to be multiplied with its factor.
-__device__ inline void softmaxTile(AttendShared& shared, RowState& state) {
+template <class Math>
+__device__ inline void softmaxTile(AttendState& shared, RowState& state) {
   const Cell share = rowShare();
-  float* logits = shared.logits + share.row;
   float maximum = kNegativeInfinity;
-  for (int key = share.col; key < kSide; key += 4) maximum = fmaxf(maximum, logits[key * kPitch]);
+  for (int key = share.col; key < kSide; key += 4)
+    maximum = fmaxf(maximum, shared.logits[Math::place(share.row, key)]);
   maximum = fmaxf(state.maximum, rowMaximum(maximum));
   float sum = 0.0F;
   for (int key = share.col; key < kSide; key += 4) {
-    const float logit = logits[key * kPitch];
-    const float weight = logit == kNegativeInfinity ? 0.0F : exp2f(logit - maximum);
-    logits[key * kPitch] = weight;
+    float& place = shared.logits[Math::place(share.row, key)];
+    const float weight = place == kNegativeInfinity ? 0.0F : exp2f(place - maximum);
+    place = weight;
     sum += weight;
   }
   const float factor = maximum == state.maximum ? 1.0F : exp2f(state.maximum - maximum);
   state.sum = state.sum * factor + rowSum(sum);
   state.maximum = maximum;
   if (share.col == 0) shared.factor[share.row] = factor;
-}
-
-// Products of 64 queries and 64 keys.
-__device__ inline void multiplyTile(const AttendArgs& args, const float* queries, const float* keys,
-                                    AttendShared& shared, Sums& products) {
-  float* left = shared.operands;
-  float* right = shared.operands + kOperand;
-  for (int c = 0; c < args.d; c += kDepth) {
-    loadTransposed(left, c, args.d, 0.0F, [&](int r) {
-      return shared.queryRow[r] < 0 ? nullptr
-                                    : queries + static_cast<std::int64_t>(shared.queryRow[r]) * args.d;
-    });
-    loadTransposed(right, c, args.d, 0.0F, [&](int r) {
-      return shared.keyRow[r] < 0 ? nullptr : keys + static_cast<std::int64_t>(shared.keyRow[r]) * args.d;
-    });
-    __syncthreads();
-    multiplyAdd<kDepth>(left, right, products);
-    __syncthreads();
-  }
 }
 
 __device__ inline std::int32_t rowAt(const std::int32_t* order, std::int64_t position, std::int64_t count) {
@@ -153,9 +145,10 @@ __device__ inline ValueColumns valueColumns(const AttendArgs& args, int head) {
 }
 
 // Rows of the thread's sums to the output; log-sum-exp by the first of a row's threads.
+template <class Math>
 __device__ inline void writeRows(const AttendArgs& args, const ValueColumns& values, int head,
                                  std::int64_t tileRow, const RowState& state, const Sums& sums,
-                                 AttendShared& shared) {
+                                 AttendState& shared) {
   const auto outRow = [&](int row) -> std::int64_t {
     return args.rowsByPosition != 0 ? tileRow * kSide + row : shared.queryRow[row];
   };
@@ -170,60 +163,150 @@ __device__ inline void writeRows(const AttendArgs& args, const ValueColumns& val
     }
   }
   __syncthreads();
-  const Cell cell = firstCell();
   ATTN_UNROLL
   for (int i = 0; i < 4; ++i) {
-    const int row = cell.row + i;
-    if (shared.queryRow[row] < 0) continue;
     ATTN_UNROLL
     for (int j = 0; j < 4; ++j) {
-      const std::int64_t col = values.begin + cell.col + j;
-      if (col < values.cols) values.out[outRow(row) * values.cols + col] = sums[i][j] * shared.factor[row];
+      const Cell cell = Math::cell(i, j);
+      const std::int64_t col = values.begin + cell.col;
+      if (shared.queryRow[cell.row] >= 0 && col < values.cols)
+        values.out[outRow(cell.row) * values.cols + col] = sums[i][j] * shared.factor[cell.row];
     }
   }
 }
 
+// The tiles of one row, one after the other.
+struct TileWalk {
+  const Run* runs;
+  std::int64_t at;
+  std::int64_t end;
+  std::int32_t tile;
+
+  __device__ TileWalk(const HeadTiles& tiles, std::int64_t tileRow)
+      : runs(tiles.runs), at(tiles.rowBegin[tileRow]), end(tiles.rowBegin[tileRow + 1]), tile(0) {
+    if (at < end) tile = runs[at].begin;
+  }
+  [[nodiscard]] __device__ bool hasTile() const { return at < end; }
+  [[nodiscard]] __device__ int mask() const { return runs[at].mask; }
+  __device__ void advance() {
+    if (++tile < runs[at].end) return;
+    if (++at < end) tile = runs[at].begin;
+  }
+};
+
+// What a block reads, in the order in which it needs it: for each tile the slices of queries and keys, then
+// two halves of the values. While one stage is computed with, the next is on its way.
+template <class Math>
+struct AttendLoads {
+  const HeadTiles& tiles;
+  const float* queries;
+  const float* keys;
+  ValueColumns values;
+  int d;
+  int slices;
+  int wanted;  // the buffer of the stage that is needed next
+
+  // Part `part` of a tile; the rows of keys are looked up again, since shared.keyRow is the present tile's.
+  __device__ void start(int part, std::int32_t tile, AttendShared<Math>& shared) const {
+    float* to = shared.stages[wanted];
+    const std::int64_t first = static_cast<std::int64_t>(tile) * kSide;
+    if (part < slices) {
+      Math::loadOperand(to, part * kSlice, d, [&](int r) {
+        return shared.queryRow[r] < 0 ? nullptr : queries + static_cast<std::int64_t>(shared.queryRow[r]) * d;
+      });
+      Math::loadOperand(to + Math::kOperandFloats, part * kSlice, d, [&](int r) {
+        const std::int32_t key = rowAt(tiles.keyOrder, first + r, tiles.cols);
+        return key < 0 ? nullptr : keys + static_cast<std::int64_t>(key) * d;
+      });
+      return;
+    }
+    const std::int64_t half = first + (part - slices) * kHalf;
+    copyRows<kHalf, kSide, Math::kValuePitch>(to, values.begin, values.cols, [&](int r) {
+      const std::int32_t key = rowAt(tiles.keyOrder, half + r, tiles.cols);
+      return key < 0 ? nullptr : values.rows + key * values.cols;
+    });
+  }
+
+  // The stage that is wanted now; starts the one after it, part `after` of a tile (-1: none). The barrier
+  // also says that nobody reads the stage before any more, into whose place the new one goes.
+  __device__ const float* turn(int after, std::int32_t tile, AttendShared<Math>& shared) {
+    waitForCopies();
+    __syncthreads();
+    const float* present = shared.stages[wanted];
+    wanted ^= 1;
+    if (after >= 0) start(after, tile, shared);
+    return present;
+  }
+};
+
 // Streaming softmax of one row of tiles of one head, for up to 64 columns of the values. Grid: rows of tiles,
 // chunks of value columns, heads.
-ATTN_KERNEL runAttend(AttendArgs args) {
-  ATTN_SHARED(AttendShared, shared);
+template <class Math>
+__device__ inline void attend(const AttendArgs& args, AttendShared<Math>& shared) {
   const int thread = static_cast<int>(threadIdx.x);
   const int head = args.firstHead + static_cast<int>(blockIdx.z);
   const HeadTiles& tiles = args.tiles[head];
   const std::int64_t tileRow = args.firstTileRow + static_cast<std::int64_t>(blockIdx.x);
   if (tileRow * kSide >= tiles.rows) return;  // the whole block: heads may differ in length
   if (thread < kSide) shared.queryRow[thread] = rowAt(tiles.queryOrder, tileRow * kSide + thread, tiles.rows);
-  const float* queries = args.d > 0 ? headOf(args.q, head) : nullptr;
-  const float* keys = args.d > 0 ? headOf(args.k, head) : nullptr;
-  const ValueColumns values = valueColumns(args, head);
+  __syncthreads();
+  AttendLoads<Math> loads = {tiles,
+                             args.d > 0 ? headOf(args.q, head) : nullptr,
+                             args.d > 0 ? headOf(args.k, head) : nullptr,
+                             valueColumns(args, head),
+                             args.d,
+                             args.zeroLogits == 0 ? (args.d + kSlice - 1) / kSlice : 0,
+                             0};
   RowState state = {kNegativeInfinity, 0.0F};
   Sums sums;
   clear(sums);
-  for (std::int64_t at = tiles.rowBegin[tileRow]; at < tiles.rowBegin[tileRow + 1]; ++at) {
-    const Run run = tiles.runs[at];
-    for (std::int64_t tile = run.begin; tile < run.end; ++tile) {
-      if (thread < kSide) shared.keyRow[thread] = rowAt(tiles.keyOrder, tile * kSide + thread, tiles.cols);
-      __syncthreads();  // also: the last tile's values and weights are read
-      Sums products;
-      clear(products);
-      if (args.zeroLogits == 0) multiplyTile(args, queries, keys, shared, products);
-      writeLogits(args, tiles, head, run.mask, products, shared);
-      loadRows(shared.operands, kSide, values.begin, values.cols, [&](int r) {
-        return shared.keyRow[r] < 0 ? nullptr : values.rows + shared.keyRow[r] * values.cols;
-      });
-      __syncthreads();
-      softmaxTile(shared, state);
-      __syncthreads();
-      const Cell cell = firstCell();
-      ATTN_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        ATTN_UNROLL
-        for (int j = 0; j < 4; ++j) sums[i][j] *= shared.factor[cell.row + i];
-      }
-      multiplyAdd<kSide>(shared.logits, shared.operands, sums);
+  TileWalk walk(tiles, tileRow);
+  if (walk.hasTile()) loads.start(0, walk.tile, shared);
+  while (walk.hasTile()) {
+    if (thread < kSide)
+      shared.keyRow[thread] =
+          rowAt(tiles.keyOrder, static_cast<std::int64_t>(walk.tile) * kSide + thread, tiles.cols);
+    Sums products;
+    clear(products);
+    for (int part = 0; part < loads.slices; ++part) {
+      const float* operands = loads.turn(part + 1, walk.tile, shared);
+      Math::multiplyOperands(operands, operands + Math::kOperandFloats, products);
     }
+    if (loads.slices == 0) __syncthreads();  // the keys' rows are written, the last tile's weights are read
+    writeLogits<Math>(args, tiles, head, walk.mask(), products, shared);
+    __syncthreads();
+    softmaxTile<Math>(shared, state);
+    const float* values = loads.turn(loads.slices + 1, walk.tile, shared);
+    ATTN_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      ATTN_UNROLL
+      for (int j = 0; j < 4; ++j) sums[i][j] *= shared.factor[Math::cell(i, j).row];
+    }
+    Math::multiplyValues(shared.logits, 0, values, sums);
+    walk.advance();
+    values = loads.turn(walk.hasTile() ? 0 : -1, walk.tile, shared);
+    Math::multiplyValues(shared.logits, kHalf, values, sums);
   }
-  writeRows(args, values, head, tileRow, state, sums, shared);
+  writeRows<Math>(args, loads.values, head, tileRow, state, sums, shared);
+}
+
+ATTN_KERNEL runAttend(AttendArgs args) {
+  ATTN_SHARED(AttendShared<Float32Math>, shared);
+  attend<Float32Math>(args, shared);
+}
+
+// Before sm_80 these do nothing: the host does not launch them there.
+ATTN_KERNEL runAttendTf32(AttendTf32Args args) {
+#if ATTN_AMPERE
+  ATTN_SHARED(AttendShared<TensorMath<Tf32>>, shared);
+  attend<TensorMath<Tf32>>(args, shared);
+#endif
+}
+ATTN_KERNEL runAttendBf16(AttendBf16Args args) {
+#if ATTN_AMPERE
+  ATTN_SHARED(AttendShared<TensorMath<Bf16>>, shared);
+  attend<TensorMath<Bf16>>(args, shared);
+#endif
 }
 
 }  // namespace attnscope::cuda

@@ -11,6 +11,12 @@
 #define ATTN_NO_UNROLL _Pragma("unroll 1")
 // At least two blocks on a multiprocessor: 128 registers a thread.
 #define ATTN_KERNEL __global__ void __launch_bounds__(::attnscope::cuda::kThreads, 2)
+// What sm_80 brought: tensor cores for TF32 and bf16, and copies that do not pass through registers.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#define ATTN_AMPERE 1
+#else
+#define ATTN_AMPERE 0
+#endif
 #else
 #include "kernels/cuda/emulation/cuda_emulation.h"
 #define ATTN_SHARED(type, name) type& name = ::attnscope::cuda::emulation::sharedObject<type>()
@@ -18,6 +24,7 @@
 #define ATTN_UNROLL_BY_4
 #define ATTN_NO_UNROLL
 #define ATTN_KERNEL inline void
+#define ATTN_AMPERE 1
 #endif
 
 #include <cmath>
