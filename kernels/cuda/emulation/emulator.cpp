@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/cuda/emulation/cuda_emulation.h"
+#include "kernels/cuda/emulation/race_detection.h"
 #include "kernels/cuda/emulation/warp_product.h"
 
 namespace attnscope::cuda::emulation {
@@ -38,6 +39,8 @@ struct Thread {
   std::uint64_t taken = 0;
   WarpProduct* product = nullptr;  // given to the warp instead of bits
   std::vector<PendingCopy> copies;
+  FibreMark mark;
+  unsigned barriers = 0;  // that it has passed in this block
 };
 
 std::string place(const std::source_location& where) {
@@ -54,6 +57,12 @@ bool samePlace(const std::source_location& a, const std::source_location& b) {
 struct Emulator::Impl {
   std::vector<Thread> threads = std::vector<Thread>(kThreads);
   fiber scheduler;
+  DriverMark driver;
+  Ordering launched;
+  Ordering ended;
+  // Taken in turn: a thread that has come to the next barrier must not seem to be ordered before one that is
+  // only leaving this one. Exchanges within a warp order nothing, as CUDA says of them.
+  std::array<Ordering, 2> barrier;
   const std::function<void()>* kernel = nullptr;
   Thread* current = nullptr;
   Index3 block;
@@ -77,6 +86,7 @@ struct Emulator::Impl {
   void pause(State state) {
     Thread& self = *current;
     self.state = state;
+    driver.enter();
     scheduler = std::move(scheduler).resume();
   }
 
@@ -85,7 +95,9 @@ struct Emulator::Impl {
         fiber(std::allocator_arg, boost::context::fixedsize_stack(kStackBytes), [this](fiber&& from) {
           scheduler = std::move(from);
           for (;;) {  // once a block; destroying the fibre ends it
+            launched.take();
             (*kernel)();
+            ended.give();
             if (!current->copies.empty())
               report(fmt::format("thread {} ends without waiting for its copies", current->index.x));
             pause(State::Done);
@@ -94,8 +106,16 @@ struct Emulator::Impl {
         });
   }
 
+  void endFibre(Thread& thread) {
+    thread.mark.enter();  // what is left of the kernel's frames is unwound there
+    thread.context = {};
+    driver.enter();
+    thread.mark.clear();
+  }
+
   void resume(Thread& thread) {
     current = &thread;
+    thread.mark.enter();
     thread.context = std::move(thread.context).resume();
     current = nullptr;
   }
@@ -130,8 +150,12 @@ int currentLane() {
 }
 
 void waitForBlock(const std::source_location& where) {
-  running->current->where = where;
+  Thread& self = *running->current;
+  self.where = where;
+  Ordering& order = running->barrier[self.barriers++ % 2];
+  order.give();
   running->pause(State::AtBarrier);
+  order.take();
 }
 
 std::uint64_t exchange(unsigned mask, std::uint64_t bits, int lane, const std::source_location& where) {
@@ -278,7 +302,9 @@ void Emulator::Impl::runBlock() {
     thread.state = State::Ready;
     thread.product = nullptr;
     thread.copies.clear();
+    thread.barriers = 0;
   }
+  launched.give();
   for (;;) {
     runReady();
     if (!problem.empty()) return;
@@ -287,6 +313,7 @@ void Emulator::Impl::runBlock() {
     if (!releaseExchanges() && !releaseBarrier()) describeWaiting();
     if (!problem.empty()) return;
   }
+  ended.take();
   checkShared();
 }
 
@@ -306,9 +333,12 @@ std::string Emulator::run(const Blocks& blocks, ThreadOrder order, const std::fu
   for (std::size_t t = 0; t < impl.threads.size(); ++t) {
     Thread& thread = impl.threads[t];
     thread.index.x = static_cast<unsigned>(t);
-    if (!thread.context) impl.makeFibre(thread);
+    if (thread.context) continue;
+    impl.makeFibre(thread);
+    thread.mark.create();
   }
   running = &impl;
+  impl.driver.remember();
   for (unsigned z = 0; z < blocks.z; ++z)
     for (unsigned y = 0; y < blocks.y; ++y)
       for (unsigned x = 0; x < blocks.x && impl.problem.empty(); ++x) {
@@ -317,7 +347,7 @@ std::string Emulator::run(const Blocks& blocks, ThreadOrder order, const std::fu
       }
   running = nullptr;
   if (!impl.problem.empty())
-    for (Thread& thread : impl.threads) thread.context = {};  // stopped in the middle: begin afresh
+    for (Thread& thread : impl.threads) impl.endFibre(thread);  // in the middle: the next run begins afresh
   return impl.problem;
 }
 

@@ -1,0 +1,10 @@
+# Instrumented by itself, so that every build looks for races in kernels; the libraries are as they are.
+if(TARGET attnscope_fibres_under_tsan)
+  target_sources(${test} PRIVATE ${emulation}/emulated_device.cpp $<TARGET_OBJECTS:attnscope_fibres_under_tsan>)
+  target_link_libraries(${test} PRIVATE Boost::context TBB::tbb)
+  target_compile_definitions(${test} PRIVATE ATTNSCOPE_FIBRES_UNDER_TSAN)
+  target_compile_options(${test} PRIVATE -fsanitize=thread -O1 -g1)
+  target_link_options(${test} PRIVATE -fsanitize=thread)
+else()
+  target_link_libraries(${test} PRIVATE attnscope_cuda_emulation TBB::tbb)
+endif()
