@@ -44,8 +44,9 @@ struct RunResult {
   Tensor lse;                             // (H, n_q); empty where the mechanism has none
   std::map<std::string, Tensor> buffers;  // by BufferSpec::name, (H, rows, cols)
   std::vector<StepTiming> steps;
-  double seconds = 0.0;  // whole pass, without planning
-  std::string device;    // "CPU, 2 threads, AVX-512"; names the precision where it is not fp32
+  double seconds = 0.0;          // whole pass, without planning
+  double transferSeconds = 0.0;  // of these, copying to and from a device; 0 where nothing is copied
+  std::string device;            // "CPU, 2 threads, AVX-512"; names the precision where it is not fp32
 };
 
 struct DeviceInfo {
@@ -55,6 +56,7 @@ struct DeviceInfo {
   std::string reason;        // why it is not available, or not used unasked; else empty
   std::uint64_t memory = 0;  // bytes that can be used now
   std::vector<Precision> precisions = {Precision::Fp32};
+  std::string products{};  // who multiplies dense matrices there: "cuBLAS 13.0"; empty: this program
 };
 
 // One device that executes frozen plans. Stateless between runs; run() may be called from any thread.

@@ -54,17 +54,21 @@ bool hasAttendStep(const Plan& plan) {
 Status runSteps(DeviceRun& run, std::vector<StepTiming>& timings) {
   const auto& steps = run.plan().steps;
   for (std::size_t s = 0; s < steps.size(); ++s) {
-    const auto start = Clock::now();
+    const double copying = run.secondsTo() + run.secondsFrom();
+    ATTN_TRY(run.device().mark(Moment::StepBegins));
     ATTN_TRY(std::visit([&](const auto& step) { return runStep(step, s, run); }, steps[s]));
+    ATTN_TRY(run.device().mark(Moment::StepEnds));
     ATTN_TRY(run.finish());
+    ATTN_ASSIGN(seconds, run.device().elapsed(Moment::StepBegins, Moment::StepEnds));
+    const double copied = run.secondsTo() + run.secondsFrom() - copying;
+    timings.push_back({stepTitle(steps[s]), stepKind(steps[s]), std::max(0.0, seconds - copied)});
     run.endStep();
     if (makesSlotValues(steps[s])) ATTN_TRY(replaceIfProbed(run, outputOf(steps[s])));
-    timings.push_back({stepTitle(steps[s]), stepKind(steps[s]), secondsSince(start)});
   }
   return {};
 }
 
-Status fetchResults(const DeviceRun& run, RunResult& result) {
+Status fetchResults(DeviceRun& run, RunResult& result) {
   const Plan& plan = run.plan();
   ATTN_ASSIGN(out, run.fetch(plan.out));
   result.out = std::move(out);
@@ -150,11 +154,12 @@ Result<RunResult> CudaBackend::runAlone(const FrozenPlan& frozen, const Attentio
   const std::vector<Tensor> initial = initialBuffers(plan, input, options);
   for (std::size_t b = 0; b < initial.size(); ++b)
     if (!initial[b].empty()) ATTN_TRY(run.set(static_cast<BufferId>(b), initial[b]));
-  result.steps.push_back({"to the device", "transfer", secondsSince(start)});
   ATTN_TRY(runSteps(run, result.steps));
-  const auto fetching = Clock::now();
   ATTN_TRY(fetchResults(run, result));
-  result.steps.push_back({"from the device", "transfer", secondsSince(fetching)});
+  // Also what steps copied: tile maps, orders and weights.
+  result.steps.insert(result.steps.begin(), {"to the device", "transfer", run.secondsTo()});
+  result.steps.push_back({"from the device", "transfer", run.secondsFrom()});
+  result.transferSeconds = run.secondsTo() + run.secondsFrom();
   result.seconds = secondsSince(start);
   if (!job.advance()) return cancelled();
   return result;

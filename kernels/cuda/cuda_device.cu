@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <array>
+#include <atomic>
 #include <memory>
 #include <string>
 
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/cuda_devices.h"
+#include "kernels/cuda/host/blas.h"
+#include "kernels/cuda/host/staging.h"
 #include "kernels/cuda/kernels/all.cuh"
 
 namespace attnscope {
@@ -17,17 +20,46 @@ using cuda::Blocks;
 Status check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return {};
   std::string text = std::string("CUDA: ") + what + " failed: " + cudaGetErrorString(status) + ".";
-  if (status == cudaErrorMemoryAllocation)
-    text += " Other programs may use the GPU's memory; use --device cpu, or a shorter input.";
-  else
-    text += " The GPU may be lost to this program until it is started again; use --device cpu.";
+  switch (status) {
+    case cudaErrorMemoryAllocation:
+      text += " Other programs may use the GPU's memory; use --device cpu, or a shorter input.";
+      break;
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorInvalidDeviceFunction:
+      text +=
+          " This program was not built for this GPU's architecture; use --device cpu, or build it with "
+          "ATTNSCOPE_CUDA_ARCHITECTURES naming it.";
+      break;
+    case cudaErrorInsufficientDriver:
+    case cudaErrorSystemDriverMismatch:
+      text += " The NVIDIA driver is older than CUDA 13 needs (580); update it, or use --device cpu.";
+      break;
+    case cudaErrorNoDevice:
+    case cudaErrorDevicesUnavailable:
+      text += " No GPU can be used, or another program holds it alone; use --device cpu.";
+      break;
+    default:
+      text += " The GPU is lost to this program until it is started again; use --device cpu.";
+  }
   return fail(ErrorKind::Compute, std::move(text));
 }
 
-class GpuDevice final : public cuda::Device {
+class GpuDevice final : public cuda::Device, private cuda::CopyStream {
  public:
-  explicit GpuDevice(int number) : m_number(number) {}
+  explicit GpuDevice(int number) : m_number(number) {
+    auto blas = cuda::Blas::load();
+    if (blas)
+      m_blas = std::move(*blas);
+    else
+      m_withoutBlas = blas.error().message;
+  }
   ~GpuDevice() override {
+    m_staging.reset();
+    for (cudaEvent_t event : m_moments)
+      if (event != nullptr) cudaEventDestroy(event);
+    for (cudaEvent_t event : m_slots)
+      if (event != nullptr) cudaEventDestroy(event);
     if (m_stream != nullptr) cudaStreamDestroy(m_stream);
   }
 
@@ -48,6 +80,7 @@ class GpuDevice final : public cuda::Device {
     cudaGetLastError();  // it is reported here, once
     info.available = status == cudaSuccess;
     info.memory = free;
+    info.products = m_blas && m_blasWorks ? m_blas->name() : "this program's kernel; " + m_withoutBlas;
     if (properties.major >= 8) info.precisions = {Precision::Fp32, Precision::Tf32, Precision::Bf16};
     if (!info.available)
       info.reason = std::string(cudaGetErrorString(status)) + " (compute capability " +
@@ -57,8 +90,16 @@ class GpuDevice final : public cuda::Device {
 
   Status activate() override {
     ATTN_TRY(check(cudaSetDevice(m_number), "choosing the device"));
-    if (m_stream != nullptr) return {};
-    return check(cudaStreamCreateWithFlags(&m_stream, cudaStreamNonBlocking), "making a stream");
+    if (m_staging) return {};
+    if (m_stream == nullptr)
+      ATTN_TRY(check(cudaStreamCreateWithFlags(&m_stream, cudaStreamNonBlocking), "making a stream"));
+    for (cudaEvent_t& event : m_moments)
+      if (event == nullptr) ATTN_TRY(check(cudaEventCreate(&event), "making an event"));
+    for (cudaEvent_t& event : m_slots)
+      if (event == nullptr)
+        ATTN_TRY(check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event"));
+    m_staging = std::make_unique<cuda::Staging>(static_cast<cuda::CopyStream&>(*this));
+    return {};
   }
 
   Result<void*> allocate(std::size_t bytes) override {
@@ -71,16 +112,37 @@ class GpuDevice final : public cuda::Device {
   void release(void* memory) override { cudaFree(memory); }
 
   Status upload(void* to, const void* from, std::size_t bytes) override {
-    ATTN_TRY(
-        check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, m_stream), "copying to the device"));
-    return synchronise();  // the source may go away
+    return m_staging->upload(to, from, bytes);
   }
   Status download(void* to, const void* from, std::size_t bytes) override {
-    ATTN_TRY(
-        check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, m_stream), "copying from the device"));
-    return synchronise();
+    return m_staging->download(to, from, bytes);
   }
   Status synchronise() override { return check(cudaStreamSynchronize(m_stream), "waiting for the kernels"); }
+
+  Status mark(cuda::Moment moment) override {
+    return check(cudaEventRecord(m_moments[static_cast<std::size_t>(moment)], m_stream),
+                 "recording an event");
+  }
+  Result<double> elapsed(cuda::Moment from, cuda::Moment to) override {
+    const cudaEvent_t end = m_moments[static_cast<std::size_t>(to)];
+    ATTN_TRY(check(cudaEventSynchronize(end), "waiting for the kernels"));
+    float milliseconds = 0.0F;
+    ATTN_TRY(check(cudaEventElapsedTime(&milliseconds, m_moments[static_cast<std::size_t>(from)], end),
+                   "reading the clock"));
+    return 1e-3 * static_cast<double>(milliseconds);
+  }
+
+  // A library that does not start is as good as none: the kernel multiplies then.
+  Result<bool> multiplyByLibrary(const cuda::ProductArgs& args, int heads) override {
+    if (!m_blas || !m_blasWorks) return false;
+    if (const Status started = m_blas->start(); !started) {
+      m_withoutBlas = started.error().message;
+      m_blasWorks = false;
+      return false;
+    }
+    ATTN_TRY(m_blas->multiply(args, heads, m_stream));
+    return true;
+  }
 
 #define ATTN_LAUNCH(name)                                                                             \
   Status launch(const cuda::name##Args& args, const Blocks& blocks) override {                        \
@@ -91,8 +153,39 @@ class GpuDevice final : public cuda::Device {
 #undef ATTN_LAUNCH
 
  private:
+  Result<void*> allocatePinned(std::size_t bytes) override {
+    void* memory = nullptr;
+    ATTN_TRY(check(cudaMallocHost(&memory, bytes), "allocating page-locked memory"));
+    return memory;
+  }
+  void releasePinned(void* memory) override {
+    cudaFreeHost(memory);
+  }
+  Status startUpload(void* to, const void* pinned, std::size_t bytes, int slot) override {
+    ATTN_TRY(
+        check(cudaMemcpyAsync(to, pinned, bytes, cudaMemcpyHostToDevice, m_stream), "copying to the device"));
+    return record(slot);
+  }
+  Status startDownload(void* pinned, const void* from, std::size_t bytes, int slot) override {
+    ATTN_TRY(check(cudaMemcpyAsync(pinned, from, bytes, cudaMemcpyDeviceToHost, m_stream),
+                   "copying from the device"));
+    return record(slot);
+  }
+  Status waitFor(int slot) override {  // nothing, where nothing was recorded
+    return check(cudaEventSynchronize(m_slots[static_cast<std::size_t>(slot)]), "waiting for a copy");
+  }
+  Status record(int slot) {
+    return check(cudaEventRecord(m_slots[static_cast<std::size_t>(slot)], m_stream), "recording an event");
+  }
+
   int m_number;
   cudaStream_t m_stream = nullptr;
+  std::array<cudaEvent_t, cuda::kMoments> m_moments{};
+  std::array<cudaEvent_t, 2> m_slots{};
+  std::unique_ptr<cuda::Staging> m_staging;
+  std::unique_ptr<cuda::Blas> m_blas;
+  std::string m_withoutBlas;  // why; written before m_blasWorks says so
+  std::atomic<bool> m_blasWorks{true};
 };
 
 // Number of devices, or why there is none.
@@ -107,10 +200,11 @@ Count countDevices() {
   if (status == cudaSuccess && count.devices > 0) return count;
   cudaGetLastError();
   count.devices = 0;
-  count.why = status == cudaErrorInsufficientDriver ? "no NVIDIA driver, or one older than CUDA 13 needs"
-              : status == cudaErrorNoDevice         ? "the driver finds no GPU"
-              : status != cudaSuccess               ? cudaGetErrorString(status)
-                                                    : "no GPU";
+  count.why = status == cudaErrorInsufficientDriver
+                  ? "no NVIDIA driver, or one older than CUDA 13 needs (580)"
+              : status == cudaErrorNoDevice ? "the driver finds no GPU"
+              : status != cudaSuccess       ? cudaGetErrorString(status)
+                                            : "no GPU";
   return count;
 }
 

@@ -11,6 +11,10 @@
 
 namespace attnscope::cuda {
 
+// Moments in a device's stream of launches and copies. A moment may be marked again.
+enum class Moment { StepBegins, StepEnds, CopyBegins, CopyEnds };
+inline constexpr int kMoments = 4;
+
 // What the host side needs of a device. One implementation drives a GPU, one runs the same kernel sources on
 // the CPU for tests. Calls are made by one thread at a time.
 class Device {
@@ -21,10 +25,19 @@ class Device {
   [[nodiscard]] virtual Status activate() = 0;
   [[nodiscard]] virtual Result<void*> allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) = 0;
+  // An upload's source may change when it returns, a download is there; both wait for what was launched
+  // before.
   [[nodiscard]] virtual Status upload(void* to, const void* from, std::size_t bytes) = 0;
   [[nodiscard]] virtual Status download(void* to, const void* from, std::size_t bytes) = 0;
   // Waits for everything that was launched; errors of kernels are found here at the latest.
   [[nodiscard]] virtual Status synchronise() = 0;
+
+  [[nodiscard]] virtual Status mark(Moment moment) = 0;
+  // Seconds between two marked moments by the device's clock; waits for the second.
+  [[nodiscard]] virtual Result<double> elapsed(Moment from, Moment to) = 0;
+
+  // Queues the product of a and b by a library, without bias and relu; false where there is none.
+  [[nodiscard]] virtual Result<bool> multiplyByLibrary(const ProductArgs& args, int heads) = 0;
 
 #define ATTN_LAUNCH(name) \
   [[nodiscard]] virtual Status launch(const name##Args& args, const Blocks& blocks) = 0;

@@ -4,10 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <vector>
 
+#include "kernels/cuda/host/blas.h"
+#include "kernels/cuda/host/staging.h"
 #include "kernels/cuda/kernels/all.cuh"
 
 namespace attnscope::cuda::emulation {
@@ -47,13 +52,23 @@ struct Allocation {
   }
 };
 
-class EmulatedDevice final : public Device {
+// A copy that has been queued: it happens when somebody waits or something else is queued behind it.
+struct QueuedCopy {
+  void* to;
+  const void* from;
+  std::size_t bytes;
+};
+
+class EmulatedDevice final : public Device, private CopyStream {
  public:
-  explicit EmulatedDevice(const EmulationOptions& options) : m_options(options) {}
+  explicit EmulatedDevice(const EmulationOptions& options) : m_options(options) {
+    if (auto blas = Blas::load(options.blas)) m_blas = std::move(*blas);
+  }
 
   DeviceInfo info() const override {
     DeviceInfo info{"cuda:emulated", "CUDA kernels emulated on the CPU", true, "", m_options.memory - m_used};
     if (m_options.tensorCores) info.precisions = {Precision::Fp32, Precision::Tf32, Precision::Bf16};
+    if (m_blas) info.products = m_blas->name();
     return info;
   }
   Status activate() override { return {}; }
@@ -67,28 +82,72 @@ class EmulatedDevice final : public Device {
     return data;
   }
   void release(void* memory) override {
+    drain();
     const auto found = m_allocations.find(memory);
     m_used -= found->second.bytes;
     m_allocations.erase(found);
   }
   Status upload(void* to, const void* from, std::size_t bytes) override {
-    std::memcpy(to, from, bytes);
-    return checkGuards("a copy to the device");
+    return m_staging.upload(to, from, bytes);
   }
   Status download(void* to, const void* from, std::size_t bytes) override {
-    std::memcpy(to, from, bytes);
+    return m_staging.download(to, from, bytes);
+  }
+  Status synchronise() override {
+    drain();
+    return checkGuards("a copy");
+  }
+  Status mark(Moment moment) override {
+    drain();
+    m_moments[static_cast<std::size_t>(moment)] = std::chrono::steady_clock::now();
     return {};
   }
-  Status synchronise() override { return {}; }
+  Result<double> elapsed(Moment from, Moment to) override {
+    return std::chrono::duration<double>(m_moments[static_cast<std::size_t>(to)] -
+                                         m_moments[static_cast<std::size_t>(from)])
+        .count();
+  }
+  Result<bool> multiplyByLibrary(const ProductArgs& args, int heads) override {
+    if (!m_blas) return false;
+    drain();
+    ATTN_TRY(m_blas->start());
+    ATTN_TRY(m_blas->multiply(args, heads, nullptr));
+    ATTN_TRY(checkGuards("a product of the library"));
+    return true;
+  }
 
 #define ATTN_LAUNCH(name)                                                                              \
   Status launch(const name##Args& args, const Blocks& blocks) override {                               \
+    drain();                                                                                           \
     return finishLaunch(#name, m_emulator.run(blocks, m_options.order, [&args] { run##name(args); })); \
   }
   ATTN_CUDA_KERNELS(ATTN_LAUNCH)
 #undef ATTN_LAUNCH
 
  private:
+  Result<void*> allocatePinned(std::size_t bytes) override {
+    return std::malloc(bytes);
+  }
+  void releasePinned(void* memory) override {
+    std::free(memory);
+  }
+  Status startUpload(void* to, const void* pinned, std::size_t bytes, int) override {
+    m_copies.push_back({to, pinned, bytes});
+    return {};
+  }
+  Status startDownload(void* pinned, const void* from, std::size_t bytes, int) override {
+    m_copies.push_back({pinned, from, bytes});
+    return {};
+  }
+  Status waitFor(int) override {
+    drain();
+    return {};
+  }
+  void drain() {
+    for (const QueuedCopy& copy : m_copies) std::memcpy(copy.to, copy.from, copy.bytes);
+    m_copies.clear();
+  }
+
   Status finishLaunch(const char* kernel, const std::string& problem) {
     if (!problem.empty()) return fail(ErrorKind::Compute, fmt::format("kernel {}, {}", kernel, problem));
     return checkGuards(kernel);
@@ -102,6 +161,10 @@ class EmulatedDevice final : public Device {
   }
 
   EmulationOptions m_options;
+  std::unique_ptr<Blas> m_blas;
+  std::vector<QueuedCopy> m_copies;
+  Staging m_staging{*this};
+  std::array<std::chrono::steady_clock::time_point, kMoments> m_moments{};
   Emulator m_emulator;
   std::map<void*, Allocation> m_allocations;
   std::uint64_t m_used = 0;

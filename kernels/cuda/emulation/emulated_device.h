@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "kernels/cuda/device/device.h"
 #include "kernels/cuda/emulation/emulator.h"
@@ -14,6 +16,7 @@ struct EmulationOptions {
   ThreadOrder order = ThreadOrder::Forward;
   std::uint64_t memory = std::uint64_t{1} << 30;
   bool tensorCores = true;
+  std::vector<std::string> blas{};  // libraries that stand for cuBLAS; none: products by the kernel
 };
 [[nodiscard]] std::unique_ptr<Device> makeEmulatedDevice(const EmulationOptions& options = {});
 

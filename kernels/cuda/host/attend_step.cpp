@@ -76,7 +76,7 @@ class AttendLaunches {
       ATTN_TRY(m_run.device().launch(LargestSizeArgs{m_run.data(buffers[b]), count, sizes + b}, blocks));
     }
     std::int32_t bits[2];
-    ATTN_TRY(m_run.device().download(bits, sizes, sizeof(bits)));
+    ATTN_TRY(m_run.copyFrom(bits, sizes, sizeof(bits)));
     return checkProductRange(m_step, m_run.colCount(m_step.q), std::bit_cast<float>(bits[0]),
                              std::bit_cast<float>(bits[1]), m_run.plan().mechanism);
   }

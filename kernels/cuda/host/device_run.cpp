@@ -3,11 +3,13 @@
 
 #include <bit>
 
+#include "kernels/cuda/host/blas.h"
+
 namespace attnscope::cuda {
 
 Status DeviceRun::set(BufferId id, const Tensor& tensor) {
   ATTN_ASSIGN(memory, DeviceMemory::make(m_device, tensor.bytes()));
-  if (!tensor.empty()) ATTN_TRY(m_device.upload(memory.as<void>(), tensor.raw(), tensor.bytes()));
+  if (!tensor.empty()) ATTN_TRY(copyTo(memory.as<void>(), tensor.raw(), tensor.bytes()));
   m_held[static_cast<std::size_t>(id)] = {std::move(memory), tensor.dim(0)};
   return {};
 }
@@ -30,12 +32,12 @@ Index DeviceRun::floats(BufferId id) const {
   return m_held[static_cast<std::size_t>(id)].heads * rowCount(id) * colCount(id);
 }
 
-Result<Tensor> DeviceRun::fetch(BufferId id) const {
+Result<Tensor> DeviceRun::fetch(BufferId id) {
   const Held& held = m_held[static_cast<std::size_t>(id)];
   if (held.heads == 0) return Tensor();  // no step wrote it
   Tensor tensor(DType::F32, {held.heads, rowCount(id), colCount(id)});
   if (!tensor.empty())
-    ATTN_TRY(m_device.download(tensor.mutableValues<float>().data(), held.memory.as<void>(), tensor.bytes()));
+    ATTN_TRY(copyFrom(tensor.mutableValues<float>().data(), held.memory.as<void>(), tensor.bytes()));
   return tensor;
 }
 
@@ -43,6 +45,39 @@ Result<Rows> DeviceRun::uploadRows(const Tensor& tensor) {
   ATTN_ASSIGN(data, upload(tensor.values<float>()));
   return Rows{data, tensor.size() / tensor.dim(0), static_cast<std::int32_t>(tensor.dim(0)),
               static_cast<std::int32_t>(heads()), tensor.shape().back()};
+}
+
+Status DeviceRun::copyTo(void* to, const void* from, std::size_t bytes) {
+  ATTN_TRY(m_device.mark(Moment::CopyBegins));
+  ATTN_TRY(m_device.upload(to, from, bytes));
+  ATTN_TRY(m_device.mark(Moment::CopyEnds));
+  ATTN_ASSIGN(seconds, m_device.elapsed(Moment::CopyBegins, Moment::CopyEnds));
+  m_secondsTo += seconds;
+  return {};
+}
+
+Status DeviceRun::copyFrom(void* to, const void* from, std::size_t bytes) {
+  ATTN_TRY(m_device.mark(Moment::CopyBegins));
+  ATTN_TRY(m_device.download(to, from, bytes));
+  ATTN_TRY(m_device.mark(Moment::CopyEnds));
+  ATTN_ASSIGN(seconds, m_device.elapsed(Moment::CopyBegins, Moment::CopyEnds));
+  m_secondsFrom += seconds;
+  return {};
+}
+
+Status DeviceRun::multiply(const ProductArgs& args) {
+  if (args.depth <= kLongestBlasSum) {
+    ATTN_ASSIGN(done, m_device.multiplyByLibrary(args, static_cast<int>(heads())));
+    if (done && args.bias.data == nullptr && args.relu == 0) return {};
+    if (done) {
+      const auto all = static_cast<std::int32_t>(heads());
+      const Rows product{args.out, args.m * args.n, all, all, args.n};
+      return m_device.launch(BiasArgs{product, args.bias, args.out, args.m, args.relu},
+                             cellBlocks(args.m * args.n, heads()));
+    }
+  }
+  return m_device.launch(args,
+                         {blocksOf(args.n, kSide), blocksOf(args.m, kSide), static_cast<unsigned>(heads())});
 }
 
 Status DeviceRun::fill(void* out, Index words, std::uint32_t word) {

@@ -33,7 +33,7 @@ class DeviceRun {
     return m_held[static_cast<std::size_t>(id)].memory.as<float>();
   }
   [[nodiscard]] Index floats(BufferId id) const;
-  [[nodiscard]] Result<Tensor> fetch(BufferId id) const;
+  [[nodiscard]] Result<Tensor> fetch(BufferId id);
 
   // Memory that lives until the step ends.
   template <class T>
@@ -45,7 +45,7 @@ class DeviceRun {
   template <class T>
   [[nodiscard]] Result<const T*> upload(std::span<const T> values) {
     ATTN_ASSIGN(target, scratch<T>(static_cast<Index>(values.size())));
-    if (!values.empty()) ATTN_TRY(m_device.upload(target, values.data(), values.size_bytes()));
+    if (!values.empty()) ATTN_TRY(copyTo(target, values.data(), values.size_bytes()));
     return target;
   }
   template <class T>
@@ -55,6 +55,15 @@ class DeviceRun {
   // A tensor (H or 1, ..., cols) as rows.
   [[nodiscard]] Result<Rows> uploadRows(const Tensor& tensor);
   void endStep() { m_scratch.clear(); }
+
+  // Copies, timed by the device.
+  [[nodiscard]] Status copyTo(void* to, const void* from, std::size_t bytes);
+  [[nodiscard]] Status copyFrom(void* to, const void* from, std::size_t bytes);
+  [[nodiscard]] double secondsTo() const { return m_secondsTo; }
+  [[nodiscard]] double secondsFrom() const { return m_secondsFrom; }
+
+  // out = relu?(a b + bias) by cuBLAS where there is one and the sums are short, else by the kernel.
+  [[nodiscard]] Status multiply(const ProductArgs& args);
 
   [[nodiscard]] Status fill(void* out, Index words, std::uint32_t word);
   [[nodiscard]] Status fillFloats(float* out, Index count, float value);
@@ -76,6 +85,8 @@ class DeviceRun {
   const JobContext& m_job;
   std::vector<Held> m_held;
   std::vector<DeviceMemory> m_scratch;
+  double m_secondsTo = 0.0;
+  double m_secondsFrom = 0.0;
 };
 
 // Blocks of 256 that cover `count`.

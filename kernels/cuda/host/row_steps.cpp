@@ -10,10 +10,6 @@ namespace attnscope::cuda {
 
 namespace {
 
-Blocks productBlocks(Index m, Index n, Index heads) {
-  return {blocksOf(n, kSide), blocksOf(m, kSide), static_cast<unsigned>(heads)};
-}
-
 Result<const Rows*> uploadInputs(const std::vector<BufferId>& ids, DeviceRun& run) {
   std::vector<Rows> inputs;
   for (const BufferId id : ids) inputs.push_back(run.rows(id));
@@ -40,7 +36,7 @@ Status project(const Tensor& weight, const ProjectStep& step, float* out, Device
   const Index slots = run.rowCount(step.out);
   const Index cols = run.colCount(step.out);
   const ProductArgs args{left, run.rows(step.in), {}, out, slots, cols, run.rowCount(step.in), 0};
-  return run.device().launch(args, productBlocks(slots, cols, run.heads()));
+  return run.multiply(args);
 }
 
 Status project(const SegmentReduce& reduce, const ProjectStep& step, float* out, DeviceRun& run) {
@@ -172,7 +168,7 @@ Status runStep(const RandomFeatureStep& step, std::size_t, DeviceRun& run) {
   ATTN_TRY(run.device().launch(RowNormsArgs{run.rows(step.in), half, largest, rows, step.inputScale},
                                rowBlocks(rows, run.heads())));
   const ProductArgs product{run.rows(step.in), directions, {}, products, rows, m, run.colCount(step.in), 0};
-  ATTN_TRY(run.device().launch(product, productBlocks(rows, m, run.heads())));
+  ATTN_TRY(run.multiply(product));
   const bool damped = step.kind == RandomFeatureStep::Kind::Trig && step.side == RandomFeatureStep::Side::Key;
   const RandomFeaturesArgs args{products, half, damped ? largest : nullptr,   out,
                                 rows,     m,    static_cast<float>(step.eps), kindOf(step)};
@@ -219,7 +215,7 @@ Status runStep(const AffineStep& step, std::size_t, DeviceRun& run) {
                                cellBlocks(rows * cols, run.heads()));
   ATTN_ASSIGN(weight, run.uploadRows(step.weight));
   const ProductArgs args{run.rows(step.in), weight, bias, out, rows, cols, run.colCount(step.in), relu};
-  return run.device().launch(args, productBlocks(rows, cols, run.heads()));
+  return run.multiply(args);
 }
 
 Status runStep(const ConcatStep& step, std::size_t, DeviceRun& run) {
