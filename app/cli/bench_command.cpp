@@ -31,6 +31,8 @@ class BenchCommand final : public Command {
     app.add_flag("--causal", m_request.causal, "Queries read no later keys");
     app.add_option("--seconds", m_request.secondsPerPoint, "Time spent on a point")->capture_default_str();
     app.add_option("--device", m_request.device, "auto, cpu or cuda")->capture_default_str();
+    app.add_option("--precision", m_precision, "fp32, tf32 or bf16, where the device has it")
+        ->capture_default_str();
     app.add_option("--threads", m_request.threads, "Threads of the CPU (default: all cores)")
         ->check(CLI::Range(0, 4096));
     app.add_option("--json", m_json, "File for the points and fitted exponents ('-': standard output)");
@@ -49,6 +51,7 @@ class BenchCommand final : public Command {
   Status run(const JobContext& job) override {
     ATTN_TRY(prepare());
     ATTN_ASSIGN(backend, findBackend(m_request.device));
+    ATTN_TRY(requirePrecision(backend->info(), m_request.precision));
     const std::string device = backend->info().name;
     if (tableShown()) printHead(device);
     std::fflush(stdout);
@@ -71,6 +74,8 @@ class BenchCommand final : public Command {
  private:
   Status prepare() {
     ATTN_TRY(checkDevice(m_request.device, false));
+    ATTN_ASSIGN(precision, parsePrecision(m_precision));
+    m_request.precision = precision;
     if (!m_figurePath.empty()) ATTN_TRY(checkFigurePath(m_figurePath));
     ATTN_ASSIGN(lengths, parseLengths(m_lengths));
     m_request.lengths = std::move(lengths);
@@ -85,10 +90,11 @@ class BenchCommand final : public Command {
   [[nodiscard]] bool tableShown() const { return m_json != "-" && m_csv != "-"; }
 
   void printHead(const std::string& device) const {
-    fmt::print("{}, {} head{}, d = {}, input {}\n", device, m_request.heads, m_request.heads == 1 ? "" : "s",
-               m_request.d, m_request.recipe);
-    fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9} {:>7} {:>7} {:>8} {:>10}\n", "N", "MECHANISM",
-               "MEDIAN", "QUARTILES", "PLAN", "PAIRS", "CELLS", "TILES", "CEILING", "MEMORY");
+    fmt::print("{}, {}, {} head{}, d = {}, input {}\n", device, precisionName(m_request.precision),
+               m_request.heads, m_request.heads == 1 ? "" : "s", m_request.d, m_request.recipe);
+    fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>10} {:>9} {:>7} {:>7} {:>8} {:>10}\n", "N",
+               "MECHANISM", "MEDIAN", "QUARTILES", "TRANSFER", "PLAN", "PAIRS", "CELLS", "TILES", "CEILING",
+               "MEMORY");
   }
 
   void show(const SweepPoint& point) const {
@@ -98,11 +104,12 @@ class BenchCommand final : public Command {
     if (!point.skipped.empty()) {
       fmt::print("{:>10}  {:<28} not measured: {}\n", countText(point.n), spec, point.skipped);
     } else {
-      fmt::print("{:>10}  {:<28} {:>10} {:>23} {:>10} {:>9} {:>7} {:>7} {:>8} {:>10}\n", countText(point.n),
-                 spec, durationText(point.median),
-                 durationText(point.low) + " .. " + durationText(point.high), durationText(point.planSeconds),
-                 compactText(point.pairs), percentText(point.cellDensity), percentText(point.tileDensity),
-                 percentText(ceilingShare(point)), bytesText(point.peakBytes));
+      fmt::print(
+          "{:>10}  {:<28} {:>10} {:>23} {:>10} {:>10} {:>9} {:>7} {:>7} {:>8} {:>10}\n", countText(point.n),
+          spec, durationText(point.median), durationText(point.low) + " .. " + durationText(point.high),
+          point.transferSeconds > 0.0 ? durationText(point.transferSeconds) : "-",
+          durationText(point.planSeconds), compactText(point.pairs), percentText(point.cellDensity),
+          percentText(point.tileDensity), percentText(ceilingShare(point)), bytesText(point.peakBytes));
     }
     std::fflush(stdout);
   }
@@ -135,6 +142,7 @@ class BenchCommand final : public Command {
   std::string m_figurePath;
   std::string m_resume;
   std::string m_overlay;
+  std::string m_precision = "fp32";
   std::string m_theory = "none";
 };
 

@@ -76,6 +76,11 @@ void CallArguments::declare(CLI::App& app) {
   app.add_option("--seed", seed, "Seed of drawn tensors (default: 0)");
   app.add_option("--weights", weights, "File with tensors of the mechanism, named as compute writes them");
   app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
+  app.add_option(
+         "--precision", precision,
+         "What attention rounds the inputs of its products to: fp32, or on a GPU with tensor cores for "
+         "them tf32 or bf16")
+      ->capture_default_str();
   app.add_option("--threads", threads, "Threads of the CPU (default: all cores)")->check(CLI::Range(0, 4096));
 }
 
@@ -90,6 +95,15 @@ Status checkDevice(const std::string& device, bool withReference) {
   const std::string near = nearestWord(device, names);
   return fail(ErrorKind::Usage, fmt::format("--device {} is not one of {}{}.", device, fmt::join(names, ", "),
                                             near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+}
+
+Result<RunOptions> chosenRunOptions(const CallArguments& arguments, const Backend& backend) {
+  RunOptions options;
+  options.threads = arguments.threads;
+  ATTN_ASSIGN(precision, parsePrecision(arguments.precision));
+  ATTN_TRY(requirePrecision(backend.info(), precision));
+  options.precision = precision;
+  return options;
 }
 
 Result<std::vector<Index>> parseIndexList(const std::string& text, const std::string& option) {

@@ -10,6 +10,7 @@
 #include "core/inputs/attention_input.h"
 #include "core/mechanisms/mechanism.h"
 #include "core/params/mechanism_spec.h"
+#include "kernels/backend.h"
 
 namespace CLI {
 class App;
@@ -27,6 +28,7 @@ struct CallArguments {
   std::optional<std::uint64_t> seed;
   std::string weights;
   std::string device = "auto";
+  std::string precision = "fp32";
   int threads = 0;
 
   void declare(CLI::App& app);
@@ -43,6 +45,9 @@ struct CallArguments {
 // Which of the source's layers is meant: that of --layer, or the one that the source itself names, or the
 // first.
 [[nodiscard]] Result<Index> chosenLayer(const CallArguments& arguments, const JobContext& job);
+
+// Threads and precision, checked against the device.
+[[nodiscard]] Result<RunOptions> chosenRunOptions(const CallArguments& arguments, const Backend& backend);
 
 // The chosen layer and heads of the source.
 [[nodiscard]] Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const JobContext& job);

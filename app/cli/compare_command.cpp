@@ -104,8 +104,7 @@ class CompareCommand final : public Command {
     ATTN_ASSIGN(input, loadChosenInput(m_arguments, job));
     ATTN_ASSIGN(weights, loadWeights(m_arguments.weights));
     ATTN_ASSIGN(backend, findBackend(m_arguments.device));
-    RunOptions options;
-    options.threads = m_arguments.threads;
+    ATTN_ASSIGN(options, chosenRunOptions(m_arguments, *backend));
     std::map<std::string, std::shared_ptr<const Exploration>> fulls;  // by mask
     std::vector<Row> rows;
     for (const MechanismSpec& spec : specs) {

@@ -92,6 +92,11 @@ class ComputeCommand final : public Command {
  private:
   Status checkUsage() const {
     ATTN_TRY(checkDevice(m_arguments.device, true));
+    ATTN_ASSIGN(precision, parsePrecision(m_arguments.precision));
+    if (m_arguments.device == "reference" && precision != Precision::Fp32)
+      return fail(ErrorKind::Usage,
+                  fmt::format("--precision {}: the reference computes in double. Leave --precision out.",
+                              m_arguments.precision));
     if (m_output.empty() && (m_pattern || m_matrix || m_trace)) {
       return fail(
           ErrorKind::Usage,
@@ -107,8 +112,7 @@ class ComputeCommand final : public Command {
                              const JobContext& job) const {
     ATTN_ASSIGN(backend, findBackend(m_arguments.device));
     ATTN_TRY(backend->supports(*call.plan));
-    RunOptions options;
-    options.threads = m_arguments.threads;
+    ATTN_ASSIGN(options, chosenRunOptions(m_arguments, *backend));
     options.keepBuffers = m_trace;
     Computed computed;
     ATTN_ASSIGN(run, backend->run(*call.plan, input, options, job));

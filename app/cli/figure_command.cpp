@@ -171,8 +171,7 @@ class FigureCommand final : public Command {
   Result<FigureColumn> makeColumn(const FigureSpec& figure, const MechanismSpec& spec,
                                   const AttentionInput& input, const Backend& backend,
                                   const WeightSet& weights, bool patternOnly, const JobContext& job) const {
-    RunOptions options;
-    options.threads = m_arguments.threads;
+    ATTN_ASSIGN(options, chosenRunOptions(m_arguments, backend));
     FigureColumn column;
     ATTN_ASSIGN(title, mechanismTitle(spec));
     column.title = QString::fromStdString(title);
@@ -216,6 +215,8 @@ class FigureCommand final : public Command {
     request.lengths = std::move(lengths);
     request.device = m_arguments.device;
     request.threads = m_arguments.threads;
+    ATTN_ASSIGN(precision, parsePrecision(m_arguments.precision));
+    request.precision = precision;
     request.causal = m_arguments.causal;
     ATTN_ASSIGN(points, runSweep(
                             request, [](const SweepPoint&) {}, job));

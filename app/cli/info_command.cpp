@@ -75,6 +75,13 @@ Status describe(const std::string& source, const JobContext& job) {
   return {};
 }
 
+// "fp32, tf32, bf16"
+std::string precisions(const DeviceInfo& device) {
+  std::vector<std::string> names;
+  for (const Precision precision : device.precisions) names.push_back(precisionName(precision));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 void printProgram() {
   const BuildInfo& build = buildInfo();
   printLine("attnscope", build.version);
@@ -84,13 +91,16 @@ void printProgram() {
   printLine("CUDA compiler",
             *build.cudaCompiler != '\0' ? build.cudaCompiler : "none: built without the CUDA backend");
   for (const DeviceInfo& device : allDevices()) {
-    printLine(device.id, device.available ? fmt::format("{}, {} usable", device.name,
-                                                        bytesText(static_cast<double>(device.memory)))
-                                          : fmt::format("not available: {}", device.reason));
+    printLine(device.id, device.available
+                             ? fmt::format("{}, {} usable, {}", device.name,
+                                           bytesText(static_cast<double>(device.memory)), precisions(device))
+                             : fmt::format("not available: {}", device.reason));
   }
   printLine("auto", autoDevice().refused.empty()
                         ? autoDevice().backend->info().id
                         : fmt::format("{}; {}", autoDevice().backend->info().id, autoDevice().refused));
+  for (const DeviceInfo& device : allDevices())
+    if (!device.products.empty()) printLine(device.id + " products", device.products);
   printLine("memory", bytesText(static_cast<double>(availableMemory())) + " free");
 }
 

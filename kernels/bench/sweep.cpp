@@ -32,11 +32,21 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
+// What is compared: the work of a device without its copies, by its own clock.
+double passSeconds(const RunResult& run) {
+  if (run.transferSeconds == 0.0) return run.seconds;
+  double seconds = 0.0;
+  for (const StepTiming& step : run.steps)
+    if (step.kind != "transfer") seconds += step.seconds;
+  return seconds;
+}
+
 // One curve at one length while it is measured.
 struct Candidate {
   SweepPoint point;
   PlannedCall call;
   std::vector<double> seconds;
+  std::vector<double> transfers;
   double spent = 0.0;
   bool done = false;
 };
@@ -139,6 +149,7 @@ class Sweep {
   bool measureOnce(Candidate& candidate, const AttentionInput& input, int round) {
     RunOptions options;
     options.threads = m_request.threads;
+    options.precision = m_request.precision;
     options.keepBuffers = false;
     const std::uint64_t before = round == 0 ? restartPeakMemory() : 0;
     auto run = m_backend.run(*candidate.call.plan, input, options, m_job.quiet());
@@ -151,7 +162,10 @@ class Sweep {
     }
     candidate.spent += run->seconds;
     const bool slow = run->seconds > m_request.secondsPerPoint;
-    if (round > 0 || slow) candidate.seconds.push_back(run->seconds);
+    if (round > 0 || slow) {
+      candidate.seconds.push_back(passSeconds(*run));
+      candidate.transfers.push_back(run->transferSeconds);
+    }
     const auto repeats = static_cast<int>(candidate.seconds.size());
     candidate.done = slow || repeats >= m_request.maxRepeats ||
                      (repeats >= m_request.minRepeats &&
@@ -174,6 +188,8 @@ class Sweep {
     candidate.point.median = quantile(candidate.seconds, 0.5);
     candidate.point.low = quantile(candidate.seconds, 0.25);
     candidate.point.high = quantile(candidate.seconds, 0.75);
+    std::sort(candidate.transfers.begin(), candidate.transfers.end());
+    candidate.point.transferSeconds = quantile(candidate.transfers, 0.5);
     candidate.point.repeats = static_cast<int>(candidate.seconds.size());
   }
 
@@ -195,6 +211,7 @@ Result<std::vector<SweepPoint>> runSweep(const SweepRequest& request,
                                          const std::function<void(const SweepPoint&)>& onPoint,
                                          const JobContext& job) {
   ATTN_ASSIGN(backend, findBackend(request.device));
+  ATTN_TRY(requirePrecision(backend->info(), request.precision));
   if (request.specs.empty() || request.lengths.empty())
     return fail(ErrorKind::Usage, "A measurement needs at least one mechanism and one length.");
   std::vector<SweepPoint> points;

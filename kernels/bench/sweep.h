@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/job_context.h"
 #include "core/params/mechanism_spec.h"
+#include "kernels/shared/precision.h"
 
 namespace attnscope {
 
@@ -19,6 +20,7 @@ struct SweepRequest {
   Index heads = 1;
   std::string device = "auto";
   int threads = 0;
+  Precision precision = Precision::Fp32;
   bool causal = false;
   double secondsPerPoint =
       2.0;  // stop repeating after this; a longer point is measured once, then the curve ends
@@ -31,10 +33,11 @@ struct SweepRequest {
 struct SweepPoint {
   std::size_t spec = 0;  // index into the request
   Index n = 0;
-  double median = 0.0;  // seconds of the pass, without planning
+  double median = 0.0;  // seconds of the pass, without planning and without copies to and from a device
   double low = 0.0;     // quartiles
   double high = 0.0;
-  double planSeconds = 0.0;  // deciding and building tile maps
+  double planSeconds = 0.0;      // deciding and building tile maps
+  double transferSeconds = 0.0;  // median of copying to and from a device, beside the pass
   int repeats = 0;
   double pairs = 0.0;  // score cells, all heads
   double flops = 0.0;

@@ -50,6 +50,7 @@ Json pointJson(const SweepPoint& point) {
   json["low"] = point.low;
   json["high"] = point.high;
   json["plan_seconds"] = point.planSeconds;
+  json["transfer_seconds"] = point.transferSeconds;
   json["repeats"] = point.repeats;
   json["peak_bytes"] = point.peakBytes;
   json["ceiling_flops"] = point.peakFlops;
@@ -72,6 +73,7 @@ SweepPoint pointOf(const Json& json, std::size_t spec) {
   point.low = json.value("low", point.median);
   point.high = json.value("high", point.median);
   point.planSeconds = json.value("plan_seconds", 0.0);
+  point.transferSeconds = json.value("transfer_seconds", 0.0);
   point.repeats = json.value("repeats", 0);
   point.peakBytes = json.value("peak_bytes", 0.0);
   point.peakFlops = json.value("ceiling_flops", 0.0);
@@ -91,6 +93,8 @@ Result<SweepRun> runOf(const Json& json) {
   run.program = json.value("program", std::string());
   run.device = json.at("device").get<std::string>();
   run.request.threads = json.value("threads", 0);
+  ATTN_ASSIGN(precision, parsePrecision(json.value("precision", std::string("fp32"))));
+  run.request.precision = precision;
   run.request.recipe = json.at("recipe").get<std::string>();
   run.request.d = json.at("d").get<Index>();
   run.request.heads = json.at("heads").get<Index>();
@@ -146,16 +150,18 @@ std::vector<CurveCrossing> crossingsOf(const std::vector<SweepPoint>& points, st
 
 std::string sweepCsv(const SweepRun& run) {
   std::string text =
-      "mechanism,n,d,heads,seconds,low,high,plan_seconds,repeats,peak_bytes,ceiling_flops,pairs,flops,bytes,"
+      "mechanism,n,d,heads,precision,seconds,low,high,plan_seconds,transfer_seconds,repeats,peak_bytes,"
+      "ceiling_flops,pairs,"
+      "flops,bytes,"
       "cell_density,tile_density,skipped\n";
   for (const SweepPoint& point : run.points) {
-    text += fmt::format("{},{},{},{}", csvField(run.request.specs[point.spec].text()), point.n, run.request.d,
-                        run.request.heads);
+    text += fmt::format("{},{},{},{},{}", csvField(run.request.specs[point.spec].text()), point.n,
+                        run.request.d, run.request.heads, precisionName(run.request.precision));
     if (point.skipped.empty())
-      text += fmt::format(",{},{},{},{},{},{},{}", point.median, point.low, point.high, point.planSeconds,
-                          point.repeats, point.peakBytes, point.peakFlops);
+      text += fmt::format(",{},{},{},{},{},{},{},{}", point.median, point.low, point.high, point.planSeconds,
+                          point.transferSeconds, point.repeats, point.peakBytes, point.peakFlops);
     else
-      text += ",,,,,,,";
+      text += ",,,,,,,,";
     text += fmt::format(",{},{},{},{},{},{}\n", point.pairs, point.flops, point.bytes, point.cellDensity,
                         point.tileDensity, csvField(point.skipped));
   }
@@ -167,6 +173,7 @@ std::string sweepJson(const SweepRun& run) {
   Json json{{"program", run.program},
             {"device", run.device},
             {"threads", request.threads},
+            {"precision", precisionName(request.precision)},
             {"recipe", request.recipe},
             {"d", request.d},
             {"heads", request.heads},
@@ -214,6 +221,8 @@ Result<std::vector<SweepPoint>> knownPoints(const SweepRun& run, const SweepRequ
   };
   const SweepRequest& old = run.request;
   if (run.device != device) return differs("device", run.device, device);
+  if (old.precision != request.precision)
+    return differs("precision", precisionName(old.precision), precisionName(request.precision));
   if (old.recipe != request.recipe) return differs("input", old.recipe, request.recipe);
   if (old.d != request.d || old.heads != request.heads)
     return differs("width or number of heads", fmt::format("{} x {}", old.heads, old.d),
@@ -246,6 +255,8 @@ std::string benchCommandLine(const SweepRequest& request) {
   if (request.causal) words.push_back("--causal");
   words.push_back(fmt::format("--seconds {:g}", request.secondsPerPoint));
   if (request.device != "auto") words.push_back("--device " + request.device);
+  if (request.precision != Precision::Fp32)
+    words.push_back("--precision " + precisionName(request.precision));
   if (request.threads > 0) words.push_back(fmt::format("--threads {}", request.threads));
   return fmt::format("{}", fmt::join(words, " "));
 }

@@ -141,6 +141,11 @@ void CliTest::slipsAreUsageErrors_data() {
                              << QStringList{"rounds", "0", "1"};
   QTest::newRow("option") << QStringList{"compute", "full", "--inptu", "sample"} << QStringList{"--inptu"};
   QTest::newRow("command") << QStringList{"lst"} << QStringList{"lst", "list"};
+  QTest::newRow("precision") << QStringList{"compute", "full", "--precision", "fp16"}
+                             << QStringList{"fp16", "bf16"};
+  QTest::newRow("precision of the reference")
+      << QStringList{"compute", "full", "--device", "reference", "--precision", "tf32"}
+      << QStringList{"tf32", "double"};
   QTest::newRow("device") << QStringList{"compute", "full", "--device", "gpu"} << QStringList{"gpu", "cuda"};
   QTest::newRow("view") << QStringList{"figure", "mapp", "full", "-o", "x.pdf"} << QStringList{"mapp", "map"};
   QTest::newRow("ending") << QStringList{"figure", "map", "full", "-o", "x.bmp"}

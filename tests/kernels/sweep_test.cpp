@@ -85,8 +85,29 @@ class SweepTest : public QObject {
       QCOMPARE(same->median, old.median);  // taken over: measured again it would differ
     }
     QVERIFY(!knownPoints(*read, longer, "another device"));
+    longer.precision = Precision::Bf16;
+    QVERIFY(!knownPoints(*read, longer, "a device"));
+    longer.precision = Precision::Fp32;
     longer.d = 32;
     QVERIFY(!knownPoints(*read, longer, "a device"));
+  }
+
+  void keepsThePrecision() {
+    SweepRequest request = quickRequest();
+    request.device = "cuda";
+    request.precision = Precision::Tf32;
+    QVERIFY(benchCommandLine(request).ends_with("--device cuda --precision tf32"));
+    const SweepRun run{request, curve(0, {0.5, 1.0}), "a device", "attnscope test"};
+    const QTemporaryDir folder;
+    const std::string path = folder.filePath("run.json").toStdString();
+    std::ofstream(path) << sweepJson(run);
+    const auto read = readSweep(path);
+    QVERIFY2(read, read ? "" : read.error().message.c_str());
+    QCOMPARE(read->request.precision, Precision::Tf32);
+    QVERIFY(sweepCsv(run).find("\nfull,64,64,1,tf32,0.5,") != std::string::npos);
+    request.device = "cpu";
+    const auto refused = runSweep(request, [](const SweepPoint&) {}, {});
+    QVERIFY(!refused && refused.error().message.find("fp32 only") != std::string::npos);
   }
 
   void refusesOtherFiles() {
