@@ -120,7 +120,7 @@ class CudaRacesTest : public QObject {
   void mechanisms_data() {
     QTest::addColumn<QString>("spec");
     QTest::addColumn<QString>("source");
-    addCalls({"clustered:n=65,d=18,dv=5,heads=2,kv_heads=1", "gaussian:n=70,d=8,dv=66,heads=1"}, false);
+    addCalls({"clustered:n=65,d=18,dv=66,heads=2,kv_heads=1"}, false);
   }
   void mechanisms() {
     QFETCH(QString, spec);
