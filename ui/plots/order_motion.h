@@ -7,8 +7,9 @@
 
 namespace attnscope {
 
-// A square on its way from one order of tokens to another: rows and columns of its last picture slide to their
-// new places. What is drawn on the way are the pixels of that picture; the exact one follows at the end.
+// A square on its way from one order of tokens to another: rows and columns of its last picture slide to
+// their new places. What is drawn on the way are the pixels of that picture; the exact one follows at the
+// end.
 class OrderMotion {
  public:
   // `picture` shows all rows and columns. Places by token, before and after; empty: the text's own order.
