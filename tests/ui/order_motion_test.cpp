@@ -78,9 +78,11 @@ class OrderMotionTest final : public QObject {
     const QImage before = shown.panel.grab().toImage();
     shown.panel.setOrder(reversedOrder());
     QVERIFY(!shown.panel.isSettled());
-    QTest::qWait(120);
-    QVERIFY(!shown.panel.isSettled());
-    const QImage between = shown.panel.grab().toImage();
+    QImage between = before;
+    while (!shown.panel.isSettled() && between == before) {
+      QTest::qWait(10);
+      between = shown.panel.grab().toImage();
+    }
     QTRY_VERIFY(shown.panel.isSettled());
     const QImage after = shown.panel.grab().toImage();
     QVERIFY(between != before && between != after && before != after);

@@ -23,7 +23,8 @@
 #define ATTN_UNROLL
 #define ATTN_UNROLL_BY_4
 #define ATTN_NO_UNROLL
-#define ATTN_KERNEL inline void
+// Internal: a program that also holds the CUDA backend has nvcc's launchers under the same names.
+#define ATTN_KERNEL static inline void
 #define ATTN_AMPERE 1
 #endif
 
