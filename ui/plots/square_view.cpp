@@ -214,6 +214,7 @@ void SquareView::setTheme(const PlotTheme& theme) {
 void SquareView::clear() {
   endMotion();
   m_maker.cancel();
+  m_countJob.cancel();
   m_exploration.reset();
   m_source = {};
   m_request = {};
@@ -226,7 +227,7 @@ void SquareView::clear() {
 }
 
 bool SquareView::isSettled() const {
-  return !m_motion && !m_fresh && !m_maker.isRunning() &&
+  return !m_motion && !m_fresh && !m_maker.isRunning() && !m_countJob.isRunning() &&
          (!m_exploration || (m_numbers && m_numbers->complete));
 }
 

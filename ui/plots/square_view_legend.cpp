@@ -18,9 +18,11 @@ void SquareView::countLabels() {
   m_countJob.start([pattern = m_base.support](
                        const JobContext& job) { return guarded([&] { return labelPairs(*pattern, job); }); },
                    [this](const Result<std::vector<std::uint64_t>>& pairs) {
-                     if (!pairs) return;
-                     m_labelPairs = *pairs;
-                     updateLegend();
+                     if (pairs) {
+                       m_labelPairs = *pairs;
+                       updateLegend();
+                     }
+                     m_fresh = true;  // settled when the legend is painted
                      paintSoon();
                    });
 }
