@@ -41,7 +41,7 @@ AutoDevice chooseDevice(const std::vector<const Backend*>& devices) {
       break;
     }
     if (choice.refused.empty())
-      choice.refused = device->info().id + " does not compute what the CPU does: " + checked.error().message;
+      choice.refused = device->info().id + " failed its self-check: " + checked.error().message;
   }
   return choice;
 }

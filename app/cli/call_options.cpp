@@ -23,14 +23,6 @@ std::optional<Index> parseIndex(const std::string& text) {
   return value;
 }
 
-// People write SAMPLE where an example says so; a file of that name is still what they mean if there is one.
-std::string resolvedSource(const std::string& source) {
-  std::string lower = source;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  std::error_code ignored;
-  return lower == "sample" && !std::filesystem::exists(source, ignored) ? lower : source;
-}
-
 Result<Index> findLayer(const InputDocument& document, const std::string& text) {
   if (text.empty()) return document.chosenLayer().value_or(0);
   const std::vector<std::string> names = document.layerNames();
@@ -61,6 +53,14 @@ void sayWhichEntry(const InputDocument& document) {
 }
 
 }  // namespace
+
+// People write SAMPLE where an example says so; a file of that name is still what they mean if there is one.
+std::string resolvedSource(const std::string& source) {
+  std::string lower = source;
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::error_code ignored;
+  return lower == "sample" && !std::filesystem::exists(source, ignored) ? lower : source;
+}
 
 void CallArguments::declare(CLI::App& app) {
   m_app = &app;

@@ -42,6 +42,9 @@ struct CallArguments {
 // Names of the devices that a command takes; `reference` is the oracle and only some commands offer it.
 [[nodiscard]] Status checkDevice(const std::string& device, bool withReference);
 
+// The source as it is meant: people write SAMPLE.
+[[nodiscard]] std::string resolvedSource(const std::string& source);
+
 // Which of the source's layers is meant: that of --layer, or the one that the source itself names, or the
 // first.
 [[nodiscard]] Result<Index> chosenLayer(const CallArguments& arguments, const JobContext& job);

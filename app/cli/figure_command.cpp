@@ -117,7 +117,7 @@ class FigureCommand final : public Command {
     Session session;
     DocumentState& state = session.state;
     ATTN_ASSIGN(layer, chosenLayer(m_arguments, job));
-    state.source = QString::fromStdString(m_arguments.source);
+    state.source = QString::fromStdString(resolvedSource(m_arguments.source));
     state.layer = layer;
     state.head = m_head;
     if (!m_arguments.heads.empty()) {

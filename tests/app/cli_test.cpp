@@ -270,7 +270,7 @@ void CliTest::figureOpensAsTheWallThatItShows() {
                                    "longformer:window=16",
                                    "reformer",
                                    "--input",
-                                   "sample",
+                                   "SAMPLE",
                                    "--layer",
                                    "2",
                                    "--heads",
