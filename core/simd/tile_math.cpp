@@ -54,13 +54,28 @@ HWY_INLINE void gemmBlock(const float* HWY_RESTRICT a, Index lda, const float* H
     for (Index v = 0; v < Vectors; ++v) hn::StoreU(sums[r][v], tag, c + r * ldc + v * lanes);
 }
 
+constexpr std::int32_t kLinesAtOnce = 12;  // fewer than may be under way
+
+HWY_INLINE void fetchSome(Upcoming* upcoming) {
+  if (upcoming == nullptr) return;
+  for (std::int32_t t = 0; t < kLinesAtOnce && upcoming->next != upcoming->end; ++t) {
+    constexpr Index kLine = 16;  // floats
+    __builtin_prefetch(upcoming->next->at + upcoming->line * kLine);
+    if (++upcoming->line < upcoming->next->lines) continue;
+    ++upcoming->next;
+    upcoming->line = 0;
+  }
+}
+
 template <bool Transposed, Index Rows>
 HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc,
-                         Index width, Index k, bool accumulate) {
+                         Index width, Index k, bool accumulate, Upcoming* upcoming) {
   const auto lanes = static_cast<Index>(hn::Lanes(Tag()));
   Index at = 0;
-  for (; at + kVectors * lanes <= width; at += kVectors * lanes)
+  for (; at + kVectors * lanes <= width; at += kVectors * lanes) {
     gemmBlock<Transposed, Rows, kVectors>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
+    fetchSome(upcoming);
+  }
   for (; at < width; at += lanes)
     gemmBlock<Transposed, Rows, 1>(a, lda, b + at, ldb, c + at, ldc, k, accumulate);
 }
@@ -68,25 +83,28 @@ HWY_INLINE void gemmRows(const float* a, Index lda, const float* b, Index ldb, f
 // Not inlined into several callers: g++ then makes worse loops of it.
 template <bool Transposed>
 HWY_NOINLINE void gemmCached(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc,
-                             Index m, Index width, Index k, bool accumulate) {
+                             Index m, Index width, Index k, bool accumulate, Upcoming* upcoming) {
   const Index step = Transposed ? 1 : lda;  // between rows of C in A
   Index row = 0;
   for (; row + kRows <= m; row += kRows)
-    gemmRows<Transposed, kRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+    gemmRows<Transposed, kRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate,
+                                upcoming);
   for (; row + kFewRows <= m; row += kFewRows)
-    gemmRows<Transposed, kFewRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+    gemmRows<Transposed, kFewRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate,
+                                   upcoming);
   for (; row < m; ++row)
-    gemmRows<Transposed, 1>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate);
+    gemmRows<Transposed, 1>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate, upcoming);
 }
 
 // Where B is larger than the first cache, a part of it serves all rows before the next: some of its columns
 // and, where it is long, some of its rows. Sums are made in the same order as without parts.
 template <bool Transposed>
 HWY_INLINE void gemmAny(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
-                        Index width, Index k, bool accumulate) {
+                        Index width, Index k, bool accumulate, Upcoming* upcoming) {
   constexpr Index kCached = 6144;
   constexpr Index kLong = 96;
-  if (k * width <= kCached) return gemmCached<Transposed>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+  if (k * width <= kCached)
+    return gemmCached<Transposed>(a, lda, b, ldb, c, ldc, m, width, k, accumulate, upcoming);
   const Index length = k < kLong ? k : kLong;
   const Index columns = kVectors * static_cast<Index>(hn::Lanes(Tag()));
   const Index strip = kCached / length / columns * columns;
@@ -94,64 +112,87 @@ HWY_INLINE void gemmAny(const float* a, Index lda, const float* b, Index ldb, fl
     for (Index first = 0; first < k; first += length)
       gemmCached<Transposed>(a + first * (Transposed ? lda : 1), lda, b + first * ldb + begin, ldb, c + begin,
                              ldc, m, strip < width - begin ? strip : width - begin,
-                             length < k - first ? length : k - first, accumulate || first > 0);
+                             length < k - first ? length : k - first, accumulate || first > 0, upcoming);
 }
 
 void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
-          Index k, bool accumulate) {
-  gemmAny<false>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+          Index k, bool accumulate, Upcoming* upcoming) {
+  gemmAny<false>(a, lda, b, ldb, c, ldc, m, width, k, accumulate, upcoming);
 }
 
 void GemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
                     Index width, Index k, bool accumulate) {
-  gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+  gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate, nullptr);
 }
 
-HWY_INLINE float rowMaximum(Tag tag, const float* row, Index begin, Index end, Index lanes) {
-  Vec largest = hn::LoadU(tag, row + begin);
-  for (Index at = begin + lanes; at < end; at += lanes) largest = hn::Max(largest, hn::LoadU(tag, row + at));
-  return hn::GetLane(hn::MaxOfLanes(tag, largest));
-}
-
-// One row of softmaxStep(), columns [begin, end), not none.
-HWY_INLINE void softmaxRow(float* HWY_RESTRICT row, Index begin, Index end, float* maximum, float* sum,
-                           float* HWY_RESTRICT accumulated, Index width) {
+// The largest of each row's logits in its columns; -inf where it has none. Rows do not wait for each other.
+HWY_INLINE void rowMaxima(const float* logits, Index rows, const Columns* columns, float* largest) {
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  const float lowest = -hwy::HighestValue<float>();
-  const float tileMaximum = rowMaximum(tag, row, begin, end, lanes);
-  if (tileMaximum > *maximum) {
-    if (*maximum >= lowest) {  // not the first key of this row
-      const float factor = hn::GetLane(exp2Vec(tag, hn::Set(tag, *maximum - tileMaximum)));
-      *sum *= factor;
-      const Vec scale = hn::Set(tag, factor);
-      for (Index at = 0; at < width; at += lanes)
-        hn::StoreU(hn::Mul(hn::LoadU(tag, accumulated + at), scale), tag, accumulated + at);
-    }
-    *maximum = tileMaximum;
+  for (Index r = 0; r < rows; ++r) {
+    const float* row = logits + r * 64;
+    const Columns own = columns == nullptr ? Columns{} : columns[r / kRowGroup];
+    Vec most = hn::Set(tag, -__builtin_inff());
+    for (Index at = own.begin; at < own.end; at += lanes) most = hn::Max(most, hn::LoadU(tag, row + at));
+    largest[r] = hn::GetLane(hn::MaxOfLanes(tag, most));
   }
-  // A row without any key so far: subtract 0 instead of -inf, so that -inf stays -inf and weighs 0.
-  const Vec shift = hn::Set(tag, *maximum >= lowest ? *maximum : 0.0F);
-  Vec total = hn::Zero(tag);
-  for (Index at = begin; at < end; at += lanes) {
-    const Vec weight = exp2Vec(tag, hn::Sub(hn::LoadU(tag, row + at), shift));
-    total = hn::Add(total, weight);
-    hn::StoreU(weight, tag, row + at);
-  }
-  *sum += hn::GetLane(hn::SumOfLanes(tag, total));
 }
 
-void SoftmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
-                 float* accumulated, Index width) {
-  for (Index r = 0; r < rows; ++r) {
-    float* row = logits + r * 64;
-    if (columns == nullptr) {
-      softmaxRow(row, 0, 64, maximum + r, sum + r, accumulated + r * width, width);
+// Raises the maxima of 64 rows to those of the tile, sums by the factors that this takes; returns whether a
+// row that had read something rose, so that what it accumulated must be multiplied with its factor as well.
+HWY_INLINE bool raiseMaximum(const float* largest, float* maximum, float* sum, float* factors) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec lowest = hn::Set(tag, -hwy::HighestValue<float>());
+  const Vec one = hn::Set(tag, 1.0F);
+  bool any = false;
+  for (Index at = 0; at < 64; at += lanes) {
+    const Vec old = hn::LoadU(tag, maximum + at);
+    const Vec fresh = hn::Max(old, hn::LoadU(tag, largest + at));
+    const auto risen = hn::And(hn::Gt(fresh, old), hn::Ge(old, lowest));
+    hn::StoreU(fresh, tag, maximum + at);
+    if (hn::AllFalse(tag, risen)) {
+      hn::StoreU(one, tag, factors + at);
       continue;
     }
-    const Columns own = columns[r / kRowGroup];
-    if (own.begin < own.end)
-      softmaxRow(row, own.begin, own.end, maximum + r, sum + r, accumulated + r * width, width);
+    any = true;
+    const Vec factor = hn::IfThenElse(risen, exp2Vec(tag, hn::Sub(old, fresh)), one);
+    hn::StoreU(factor, tag, factors + at);
+    hn::StoreU(hn::Mul(hn::LoadU(tag, sum + at), factor), tag, sum + at);
+  }
+  return any;
+}
+
+// Maxima first, for all rows, then weights: a row that needed its own maximum before its exponentials would
+// wait for it, and the next row with it.
+void SoftmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
+                 float* accumulated, Index width) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  HWY_ALIGN float largest[64];
+  HWY_ALIGN float factors[64];
+  for (Index r = rows; r < 64; ++r) largest[r] = -__builtin_inff();
+  rowMaxima(logits, rows, columns, largest);
+  if (raiseMaximum(largest, maximum, sum, factors))
+    for (Index r = 0; r < rows; ++r) {
+      if (factors[r] == 1.0F) continue;
+      const Vec scale = hn::Set(tag, factors[r]);
+      float* row = accumulated + r * width;
+      for (Index at = 0; at < width; at += lanes)
+        hn::StoreU(hn::Mul(hn::LoadU(tag, row + at), scale), tag, row + at);
+    }
+  for (Index r = 0; r < rows; ++r) {
+    float* HWY_RESTRICT row = logits + r * 64;
+    const Columns own = columns == nullptr ? Columns{} : columns[r / kRowGroup];
+    // A row without any key so far: subtract 0 instead of -inf, so that -inf stays -inf and weighs 0.
+    const Vec shift = hn::Set(tag, maximum[r] >= -hwy::HighestValue<float>() ? maximum[r] : 0.0F);
+    Vec total = hn::Zero(tag);
+    for (Index at = own.begin; at < own.end; at += lanes) {
+      const Vec weight = exp2Vec(tag, hn::Sub(hn::LoadU(tag, row + at), shift));
+      total = hn::Add(total, weight);
+      hn::StoreU(weight, tag, row + at);
+    }
+    sum[r] += hn::GetLane(hn::SumOfLanes(tag, total));
   }
 }
 
@@ -368,8 +409,8 @@ HWY_EXPORT(LogSums);
 HWY_EXPORT(TargetName);
 
 void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
-          Index k, bool accumulate) {
-  HWY_DYNAMIC_DISPATCH(Gemm)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+          Index k, bool accumulate, Upcoming* upcoming) {
+  HWY_DYNAMIC_DISPATCH(Gemm)(a, lda, b, ldb, c, ldc, m, width, k, accumulate, upcoming);
 }
 
 void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,

@@ -13,9 +13,21 @@ namespace tile_math {
 
 using Index = std::int64_t;
 
+// Memory that will be needed soon, in the order of need. Products bring it into the cache a few lines after
+// each of their blocks: they need little memory themselves, and a burst of requests waits for its own lines.
+struct Upcoming {
+  struct Piece {
+    const float* at;
+    std::int32_t lines;  // of 64 bytes
+  };
+  const Piece* next = nullptr;
+  const Piece* end = nullptr;
+  std::int32_t line = 0;  // of the next piece
+};
+
 // C (m x width) = or += A (m x k) B (k x width).
 void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
-          Index k, bool accumulate);
+          Index k, bool accumulate, Upcoming* upcoming = nullptr);
 
 // C (m x width) = or += A^T B with A (k x m).
 void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,

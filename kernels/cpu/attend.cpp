@@ -15,6 +15,7 @@
 #include "core/simd/tile_math.h"
 #include "kernels/cpu/key_tiles.h"
 #include "kernels/cpu/tile_extents.h"
+#include "kernels/cpu/upcoming_rows.h"
 #include "kernels/shared/run_checks.h"
 #include "kernels/shared/score_terms.h"
 
@@ -58,6 +59,7 @@ struct RowOutputs {
 // Memory of one thread.
 struct RowScratch {
   KeyTiles::Scratch tile;
+  UpcomingRows upcoming;
   PlacedFloats queries{512};
   PlacedFloats logits{2560};
   PlacedFloats accumulated{3584};
@@ -90,17 +92,19 @@ class RowOfTiles {
 
   // False if the job was cancelled.
   bool run(Index tileRow, const float* queries, const RowOutputs& out, const JobContext& job) {
-    if (const auto runs = m_map.row(tileRow); !runs.empty()) m_keys.fetch(runs.front().begin);
     start(tileRow, queries, out);
     Index untilCheck = kTilesBetweenChecks;
     const auto runs = m_map.row(tileRow);
+    if (runs.empty()) announceRow(tileRow + 1, queries);
     for (std::size_t r = 0; r < runs.size(); ++r) {
       const TileRun& run = runs[r];
       for (Index tile = run.begin; tile < run.end; ++tile) {
         if (tile + 1 < run.end)
-          m_keys.fetch(tile + 1);
+          m_keys.announce(tile + 1, m_scratch.tile, m_scratch.upcoming);
         else if (r + 1 < runs.size())
-          m_keys.fetch(runs[r + 1].begin);
+          m_keys.announce(runs[r + 1].begin, m_scratch.tile, m_scratch.upcoming);
+        else
+          announceRow(tileRow + 1, queries);
         attendTile(tileRow, tile, run.mask);
         if (--untilCheck == 0) {
           if (job.isCancelled()) return false;
@@ -126,7 +130,7 @@ class RowOfTiles {
 
   // Queries are scaled so that logits come out in units of log2.
   void start(Index tileRow, const float* queries, const RowOutputs& out) {
-    m_rows = std::min(kTile, queryCount(m_head) - tileRow * kTile);
+    m_rows = rowsOf(tileRow);
     m_scratch.queries.reserve(static_cast<std::size_t>(kTile * m_d));
     m_scratch.logits.reserve(static_cast<std::size_t>(kTile * kTile));
     m_scratch.accumulated.reserve(static_cast<std::size_t>(kTile * m_width));
@@ -141,17 +145,29 @@ class RowOfTiles {
     m_maximum.fill(kMinusInfinity);
     m_sum.fill(0.0F);
     m_empty = true;
-    fetchOutputs(tileRow, out);
+    announceOutputs(tileRow, out);
   }
 
-  // The rows that finish() will write, on their way into the cache while the tiles are computed.
-  void fetchOutputs(Index tileRow, const RowOutputs& out) const {
-    constexpr Index kLine = 16;  // floats
-    for (Index r = 0; r < m_rows; ++r) {
-      const Index row = outputRow(tileRow, r);
-      for (Index c = 0; c < m_dV; c += kLine) __builtin_prefetch(out.out + row * m_dV + c, 1);
-      for (Index c = 0; c < m_dV2; c += kLine) __builtin_prefetch(out.out2 + row * m_dV2 + c, 1);
-    }
+  [[nodiscard]] Index rowsOf(Index tileRow) const {
+    return std::min(kTile, queryCount(m_head) - tileRow * kTile);
+  }
+  [[nodiscard]] const std::int32_t* queryOrder(Index tileRow) const {
+    return m_head.queryOrder ? m_head.queryOrder->data() + tileRow * kTile : nullptr;
+  }
+
+  // The rows that finish() will write.
+  void announceOutputs(Index tileRow, const RowOutputs& out) const {
+    const std::int32_t* order = m_step.rowsByPosition ? nullptr : queryOrder(tileRow);
+    m_scratch.upcoming.add(out.out, m_dV, order, tileRow * kTile, m_rows);
+    m_scratch.upcoming.add(out.out2, m_dV2, order, tileRow * kTile, m_rows);
+  }
+
+  // The queries of another row of tiles and its first tile.
+  void announceRow(Index tileRow, const float* queries) const {
+    if (tileRow >= m_map.tileRows()) return;
+    m_scratch.upcoming.add(queries, m_d, queryOrder(tileRow), tileRow * kTile, rowsOf(tileRow));
+    if (const auto runs = m_map.row(tileRow); !runs.empty())
+      m_keys.announce(runs.front().begin, m_scratch.tile, m_scratch.upcoming);
   }
 
   void attendTile(Index tileRow, Index tile, std::int32_t mask) {
@@ -177,12 +193,13 @@ class RowOfTiles {
     if (m_zeroLogits || m_d == 0)
       std::fill_n(logits, kTile * kTile, 0.0F);
     else if (extents == nullptr || !m_terms.empty())
-      tile_math::gemm(queries, m_d, keys.keys, kTile, logits, kTile, m_rows, kTile, m_d, false);
+      tile_math::gemm(queries, m_d, keys.keys, kTile, logits, kTile, m_rows, kTile, m_d, false,
+                      m_scratch.upcoming.get());
     else
       extents->forEachColumns([&](const TileExtents::Part& part) {
         tile_math::gemm(queries + part.row * m_d, m_d, keys.keys + part.begin, kTile,
                         logits + part.row * kTile + part.begin, kTile, part.rows, part.end - part.begin, m_d,
-                        false);
+                        false, m_scratch.upcoming.get());
       });
     if (!m_terms.empty()) addTerms(tileRow, tile);
     if (m_step.selfPenalty > 0.0 && !m_zeroLogits) penaliseSelf(tileRow, tile);
@@ -197,14 +214,15 @@ class RowOfTiles {
                            m_maximum.data(), m_sum.data(), accumulated, m_width);
     if (extents == nullptr) {
       tile_math::gemm(weights, kTile, keys.values, keys.stride, accumulated, m_width, m_rows, m_width,
-                      keys.count, !m_empty);
+                      keys.count, !m_empty, m_scratch.upcoming.get());
       return;
     }
     extents->forEachKeys([&](const TileExtents::Part& part) {
       if (part.begin < part.end || m_empty)  // a product of no keys is 0
         tile_math::gemm(weights + part.row * kTile + part.begin, kTile,
                         keys.values + part.begin * keys.stride, keys.stride, accumulated + part.row * m_width,
-                        m_width, part.rows, m_width, part.end - part.begin, !m_empty);
+                        m_width, part.rows, m_width, part.end - part.begin, !m_empty,
+                        m_scratch.upcoming.get());
     });
   }
 

@@ -53,16 +53,13 @@ const KeyTiles::Scratch::Slot& KeyTiles::slotOf(Index tile, Scratch& scratch) co
   return slot;
 }
 
-void KeyTiles::fetch(Index tile) const {
-  constexpr Index kLine = 16;  // floats
-  if (m_ahead) return;         // in order in memory: the processor sees them coming
-  for (Index t = 0; t < countOf(tile); ++t) {
-    const Index position = tile * kTile + t;
-    const Index row = m_source.order ? (*m_source.order)[static_cast<std::size_t>(position)] : position;
-    for (Index c = 0; c < m_source.d; c += kLine) __builtin_prefetch(m_source.keys + row * m_source.d + c);
-    for (Index c = 0; c < m_source.cols; c += kLine)
-      __builtin_prefetch(m_source.values + row * m_source.cols + c);
-  }
+void KeyTiles::announce(Index tile, const Scratch& scratch, UpcomingRows& upcoming) const {
+  if (m_ahead) return;  // in order in memory: the processor sees them coming
+  for (const Scratch::Slot& slot : scratch.slots)
+    if (slot.owner == this && slot.tile == tile) return;
+  const std::int32_t* order = m_source.order ? m_source.order->data() + tile * kTile : nullptr;
+  upcoming.add(m_source.keys, m_source.d, order, tile * kTile, countOf(tile));
+  upcoming.add(m_source.values, m_source.cols, order, tile * kTile, countOf(tile));
 }
 
 float KeyTiles::packKeys(Index tile, float* panel) const {

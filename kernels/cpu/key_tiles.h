@@ -6,6 +6,7 @@
 
 #include "core/plan/plan.h"
 #include "kernels/cpu/placed_floats.h"
+#include "kernels/cpu/upcoming_rows.h"
 
 namespace attnscope {
 
@@ -52,8 +53,8 @@ class KeyTiles {
   // Returns the largest size of an entry of the tile's keys.
   float make(Index tile);
   [[nodiscard]] Tile tile(Index tile, Scratch& scratch) const;
-  // Brings what tile() will read of a tile that is not made yet into the cache.
-  void fetch(Index tile) const;
+  // Announces what tile() will read of a tile that is not made yet.
+  void announce(Index tile, const Scratch& scratch, UpcomingRows& upcoming) const;
   [[nodiscard]] Index tiles() const { return (m_source.count + kTile - 1) / kTile; }
   [[nodiscard]] Index width() const { return m_width; }
 
