@@ -226,22 +226,92 @@ double SquaredNorm(const float* row, Index d) {
       row, d, [](DoubleVec x) HWY_ATTR { return hn::Mul(x, x); }, [](double x) { return x * x; });
 }
 
-void StandardiseRows(const float* in, Index count, Index d, double epsilon, float* out) {
+// Mean and 1 / sqrt(variance + epsilon) of `Rows` rows side by side, in one sweep: sums are those of x less
+// the row's first value, so that no digits are lost where the mean is far larger than the deviations.
+template <Index Rows>
+HWY_INLINE void standardSome(const float* in, Index d, double epsilon, float* out) {
   const DoubleTag tag;
-  for (Index i = 0; i < count; ++i) {
-    const float* row = in + i * d;
-    const double mean = sumOfRow(
-                            row, d, [](DoubleVec x) HWY_ATTR { return x; }, [](double x) { return x; }) /
-                        static_cast<double>(d);
-    const DoubleVec less = hn::Set(tag, mean);
-    const double squares = sumOfRow(
-        row, d,
-        [less](DoubleVec x) HWY_ATTR {
-          const DoubleVec y = hn::Sub(x, less);
-          return hn::Mul(y, y);
-        },
-        [mean](double x) { return (x - mean) * (x - mean); });
-    shiftAndScale(row, d, mean, 1.0 / std::sqrt(squares / static_cast<double>(d) + epsilon), out + i * d);
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  DoubleVec sums[Rows];
+  DoubleVec squares[Rows];
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r) sums[r] = squares[r] = hn::Zero(tag);
+  Index c = 0;
+  for (; c + lanes <= d; c += lanes) {
+#pragma GCC unroll 4
+    for (Index r = 0; r < Rows; ++r) {
+      const DoubleVec x = hn::Sub(loadDoubles(in + r * d + c), hn::Set(tag, static_cast<double>(in[r * d])));
+      sums[r] = hn::Add(sums[r], x);
+      squares[r] = hn::MulAdd(x, x, squares[r]);
+    }
+  }
+  double factors[Rows];
+  double means[Rows];
+#pragma GCC unroll 4
+  for (Index r = 0; r < Rows; ++r) {
+    const float* row = in + r * d;
+    double sum = hn::GetLane(hn::SumOfLanes(tag, sums[r]));
+    double square = hn::GetLane(hn::SumOfLanes(tag, squares[r]));
+    for (Index rest = c; rest < d; ++rest) {
+      const double x = static_cast<double>(row[rest]) - static_cast<double>(row[0]);
+      sum += x;
+      square += x * x;
+    }
+    const double count = static_cast<double>(d);
+    const double variance = (square - sum * sum / count) / count;
+    means[r] = static_cast<double>(row[0]) + sum / count;
+    factors[r] = 1.0 / std::sqrt((variance > 0.0 ? variance : 0.0) + epsilon);
+  }
+  for (Index r = 0; r < Rows; ++r) shiftAndScale(in + r * d, d, means[r], factors[r], out + r * d);
+}
+
+void StandardiseRows(const float* in, Index count, Index d, double epsilon, float* out) {
+  Index i = 0;
+  for (; i + 4 <= count; i += 4) standardSome<4>(in + i * d, d, epsilon, out + i * d);
+  for (; i < count; ++i) standardSome<1>(in + i * d, d, epsilon, out + i * d);
+}
+
+void CombineRows(const float* const* rows, const float* weights, Index count, Index n, float* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  Index c = 0;
+  for (; c + 2 * lanes <= n; c += 2 * lanes) {
+    Vec first = hn::Zero(tag);
+    Vec second = hn::Zero(tag);
+    for (Index t = 0; t < count; ++t) {
+      const Vec weight = hn::Set(tag, weights[t]);
+      first = hn::MulAdd(weight, hn::LoadU(tag, rows[t] + c), first);
+      second = hn::MulAdd(weight, hn::LoadU(tag, rows[t] + c + lanes), second);
+    }
+    hn::StoreU(first, tag, out + c);
+    hn::StoreU(second, tag, out + c + lanes);
+  }
+  for (; c < n; ++c) {
+    float sum = 0.0F;
+    for (Index t = 0; t < count; ++t) sum += weights[t] * rows[t][c];
+    out[c] = sum;
+  }
+}
+
+void MeanOfRows(const float* rows, Index count, Index n, float* out) {
+  const DoubleTag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const DoubleVec number = hn::Set(tag, static_cast<double>(count));
+  Index c = 0;
+  for (; c + 2 * lanes <= n; c += 2 * lanes) {
+    DoubleVec first = hn::Zero(tag);
+    DoubleVec second = hn::Zero(tag);
+    for (Index t = 0; t < count; ++t) {
+      first = hn::Add(first, loadDoubles(rows + t * n + c));
+      second = hn::Add(second, loadDoubles(rows + t * n + c + lanes));
+    }
+    hn::StoreU(hn::DemoteTo(HalfTag(), hn::Div(first, number)), HalfTag(), out + c);
+    hn::StoreU(hn::DemoteTo(HalfTag(), hn::Div(second, number)), HalfTag(), out + c + lanes);
+  }
+  for (; c < n; ++c) {
+    double sum = 0.0;
+    for (Index t = 0; t < count; ++t) sum += rows[t * n + c];
+    out[c] = static_cast<float>(sum / static_cast<double>(count));
   }
 }
 
@@ -272,6 +342,8 @@ HWY_EXPORT(ExponentialDouble);
 HWY_EXPORT(DotRows);
 HWY_EXPORT(DotChosen);
 HWY_EXPORT(AddWeightedRows);
+HWY_EXPORT(CombineRows);
+HWY_EXPORT(MeanOfRows);
 HWY_EXPORT(StandardiseRows);
 HWY_EXPORT(UnitRows);
 HWY_EXPORT(ScaleRow);
@@ -316,6 +388,14 @@ void dotChosen(const float* x, const float* rows, const Index* which, Index d, I
 void addWeightedRows(const float* weights, const float* rows, const Index* which, Index count, Index n,
                      float* out) {
   HWY_DYNAMIC_DISPATCH(AddWeightedRows)(weights, rows, which, count, n, out);
+}
+
+void combineRows(const float* const* rows, const float* weights, Index count, Index n, float* out) {
+  HWY_DYNAMIC_DISPATCH(CombineRows)(rows, weights, count, n, out);
+}
+
+void meanOfRows(const float* rows, Index count, Index n, float* out) {
+  HWY_DYNAMIC_DISPATCH(MeanOfRows)(rows, count, n, out);
 }
 
 void standardiseRows(const float* in, Index count, Index d, double epsilon, float* out) {

@@ -38,6 +38,11 @@ void dotChosen(const float* x, const float* rows, const Index* which, Index d, I
 void addWeightedRows(const float* weights, const float* rows, const Index* which, Index count, Index n,
                      float* out);
 
+// out[c] = sum over t < count of weights[t] * rows[t][c], c < n.
+void combineRows(const float* const* rows, const float* weights, Index count, Index n, float* out);
+// out[c] = the mean over t < count of rows[t * n + c], sums in double and in order; count >= 1.
+void meanOfRows(const float* rows, Index count, Index n, float* out);
+
 // Rows less their mean, divided by sqrt(variance + epsilon), or rows of length 1 (a row of zeros stays 0);
 // count rows of d values, sums and factors in double.
 void standardiseRows(const float* in, Index count, Index d, double epsilon, float* out);

@@ -232,23 +232,42 @@ void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, const C
 }
 
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-// Four columns from c on of four rows, as four rows of four.
-HWY_INLINE void transposeFour(const float* HWY_RESTRICT const from[4], Index c, float* HWY_RESTRICT to,
+// Four columns from c on of 4 or 8 rows, as four rows.
+template <Index Rows>
+HWY_INLINE void transposeFour(const float* HWY_RESTRICT const from[Rows], Index c, float* HWY_RESTRICT to,
                               Index ldOut) {
-  const hn::FixedTag<float, 4> four;
-  const hn::FixedTag<double, 2> pairs;
-  const auto row0 = hn::LoadU(four, from[0] + c);
-  const auto row1 = hn::LoadU(four, from[1] + c);
-  const auto row2 = hn::LoadU(four, from[2] + c);
-  const auto row3 = hn::LoadU(four, from[3] + c);
-  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(four, row0, row1));
-  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(four, row2, row3));
-  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(four, row0, row1));
-  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(four, row2, row3));
-  hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, low01, low23)), four, to);
-  hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, low01, low23)), four, to + ldOut);
-  hn::StoreU(hn::BitCast(four, hn::InterleaveLower(pairs, high01, high23)), four, to + 2 * ldOut);
-  hn::StoreU(hn::BitCast(four, hn::InterleaveUpper(pairs, high01, high23)), four, to + 3 * ldOut);
+  const hn::FixedTag<float, 4> half;
+  const hn::FixedTag<float, Rows> all;
+  const hn::FixedTag<double, Rows / 2> pairs;
+  // Rows r and r + 4 in the halves of one vector.
+  const auto load = [&](Index r) HWY_ATTR {
+    if constexpr (Rows == 4)
+      return hn::LoadU(half, from[r] + c);
+    else
+      return hn::Combine(all, hn::LoadU(half, from[r + 4] + c), hn::LoadU(half, from[r] + c));
+  };
+  const auto row0 = load(0);
+  const auto row1 = load(1);
+  const auto row2 = load(2);
+  const auto row3 = load(3);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(all, row0, row1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(all, row2, row3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(all, row0, row1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(all, row2, row3));
+  hn::StoreU(hn::BitCast(all, hn::InterleaveLower(pairs, low01, low23)), all, to);
+  hn::StoreU(hn::BitCast(all, hn::InterleaveUpper(pairs, low01, low23)), all, to + ldOut);
+  hn::StoreU(hn::BitCast(all, hn::InterleaveLower(pairs, high01, high23)), all, to + 2 * ldOut);
+  hn::StoreU(hn::BitCast(all, hn::InterleaveUpper(pairs, high01, high23)), all, to + 3 * ldOut);
+}
+
+template <Index Rows, class RowAt>
+HWY_INLINE void transposeSome(const RowAt& rowAt, Index r, Index cols, float* HWY_RESTRICT out, Index ldOut) {
+  const float* from[Rows];
+  for (Index t = 0; t < Rows; ++t) from[t] = rowAt(r + t);
+  Index c = 0;
+  for (; c + 4 <= cols; c += 4) transposeFour<Rows>(from, c, out + c * ldOut + r, ldOut);
+  for (; c < cols; ++c)
+    for (Index t = 0; t < Rows; ++t) out[c * ldOut + r + t] = from[t][c];
 }
 #endif
 
@@ -258,13 +277,10 @@ HWY_INLINE void transposeRows(const RowAt& rowAt, Index rows, Index cols, float*
                               Index ldOut) {
   Index r = 0;
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-  for (; r + 4 <= rows; r += 4) {
-    const float* const from[4] = {rowAt(r), rowAt(r + 1), rowAt(r + 2), rowAt(r + 3)};
-    Index c = 0;
-    for (; c + 4 <= cols; c += 4) transposeFour(from, c, out + c * ldOut + r, ldOut);
-    for (; c < cols; ++c)
-      for (Index t = 0; t < 4; ++t) out[c * ldOut + r + t] = from[t][c];
-  }
+#if HWY_MAX_BYTES >= 32
+  for (; r + 8 <= rows; r += 8) transposeSome<8>(rowAt, r, cols, out, ldOut);
+#endif
+  for (; r + 4 <= rows; r += 4) transposeSome<4>(rowAt, r, cols, out, ldOut);
 #endif
   for (; r < rows; ++r)
     for (Index c = 0; c < cols; ++c) out[c * ldOut + r] = rowAt(r)[c];

@@ -212,18 +212,23 @@ class RowOfTiles {
     float* accumulated = m_scratch.accumulated.data();
     tile_math::softmaxStep(weights, m_rows, extents == nullptr ? nullptr : extents->columns(),
                            m_maximum.data(), m_sum.data(), accumulated, m_width);
-    if (extents == nullptr) {
-      tile_math::gemm(weights, kTile, keys.values, keys.stride, accumulated, m_width, m_rows, m_width,
-                      keys.count, !m_empty, m_scratch.upcoming.get());
-      return;
-    }
+    if (extents == nullptr) return weigh(keys, {0, m_rows, 0, static_cast<Index>(keys.count)});
     extents->forEachKeys([&](const TileExtents::Part& part) {
-      if (part.begin < part.end || m_empty)  // a product of no keys is 0
-        tile_math::gemm(weights + part.row * kTile + part.begin, kTile,
-                        keys.values + part.begin * keys.stride, keys.stride, accumulated + part.row * m_width,
-                        m_width, part.rows, m_width, part.end - part.begin, !m_empty,
-                        m_scratch.upcoming.get());
+      if (part.begin < part.end || m_empty) weigh(keys, part);  // a product of no keys is 0
     });
+  }
+
+  // Values of some keys times the weights of some rows, onto what was accumulated.
+  void weigh(const KeyTiles::Tile& keys, const TileExtents::Part& part) {
+    const float* weights = m_scratch.logits.data() + part.row * kTile + part.begin;
+    float* accumulated = m_scratch.accumulated.data() + part.row * m_width;
+    const auto multiply = [&](const float* values, Index stride, float* target, Index width) {
+      tile_math::gemm(weights, kTile, values + part.begin * stride, stride, target, m_width, part.rows, width,
+                      part.end - part.begin, !m_empty, m_scratch.upcoming.get());
+    };
+    if (keys.values2 == nullptr) return multiply(keys.values, keys.stride, accumulated, m_width);
+    multiply(keys.values, keys.stride, accumulated, m_dV);
+    multiply(keys.values2, m_dV2, accumulated + m_dV, m_dV2);
   }
 
   void addTerms(Index tileRow, Index tile) {

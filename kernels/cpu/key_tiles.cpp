@@ -23,7 +23,9 @@ float KeyTiles::make(Index tile) {
 }
 
 KeyTiles::Tile KeyTiles::tile(Index tile, Scratch& scratch) const {
-  Tile made{nullptr, nullptr, m_width, countOf(tile), 0.0F};
+  Tile made;
+  made.stride = m_width;
+  made.count = countOf(tile);
   if (m_ahead) {
     made.keys = m_keys.data() + tile * kTile * m_source.d;
     made.values = m_values.data() + tile * kTile * m_width;
@@ -33,7 +35,10 @@ KeyTiles::Tile KeyTiles::tile(Index tile, Scratch& scratch) const {
     made.values = slot.values.data();
     made.largest = slot.largest;
   }
-  if (m_valuesStand) made.values = m_source.values + tile * kTile * m_source.cols;
+  if (!m_valuesStand) return made;
+  made.values = m_source.values + tile * kTile * m_source.cols;
+  made.stride = m_source.cols;
+  if (m_source.values2 != nullptr) made.values2 = m_source.values2 + tile * kTile * m_source.cols2;
   return made;
 }
 
@@ -60,6 +65,8 @@ void KeyTiles::announce(Index tile, const Scratch& scratch, UpcomingRows& upcomi
   const std::int32_t* order = m_source.order ? m_source.order->data() + tile * kTile : nullptr;
   upcoming.add(m_source.keys, m_source.d, order, tile * kTile, countOf(tile));
   upcoming.add(m_source.values, m_source.cols, order, tile * kTile, countOf(tile));
+  if (m_source.values2 != nullptr)
+    upcoming.add(m_source.values2, m_source.cols2, order, tile * kTile, countOf(tile));
 }
 
 float KeyTiles::packKeys(Index tile, float* panel) const {

@@ -31,7 +31,9 @@ class KeyTiles {
   struct Tile {
     const float* keys = nullptr;  // (d, 64), columns beyond the last key 0
     const float* values = nullptr;
-    Index stride = 0;      // between rows of values
+    Index stride = 0;  // between rows of values
+    // Where the second buffer's values stand for themselves: they are not among the rows of `values` then.
+    const float* values2 = nullptr;
     Index count = 0;       // keys in this tile
     float largest = 0.0F;  // size of an entry of the keys; 0 where make() has told it
   };
@@ -63,7 +65,7 @@ class KeyTiles {
   // Is it worth making tiles beforehand?
   [[nodiscard]] static bool worthAhead(const TileMap& map) { return map.tiles() > 2 * map.tileCols(); }
   [[nodiscard]] static bool valuesStand(bool ordered, Index cols, Index cols2) {
-    return !ordered && cols2 == 0 && cols % 16 == 0;
+    return !ordered && cols % 16 == 0 && cols2 % 16 == 0;
   }
 
  private:

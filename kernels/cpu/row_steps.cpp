@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/simd/row_math.h"
 #include "core/simd/tile_math.h"
 #include "kernels/cpu/for_rows.h"
 
@@ -31,15 +32,19 @@ Status gatherOnCpu(const GatherStep& step, BufferTable& buffers, const JobContex
     for (const BufferId in : step.in) inputs.push_back(buffers.head(in, h));
     const SparseRows& rows = *step.heads[static_cast<std::size_t>(h)];
     float* target = out.mutableSlice<float>(h).data();
+    std::vector<const float*> read;
+    std::vector<float> weights;
     for (Index i = begin; i < end; ++i) {
-      float* row = target + i * cols;
-      std::fill_n(row, cols, 0.0F);
+      read.clear();
+      weights.clear();
       for (auto e = rows.begin[static_cast<std::size_t>(i)]; e < rows.begin[static_cast<std::size_t>(i) + 1];
            ++e) {
         const SparseRows::Entry& entry = rows.entries[static_cast<std::size_t>(e)];
-        const float* from = inputs[static_cast<std::size_t>(entry.input)] + entry.row * cols;
-        for (Index c = 0; c < cols; ++c) row[c] += entry.weight * from[c];
+        read.push_back(inputs[static_cast<std::size_t>(entry.input)] + entry.row * cols);
+        weights.push_back(entry.weight);
       }
+      row_math::combineRows(read.data(), weights.data(), static_cast<Index>(read.size()), cols,
+                            target + i * cols);
     }
   });
 }

@@ -67,22 +67,28 @@ class MergeShares {
   std::vector<float> m_sum;
 };
 
-// row = sum of the parts' rows times their shares, over those of which something was read.
-void mergeRow(const std::vector<const float*>& outs, Index i, const MergeShares& shares, Index place,
-              float* row, Index cols) {
-  bool first = true;
-  for (std::size_t p = 0; p < outs.size(); ++p) {
-    const float share = shares.share(p, place);
-    if (share == 0.0F) continue;
-    const float* part = outs[p] + i * cols;
-    if (first)
-      for (Index c = 0; c < cols; ++c) row[c] = share * part[c];
-    else
-      for (Index c = 0; c < cols; ++c) row[c] += share * part[c];
-    first = false;
+// The parts' rows i with their shares, of those of which something was read.
+class SharedRows {
+ public:
+  explicit SharedRows(const std::vector<const float*>& outs)
+      : m_outs(outs), m_rows(outs.size()), m_shares(outs.size()) {}
+
+  void merge(Index i, const MergeShares& shares, Index place, float* row, Index cols) {
+    std::size_t read = 0;
+    for (std::size_t p = 0; p < m_outs.size(); ++p) {
+      const float share = shares.share(p, place);
+      if (share == 0.0F) continue;
+      m_rows[read] = m_outs[p] + i * cols;
+      m_shares[read++] = share;
+    }
+    row_math::combineRows(m_rows.data(), m_shares.data(), static_cast<Index>(read), cols, row);
   }
-  if (first) std::fill_n(row, cols, 0.0F);
-}
+
+ private:
+  const std::vector<const float*>& m_outs;
+  std::vector<const float*> m_rows;
+  std::vector<float> m_shares;
+};
 
 void reduceSegment(const SegmentReduce& reduce, Index slot, const float* in, float* out, Index cols) {
   const Index begin = reduce.bounds[static_cast<std::size_t>(slot)];
@@ -91,18 +97,10 @@ void reduceSegment(const SegmentReduce& reduce, Index slot, const float* in, flo
     std::fill_n(out, cols, 0.0F);
     return;
   }
-  std::copy_n(in + begin * cols, cols, out);
-  if (reduce.kind == SegmentReduce::Kind::First) return;
-  const bool max = reduce.kind == SegmentReduce::Kind::Max;
-  for (Index c = 0; c < cols; ++c) {
-    double sum = out[c];
-    float largest = out[c];
-    for (Index j = begin + 1; j < end; ++j) {
-      sum += in[j * cols + c];
-      largest = std::max(largest, in[j * cols + c]);
-    }
-    out[c] = max ? largest : static_cast<float>(sum / static_cast<double>(end - begin));
-  }
+  const float* rows = in + begin * cols;
+  if (reduce.kind == SegmentReduce::Kind::Mean) return row_math::meanOfRows(rows, end - begin, cols, out);
+  std::copy_n(rows, cols, out);
+  if (reduce.kind == SegmentReduce::Kind::Max) row_math::raiseMaxima(rows + cols, end - begin - 1, cols, out);
 }
 
 // out = W in for one block of slots, summed over tokens in pieces so that long sums keep their digits. A
@@ -195,7 +193,8 @@ Status mergeOnCpu(const MergeStep& step, BufferTable& buffers, const JobContext&
     float* targetLse = lse.mutableSlice<float>(h).data();
     MergeShares shares(outs.size(), end - begin);
     shares.make(lses, begin, end, targetLse);
-    for (Index i = begin; i < end; ++i) mergeRow(outs, i, shares, i - begin, target + i * cols, cols);
+    SharedRows rows(outs);
+    for (Index i = begin; i < end; ++i) rows.merge(i, shares, i - begin, target + i * cols, cols);
   });
 }
 
