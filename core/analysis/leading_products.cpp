@@ -18,9 +18,11 @@ namespace attnscope {
 
 namespace {
 
-constexpr Index kBlock = 64;        // rows in one product
-constexpr Index kPointsAtOnce = 8;  // points whose products with all rows are held at once
-constexpr Index kFewUnsure = 8;     // rows around a border that are worth summing in double
+constexpr Index kBlock = 64;  // rows in one product
+// Points whose products with all rows are held at once: a multiple of the rows that one step of a product
+// takes, which are 4 or 6.
+constexpr Index kPointsAtOnce = 12;
+constexpr Index kFewUnsure = 8;  // rows around a border that are worth summing in double
 constexpr int kMostHalvings = 48;
 
 template <class Number>
@@ -205,7 +207,7 @@ class Seating {
 double productRounding(double x, double y, Index d) {
   const auto isTame = [](double norm) { return norm == 0.0 || (norm > 1e-15 && norm < 1e15); };
   if (!isTame(x) || !isTame(y)) return std::numeric_limits<double>::infinity();
-  return (static_cast<double>(d) + 12.0) * 0x1p-24 * x * y;
+  return (static_cast<double>(d) + 14.0) * 0x1p-24 * x * y;
 }
 
 RowTable::RowTable(std::span<const float> cells, Index d) : m_cells(cells), m_d(d) {
@@ -215,6 +217,11 @@ RowTable::RowTable(std::span<const float> cells, Index d) : m_cells(cells), m_d(
 RowTable::RowTable(std::span<const double> cells, Index d)
     : m_cells(cells), m_d(d), m_rounded(cells.begin(), cells.end()) {
   fillNorms(cells.data(), d, static_cast<Index>(cells.size()) / d, m_norms);
+}
+
+RowTable::RowTable(std::vector<float> near, Index d, MakeRow make)
+    : m_cells(std::move(make)), m_d(d), m_rounded(std::move(near)) {
+  fillNorms(m_rounded.data(), d, static_cast<Index>(m_rounded.size()) / d, m_norms);
 }
 
 const float* RowTable::rounded(Index i) const {
@@ -230,15 +237,28 @@ double RowTable::largestNorm() const {
 }
 
 double RowTable::product(const RowTable& x, Index i, const RowTable& y, Index j) {
-  return std::visit(
-      [&](const auto& left, const auto& right) {
-        double sum = 0.0;
-        for (Index c = 0; c < x.m_d; ++c)
-          sum += static_cast<double>(left[static_cast<std::size_t>(i * x.m_d + c)]) *
-                 static_cast<double>(right[static_cast<std::size_t>(j * x.m_d + c)]);
-        return sum;
-      },
-      x.m_cells, y.m_cells);
+  const auto rowOf = [](const RowTable& table, Index row, std::vector<double>& made, const auto& use) {
+    std::visit(
+        [&](const auto& cells) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(cells)>, MakeRow>) {
+            made.resize(static_cast<std::size_t>(table.m_d));
+            cells(row, made.data());
+            use(made.data());
+          } else {
+            use(cells.data() + row * table.m_d);
+          }
+        },
+        table.m_cells);
+  };
+  std::vector<double> madeLeft;
+  std::vector<double> madeRight;
+  double sum = 0.0;
+  rowOf(x, i, madeLeft, [&](const auto* left) {
+    rowOf(y, j, madeRight, [&](const auto* right) {
+      for (Index c = 0; c < x.m_d; ++c) sum += static_cast<double>(left[c]) * static_cast<double>(right[c]);
+    });
+  });
+  return sum;
 }
 
 Result<std::vector<std::int32_t>> leadingPoints(const RowTable& rows, const RowTable& points,

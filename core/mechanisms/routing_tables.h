@@ -25,10 +25,11 @@ struct RowsView {
   [[nodiscard]] const double* row(Index i) const { return cells.data() + i * d; }
 };
 
-// The rows that sit at each table: of every centroid (k, d) the `seats` rows of largest product with it,
-// sorted by row. (k, seats).
-[[nodiscard]] Result<std::vector<std::int32_t>> seatRows(RowsView rows, std::span<const float> centroids,
-                                                         Index seats, const JobContext& job);
+// The rows that sit at each table: of every centroid (k, d) the `seats` rows (n, d) of largest product with
+// it once they are standardised, sorted by row. (k, seats).
+[[nodiscard]] Result<std::vector<std::int32_t>> seatRows(std::span<const float> rows, Index d,
+                                                         std::span<const float> centroids, Index seats,
+                                                         const JobContext& job);
 
 // The centroid of largest product with each row.
 [[nodiscard]] Result<std::vector<std::int32_t>> nearestCentroids(RowsView rows,

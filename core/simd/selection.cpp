@@ -24,6 +24,14 @@ HWY_INLINE float measuredOne(float x) {
   return Sizes && x < 0.0F ? -x : x;
 }
 
+// The first of n numbers whose size, or itself, is `most`, or -1.
+template <bool Sizes>
+HWY_INLINE Index firstEqual(const float* HWY_RESTRICT values, Index n, float most) {
+  for (Index at = 0; at < n; ++at)
+    if (measuredOne<Sizes>(values[at]) == most) return at;
+  return -1;
+}
+
 template <bool Sizes>
 HWY_INLINE Lead leadOf(const float* HWY_RESTRICT values, Index n, float slack) {
   const Tag tag;
@@ -40,23 +48,29 @@ HWY_INLINE Lead leadOf(const float* HWY_RESTRICT values, Index n, float slack) {
     const float x = measuredOne<Sizes>(values[at]);
     most = most < x ? x : most;
   }
+  // Marks of those within the slack, 64 at a time: nearly always one, which is the leader.
   Index within = 0;
-  Index place = -1;
+  Index last = -1;
   const float limit = most - slack;
   const Vec limits = hn::Set(tag, limit);
-  const Vec mosts = hn::Set(tag, most);
-  for (at = 0; at + lanes <= n; at += lanes) {
-    const Vec x = measured<Sizes>(hn::LoadU(tag, values + at));
-    within += static_cast<Index>(hn::CountTrue(tag, hn::Ge(x, limits)));
-    if (place >= 0) continue;
-    const auto first = static_cast<Index>(hn::FindFirstTrue(tag, hn::Eq(x, mosts)));
-    if (first >= 0) place = at + first;
+  const auto note = [&](std::uint64_t marks, Index first) {
+    if (marks == 0) return;
+    within += __builtin_popcountll(marks);
+    last = first + 63 - __builtin_clzll(marks);
+  };
+  for (at = 0; at + 64 <= n; at += 64) {
+    std::uint64_t marks = 0;
+    for (Index part = 0; part < 64; part += lanes) {
+      std::uint64_t some = 0;
+      const Vec x = measured<Sizes>(hn::LoadU(tag, values + at + part));
+      hn::StoreMaskBits(tag, hn::Ge(x, limits), reinterpret_cast<std::uint8_t*>(&some));
+      marks |= some << part;
+    }
+    note(marks, at);
   }
-  for (; at < n; ++at) {
-    const float x = measuredOne<Sizes>(values[at]);
-    if (x >= limit) ++within;
-    if (x == most && place < 0) place = at;
-  }
+  for (; at < n; ++at)
+    if (measuredOne<Sizes>(values[at]) >= limit) note(1, at);
+  const Index place = within == 1 ? last : firstEqual<Sizes>(values, n, most);
   if (place < 0) return {0, most, false};  // NaN
   return {place, values[place], within == 1};
 }

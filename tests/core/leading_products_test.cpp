@@ -69,6 +69,7 @@ class LeadingProductsTest : public QObject {
   void pointsOfEveryRow();
   void rowsOfEveryPoint_data() { cases(); }
   void rowsOfEveryPoint();
+  void rowsThatAreMade();
   void cancels();
 
  private:
@@ -134,6 +135,29 @@ void LeadingProductsTest::rowsOfEveryPoint() {
       std::sort(order.begin(), order.end());
       QVERIFY(std::equal(order.begin(), order.end(), tables->begin() + a * seats));
     }
+  }
+}
+
+// Rows of which only float32 forms stand, each a unit beside the exact one: the decisions are the exact
+// ones'.
+void LeadingProductsTest::rowsThatAreMade() {
+  for (const char* kind : kKinds) {
+    const Data x(kind, 200, 1.0, false);
+    const Data y(kind, 13, 1.0, true);
+    std::vector<float> near = x.floats;
+    for (std::size_t at = 0; at < near.size(); ++at)
+      near[at] = std::nextafter(near[at], at % 2 == 0 ? 100.0F : -100.0F);
+    const RowTable made(near, kWidth, [&](Index i, double* row) {
+      std::copy_n(x.doubles.begin() + i * kWidth, kWidth, row);
+    });
+    QCOMPARE(made.count(), Index{200});
+    const auto expected = leadingRows(x.table(), y.table(), 70, {});
+    const auto tables = leadingRows(made, y.table(), 70, {});
+    const auto expectedPoints = leadingPoints(x.table(), y.table(), {});
+    const auto points = leadingPoints(made, y.table(), {});
+    QVERIFY(expected && tables && expectedPoints && points);
+    QVERIFY(*tables == *expected);
+    QVERIFY(*points == *expectedPoints);
   }
 }
 

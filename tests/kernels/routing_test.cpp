@@ -274,6 +274,72 @@ class RoutingTest : public QObject {
     QCOMPARE(local->size(), std::size_t{1});
   }
 
+  // Seats are those of rows standardised by plain sums in double, however far from 0 the rows lie.
+  void seatsOfExactRows() {
+    const AttentionInput input = inputOf("clustered:n=150,d=8,heads=1,seed=3");
+    const auto centroids = input.k.slice<float>(0).subspan(0, 6 * 8);
+    for (const float offset : {0.0F, 900.0F, 30000.0F, 1e6F, 1e9F}) {
+      std::vector<float> raw(input.q.slice<float>(0).begin(), input.q.slice<float>(0).end());
+      for (float& x : raw) x += offset;
+      const auto rows = standardisedRows(raw, 150, 8);
+      const auto seated = seatRows(raw, 8, centroids, 40, {});
+      QVERIFY(seated);
+      for (std::size_t c = 0; c < 6; ++c) {
+        std::vector<std::pair<double, std::int32_t>> scores;
+        for (std::int32_t i = 0; i < 150; ++i) {
+          double sum = 0.0;
+          for (std::size_t t = 0; t < 8; ++t)
+            sum += rows[static_cast<std::size_t>(i) * 8 + t] * static_cast<double>(centroids[c * 8 + t]);
+          scores.emplace_back(-sum, i);
+        }
+        std::sort(scores.begin(), scores.end());
+        std::vector<std::int32_t> expected;
+        for (std::size_t s = 0; s < 40; ++s) expected.push_back(scores[s].second);
+        std::sort(expected.begin(), expected.end());
+        QVERIFY(std::equal(expected.begin(), expected.end(), seated->begin() + static_cast<int>(c) * 40));
+      }
+    }
+  }
+
+  // The way of k-means is that of plain loops, to the last bit, also once some centroids have settled.
+  void stepsOfPlainLoops() {
+    const AttentionInput input = inputOf("clustered:n=120,d=8,heads=1,seed=5");
+    const auto rows = standardisedRows(input.q.slice<float>(0), 120, 8);
+    std::vector<std::vector<double>> path{{rows.begin(), rows.begin() + 7 * 8}};
+    std::vector<double> plain = path.front();
+    QVERIFY(spherewiseLloyd({{rows, 8}}, 12, path, {}));
+    std::vector<std::size_t> settled;
+    for (std::size_t step = 1; step < path.size(); ++step) {
+      std::vector<double> sums(plain.size(), 0.0);
+      std::vector<bool> read(7, false);
+      for (std::size_t i = 0; i < 120; ++i) {
+        std::array<double, 7> products{};
+        for (std::size_t c = 0; c < 7; ++c)
+          for (std::size_t t = 0; t < 8; ++t) products[c] += rows[i * 8 + t] * plain[c * 8 + t];
+        const auto best =
+            static_cast<std::size_t>(std::max_element(products.begin(), products.end()) - products.begin());
+        read[best] = true;
+        for (std::size_t t = 0; t < 8; ++t) sums[best * 8 + t] += rows[i * 8 + t];
+      }
+      std::size_t same = 0;
+      for (std::size_t c = 0; c < 7; ++c) {
+        if (!read[c]) continue;
+        double squares = 0.0;
+        for (std::size_t t = 0; t < 8; ++t) squares += sums[c * 8 + t] * sums[c * 8 + t];
+        const double factor = std::sqrt(8.0 / squares);
+        bool moved = false;
+        for (std::size_t t = 0; t < 8; ++t) {
+          moved |= plain[c * 8 + t] != factor * sums[c * 8 + t];
+          plain[c * 8 + t] = factor * sums[c * 8 + t];
+        }
+        same += moved ? 0 : 1;
+      }
+      settled.push_back(same);
+      QVERIFY2(plain == path[step], qPrintable(QString::number(step)));
+    }
+    QVERIFY(std::any_of(settled.begin(), settled.end(), [](std::size_t s) { return s > 0 && s < 7; }));
+  }
+
   // Exponential averages: a decay of 1 moves nothing, one between leaves centroids on the sphere and nearer.
   void averagesOfCentroids() {
     const AttentionInput input = attnscope::testing::inputOf("clustered:n=90,d=8,heads=1,seed=2");

@@ -321,13 +321,13 @@ Result<std::vector<Tables>> seatHeads(const LoweringRequest& request, const Sett
   Tensor seatedQ(DType::I32, {setting.routed, setting.k, setting.wQ});
   Tensor seatedK(DType::I32, {setting.routed, setting.k, setting.wK});
   for (Index h = 0; h < setting.routed; ++h) {
-    const HeadRows rows = standardise(request, setting, h);
-    ATTN_ASSIGN(queries, seatRows({rows.queries, setting.shape.d}, centroids.slice<float>(h), setting.wQ,
+    const Index d = setting.shape.d;
+    ATTN_ASSIGN(queries, seatRows(request.input.q.slice<float>(h), d, centroids.slice<float>(h), setting.wQ,
                                   request.job));
     Tables tables{queries, queries};
     if (!setting.shared) {
-      ATTN_ASSIGN(keys,
-                  seatRows({rows.keys, setting.shape.d}, centroids.slice<float>(h), setting.wK, request.job));
+      ATTN_ASSIGN(keys, seatRows(request.input.k.slice<float>(request.input.kvHead(h)), d,
+                                 centroids.slice<float>(h), setting.wK, request.job));
       tables.keys = std::move(keys);
     }
     std::copy(tables.queries.begin(), tables.queries.end(), seatedQ.mutableSlice<std::int32_t>(h).begin());
