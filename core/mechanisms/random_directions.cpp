@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
 #include <span>
+#include <tuple>
 #include <vector>
 
+#include "core/base/byte_cache.h"
 #include "core/base/rng.h"
 
 namespace attnscope {
@@ -48,10 +51,8 @@ void orthogonalise(Row& row, const std::vector<Row>& before) {
   scaleTo(row, 1.0);
 }
 
-}  // namespace
-
-Result<Tensor> drawDirections(std::uint64_t seed, Index heads, Index m, Index d, const DirectionLaw& law,
-                              const JobContext& job) {
+Result<Tensor> draw(std::uint64_t seed, Index heads, Index m, Index d, const DirectionLaw& law,
+                    const JobContext& job) {
   enum : std::uint32_t { kDirection = 0, kNorm = 1 };
   const RandomStream stream(seed, "performer", "omega");
   Tensor omega(DType::F32, {heads, m, d});
@@ -71,6 +72,24 @@ Result<Tensor> drawDirections(std::uint64_t seed, Index heads, Index m, Index d,
       std::transform(row.begin(), row.end(), target + a * d, [](double x) { return static_cast<float>(x); });
     }
   }
+  return omega;
+}
+
+// What is drawn again whenever something else of a call changes: a slider of the window's moves, or a next
+// measurement.
+constexpr std::size_t kKeptBytes = std::size_t{8} << 20;
+using Drawn = std::tuple<std::uint64_t, Index, Index, Index, bool, bool>;
+
+}  // namespace
+
+Result<Tensor> drawDirections(std::uint64_t seed, Index heads, Index m, Index d, const DirectionLaw& law,
+                              const JobContext& job) {
+  static ByteCache<Drawn, Tensor> kept(kKeptBytes);
+  const Drawn key{seed, heads, m, d, law.orthogonal, law.equalNorms};
+  if (const auto known = kept.find(key)) return *known;
+  ATTN_ASSIGN(omega, draw(seed, heads, m, d, law, job));
+  kept.insert(key, std::make_shared<const Tensor>(omega),
+              static_cast<std::size_t>(heads * m * d) * sizeof(float));
   return omega;
 }
 

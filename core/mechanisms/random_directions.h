@@ -16,7 +16,7 @@ struct DirectionLaw {
 };
 
 // Directions (heads, m, d) of standard normal marginals (equalNorms: of the same mean square). More of them
-// leave the first ones as they were.
+// leave the first ones as they were. The last ones drawn, 8 MiB of them, are kept and shared; any thread.
 [[nodiscard]] Result<Tensor> drawDirections(std::uint64_t seed, Index heads, Index m, Index d,
                                             const DirectionLaw& law, const JobContext& job);
 

@@ -50,17 +50,16 @@ HWY_INLINE Vec exp2Vec(Tag tag, Vec x) {
   return exp2Parts(tag, whole, hn::Sub(clamped, whole.value));
 }
 
-// e^x for x <= 88, 0 far below: x log2(e) in two parts, since the rounding of one product alone would cost
-// digits for large |x|.
+// e^x for x <= 88, 0 below -87.7: x log2(e) in two parts, since the rounding of one product alone would cost
+// digits for large |x|. With fused multiply-adds the fraction of the first part is exact.
 HWY_INLINE Vec expVec(Tag tag, Vec x) {
   const Vec high = hn::Set(tag, 1.44269502F);
   const Vec low = hn::Set(tag, 1.92596299e-8F);
-  const Vec product = hn::Mul(x, high);
-  const Vec rest = hn::MulAdd(x, low, hn::MulSub(x, high, product));
-  const Whole whole = toWhole(tag, hn::Max(hn::Min(product, hn::Set(tag, 127.0F)), hn::Set(tag, -127.0F)));
-  const Vec power = exp2Parts(tag, whole, hn::Add(hn::Sub(product, whole.value), rest));
-  // Last, since the fraction is no number where x is -inf.
-  return hn::IfThenZeroElse(hn::Lt(whole.value, hn::Set(tag, -126.0F)), power);
+  const Vec clamped = hn::Max(hn::Min(x, hn::Set(tag, 88.0F)), hn::Set(tag, -88.0F));
+  const Vec large = hn::Set(tag, 12582912.0F);  // as in toWhole()
+  const Vec shifted = hn::MulAdd(clamped, high, large);
+  const Whole whole{shifted, hn::Sub(shifted, large)};
+  return exp2Parts(tag, whole, hn::MulAdd(clamped, low, hn::MulSub(clamped, high, whole.value)));
 }
 
 }  // namespace attnscope::simd::HWY_NAMESPACE

@@ -2,6 +2,7 @@
 #include "core/simd/row_math.h"
 
 #include <cmath>
+#include <cstddef>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/simd/row_math.cpp"
@@ -20,6 +21,19 @@ using simd::HWY_NAMESPACE::expVec;
 using simd::HWY_NAMESPACE::Tag;
 using simd::HWY_NAMESPACE::Vec;
 
+// What is left of a row, n numbers that fill no vector: one vector with zeros costs as much as one number.
+HWY_INLINE Vec loadSome(const float* from, Index n) {
+  HWY_ALIGN float some[HWY_MAX_BYTES / sizeof(float)] = {};
+  for (Index t = 0; t < n; ++t) some[t] = from[t];
+  return hn::Load(Tag(), some);
+}
+
+HWY_INLINE void storeSome(Vec x, float* to, Index n) {
+  HWY_ALIGN float some[HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(x, Tag(), some);
+  for (Index t = 0; t < n; ++t) to[t] = some[t];
+}
+
 // out[i] = function(in[i]); two vectors at once do not wait for each other.
 template <class Function>
 HWY_INLINE void forEach(const float* in, float* out, Index n, const Function& function) {
@@ -33,7 +47,7 @@ HWY_INLINE void forEach(const float* in, float* out, Index n, const Function& fu
     hn::StoreU(second, tag, out + at + lanes);
   }
   for (; at + lanes <= n; at += lanes) hn::StoreU(function(hn::LoadU(tag, in + at)), tag, out + at);
-  for (; at < n; ++at) out[at] = hn::GetLane(function(hn::Set(tag, in[at])));
+  if (at < n) storeSome(function(loadSome(in + at, n - at)), out + at, n - at);
 }
 
 void Exponential(const float* in, float* out, Index n) {
@@ -52,11 +66,17 @@ void ExponentialSum(const float* x, const float* y, float shift, float* out, Ind
   const Tag tag;
   const auto lanes = static_cast<Index>(hn::Lanes(tag));
   const Vec less = hn::Set(tag, shift);
+  const auto sum = [&](Vec a, Vec b) HWY_ATTR { return expVec(tag, hn::Add(a, hn::Sub(b, less))); };
   Index at = 0;
+  for (; at + 2 * lanes <= n; at += 2 * lanes) {
+    const Vec first = sum(hn::LoadU(tag, x + at), hn::LoadU(tag, y + at));
+    const Vec second = sum(hn::LoadU(tag, x + at + lanes), hn::LoadU(tag, y + at + lanes));
+    hn::StoreU(first, tag, out + at);
+    hn::StoreU(second, tag, out + at + lanes);
+  }
   for (; at + lanes <= n; at += lanes)
-    hn::StoreU(expVec(tag, hn::Add(hn::LoadU(tag, x + at), hn::Sub(hn::LoadU(tag, y + at), less))), tag,
-               out + at);
-  for (; at < n; ++at) out[at] = hn::GetLane(expVec(tag, hn::Set(tag, x[at] + (y[at] - shift))));
+    hn::StoreU(sum(hn::LoadU(tag, x + at), hn::LoadU(tag, y + at)), tag, out + at);
+  if (at < n) storeSome(sum(loadSome(x + at, n - at), loadSome(y + at, n - at)), out + at, n - at);
 }
 
 float LargestSum(const float* x, const float* y, Index n) {
@@ -315,8 +335,13 @@ void MeanOfRows(const float* rows, Index count, Index n, float* out) {
   }
 }
 
-void ScaleRow(const float* row, double factor, Index d, float* out) {
-  shiftAndScale(row, d, 0.0, factor, out);
+void SubtractFrom(const float* in, float amount, Index n, float* out) {
+  const Tag tag;
+  const auto lanes = static_cast<Index>(hn::Lanes(tag));
+  const Vec less = hn::Set(tag, amount);
+  Index at = 0;
+  for (; at + lanes <= n; at += lanes) hn::StoreU(hn::Sub(hn::LoadU(tag, in + at), less), tag, out + at);
+  for (; at < n; ++at) out[at] = in[at] - amount;
 }
 
 void UnitRows(const float* in, Index count, Index d, float* out) {
@@ -346,7 +371,7 @@ HWY_EXPORT(CombineRows);
 HWY_EXPORT(MeanOfRows);
 HWY_EXPORT(StandardiseRows);
 HWY_EXPORT(UnitRows);
-HWY_EXPORT(ScaleRow);
+HWY_EXPORT(SubtractFrom);
 HWY_EXPORT(SquaredNorm);
 
 void exponential(const float* in, float* out, Index n) {
@@ -406,8 +431,8 @@ void unitRows(const float* in, Index count, Index d, float* out) {
   HWY_DYNAMIC_DISPATCH(UnitRows)(in, count, d, out);
 }
 
-void scaleRow(const float* row, double factor, Index d, float* out) {
-  HWY_DYNAMIC_DISPATCH(ScaleRow)(row, factor, d, out);
+void subtractFrom(const float* in, float amount, Index n, float* out) {
+  HWY_DYNAMIC_DISPATCH(SubtractFrom)(in, amount, n, out);
 }
 
 double squaredNorm(const float* row, Index d) {

@@ -47,8 +47,8 @@ void meanOfRows(const float* rows, Index count, Index n, float* out);
 // count rows of d values, sums and factors in double.
 void standardiseRows(const float* in, Index count, Index d, double epsilon, float* out);
 void unitRows(const float* in, Index count, Index d, float* out);
-// out[c] = factor * row[c] with products in double.
-void scaleRow(const float* row, double factor, Index d, float* out);
+// out[i] = in[i] - amount, n values.
+void subtractFrom(const float* in, float amount, Index n, float* out);
 // The sum of the squares of d values, in double.
 double squaredNorm(const float* row, Index d);
 

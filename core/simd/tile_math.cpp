@@ -86,12 +86,15 @@ HWY_NOINLINE void gemmCached(const float* a, Index lda, const float* b, Index ld
                              Index m, Index width, Index k, bool accumulate, Upcoming* upcoming) {
   const Index step = Transposed ? 1 : lda;  // between rows of C in A
   Index row = 0;
-  for (; row + kRows <= m; row += kRows)
+  // Eight rows are twice four: six would leave two, too few sums to keep the multipliers busy.
+  for (; row + kRows <= m && m - row != 2 * kFewRows; row += kRows)
     gemmRows<Transposed, kRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate,
                                 upcoming);
   for (; row + kFewRows <= m; row += kFewRows)
     gemmRows<Transposed, kFewRows>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate,
                                    upcoming);
+  for (; row + 2 <= m; row += 2)
+    gemmRows<Transposed, 2>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate, upcoming);
   for (; row < m; ++row)
     gemmRows<Transposed, 1>(a + row * step, lda, b, ldb, c + row * ldc, ldc, width, k, accumulate, upcoming);
 }
@@ -121,8 +124,8 @@ void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index 
 }
 
 void GemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
-                    Index width, Index k, bool accumulate) {
-  gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate, nullptr);
+                    Index width, Index k, bool accumulate, Upcoming* upcoming) {
+  gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate, upcoming);
 }
 
 // The largest of each row's logits in its columns; -inf where it has none. Rows do not wait for each other.
@@ -430,8 +433,8 @@ void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index 
 }
 
 void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
-                    Index width, Index k, bool accumulate) {
-  HWY_DYNAMIC_DISPATCH(GemmTransposed)(a, lda, b, ldb, c, ldc, m, width, k, accumulate);
+                    Index width, Index k, bool accumulate, Upcoming* upcoming) {
+  HWY_DYNAMIC_DISPATCH(GemmTransposed)(a, lda, b, ldb, c, ldc, m, width, k, accumulate, upcoming);
 }
 
 void softmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,

@@ -31,7 +31,7 @@ void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index 
 
 // C (m x width) = or += A^T B with A (k x m).
 void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
-                    Index width, Index k, bool accumulate);
+                    Index width, Index k, bool accumulate, Upcoming* upcoming = nullptr);
 
 // Columns [begin, end) of 64 logits a row, multiples of 16, that kRowGroup neighbouring rows need; none:
 // begin = end. Others are neither read nor written.

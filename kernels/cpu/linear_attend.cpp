@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/cpu/linear_attend.h"
 
+#include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "core/simd/row_math.h"
 #include "core/simd/tile_math.h"
+#include "kernels/cpu/upcoming_rows.h"
 
 namespace attnscope {
 
@@ -59,6 +61,7 @@ struct Scratch {
   std::vector<float> numerator;
   std::vector<float> denominator;
   std::vector<double> total;  // by query
+  UpcomingRows upcoming;
 };
 
 class HeadPass {
@@ -179,8 +182,11 @@ class HeadPass {
         features = scratch.keys.data();
       }
       row_math::addRows(features, count, m_r, state.z.data());
+      const Index next = std::min(kPiece, end - at - count);
+      scratch.upcoming.add(m_phiK, m_r, nullptr, at + count, next);
+      scratch.upcoming.add(m_v, m_dV, nullptr, at + count, next);
       tile_math::gemmTransposed(features, m_r, valueRows(at, count, scratch), m_width, state.s.data(),
-                                m_width, m_r, m_width, count, true);
+                                m_width, m_r, m_width, count, true, scratch.upcoming.get());
     }
   }
 
@@ -227,28 +233,38 @@ class HeadPass {
     scratch.numerator.resize(static_cast<std::size_t>(count * m_width));
     scratch.denominator.resize(static_cast<std::size_t>(count));
     tile_math::gemm(queries, m_r, state.s.data(), m_width, scratch.numerator.data(), m_width, count, m_width,
-                    m_r, false);
+                    m_r, false, scratch.upcoming.get());
     row_math::dotRows(state.z.data(), queries, m_r, count, scratch.denominator.data());
     scratch.total.assign(scratch.denominator.begin(), scratch.denominator.end());
   }
 
   void writeRows(Index begin, Index end, const Scratch& scratch) const {
-    for (Index i = begin; i < end; ++i) {
-      const auto row = static_cast<std::size_t>(i - begin);
-      const double sum = scratch.total[row] + (m_step.exponents ? 0.0 : m_step.eps);
-      m_den[i] = static_cast<float>(m_step.exponents ? scratch.largest[row] + std::log(sum) : sum);
-      row_math::scaleRow(scratch.numerator.data() + (i - begin) * m_width, sum == 0.0 ? 0.0 : 1.0 / sum, m_dV,
-                         m_out + i * m_dV);
+    std::array<float, kReadRows> factors{};
+    std::array<float*, kReadRows> rows{};
+    for (Index at = begin; at < end; at += kReadRows) {
+      const Index count = std::min(kReadRows, end - at);
+      for (Index i = at; i < at + count; ++i) {
+        const auto row = static_cast<std::size_t>(i - begin);
+        const double sum = scratch.total[row] + (m_step.exponents ? 0.0 : m_step.eps);
+        m_den[i] = static_cast<float>(m_step.exponents ? scratch.largest[row] + std::log(sum) : sum);
+        factors[static_cast<std::size_t>(i - at)] = sum == 0.0 ? 0.0F : static_cast<float>(1.0 / sum);
+        rows[static_cast<std::size_t>(i - at)] = m_out + i * m_dV;
+      }
+      tile_math::writeRows(scratch.numerator.data() + (at - begin) * m_width, m_width, factors.data(), count,
+                           m_dV, rows.data());
     }
   }
 
   void readAll(const State& state, const JobContext& job) const {
     const Index tasks = (m_nQ + kReadRows - 1) / kReadRows;
+    tbb::enumerable_thread_specific<Scratch> scratches;
     tbb::parallel_for(Index{0}, tasks, [&](Index t) {
       if (job.isCancelled()) return;
-      Scratch scratch;
+      Scratch& scratch = scratches.local();
       const Index begin = t * kReadRows;
       const Index end = std::min(m_nQ, begin + kReadRows);
+      scratch.upcoming.add(m_out, m_dV, nullptr, begin, end - begin);
+      scratch.upcoming.add(m_phiQ, m_r, nullptr, end, std::min(kReadRows, m_nQ - end));
       const float* queries = m_phiQ + begin * m_r;
       if (m_step.exponents) {
         scratch.queries.resize(static_cast<std::size_t>((end - begin) * m_r));

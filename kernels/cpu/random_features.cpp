@@ -60,7 +60,7 @@ void mapRow(const RandomFeatureStep& step, const Directions& directions, const f
   const auto damping = static_cast<float>(half);
   switch (step.kind) {
     case Kind::Positive:
-      for (Index a = 0; a < m; ++a) out[a] = products[a] - damping;
+      row_math::subtractFrom(products, damping, m, out);
       return;
     case Kind::Hyperbolic:
       for (Index a = 0; a < m; ++a) {

@@ -161,6 +161,20 @@ class PerformerTest : public QObject {
     }
   }
 
+  // Directions are kept for a while; drawn again, they are the same numbers.
+  void keptDirections() {
+    const auto draw = [](std::uint64_t seed, Index heads, Index m) {
+      return *drawDirections(seed, heads, m, 64, {true, false}, {});
+    };
+    const Tensor first = draw(77, 2, 40);
+    QVERIFY(draw(77, 2, 40).values<float>().data() == first.values<float>().data());
+    QVERIFY(draw(78, 2, 40).values<float>()[0] != first.values<float>()[0]);
+    for (std::uint64_t other = 0; other < 40; ++other) draw(other, 1, 1024);  // 10 MiB
+    const Tensor again = draw(77, 2, 40);
+    QVERIFY(again.values<float>().data() != first.values<float>().data());
+    QVERIFY(std::ranges::equal(again.values<float>(), first.values<float>()));
+  }
+
   void blocksAreOrthogonal() {
     constexpr Index kMany = 4 * kWidth + 3;
     for (const bool equal : {false, true}) {
