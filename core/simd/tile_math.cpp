@@ -5,7 +5,6 @@
 #define HWY_TARGET_INCLUDE "core/simd/tile_math.cpp"
 #include <hwy/foreach_target.h>  // compiles this file again for each instruction set
 // After foreach_target.
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include "core/simd/exp-inl.h"
@@ -14,7 +13,6 @@ HWY_BEFORE_NAMESPACE();
 namespace attnscope::tile_math::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using simd::HWY_NAMESPACE::exp2Vec;
 using simd::HWY_NAMESPACE::Tag;
 using simd::HWY_NAMESPACE::Vec;
 
@@ -126,112 +124,6 @@ void Gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index 
 void GemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
                     Index width, Index k, bool accumulate, Upcoming* upcoming) {
   gemmAny<true>(a, lda, b, ldb, c, ldc, m, width, k, accumulate, upcoming);
-}
-
-// The largest of each row's logits in its columns; -inf where it has none. Rows do not wait for each other.
-HWY_INLINE void rowMaxima(const float* logits, Index rows, const Columns* columns, float* largest) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  for (Index r = 0; r < rows; ++r) {
-    const float* row = logits + r * 64;
-    const Columns own = columns == nullptr ? Columns{} : columns[r / kRowGroup];
-    Vec most = hn::Set(tag, -__builtin_inff());
-    for (Index at = own.begin; at < own.end; at += lanes) most = hn::Max(most, hn::LoadU(tag, row + at));
-    largest[r] = hn::GetLane(hn::MaxOfLanes(tag, most));
-  }
-}
-
-// Raises the maxima of 64 rows to those of the tile, sums by the factors that this takes; returns whether a
-// row that had read something rose, so that what it accumulated must be multiplied with its factor as well.
-HWY_INLINE bool raiseMaximum(const float* largest, float* maximum, float* sum, float* factors) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  const Vec lowest = hn::Set(tag, -hwy::HighestValue<float>());
-  const Vec one = hn::Set(tag, 1.0F);
-  bool any = false;
-  for (Index at = 0; at < 64; at += lanes) {
-    const Vec old = hn::LoadU(tag, maximum + at);
-    const Vec fresh = hn::Max(old, hn::LoadU(tag, largest + at));
-    const auto risen = hn::And(hn::Gt(fresh, old), hn::Ge(old, lowest));
-    hn::StoreU(fresh, tag, maximum + at);
-    if (hn::AllFalse(tag, risen)) {
-      hn::StoreU(one, tag, factors + at);
-      continue;
-    }
-    any = true;
-    const Vec factor = hn::IfThenElse(risen, exp2Vec(tag, hn::Sub(old, fresh)), one);
-    hn::StoreU(factor, tag, factors + at);
-    hn::StoreU(hn::Mul(hn::LoadU(tag, sum + at), factor), tag, sum + at);
-  }
-  return any;
-}
-
-// Maxima first, for all rows, then weights: a row that needed its own maximum before its exponentials would
-// wait for it, and the next row with it.
-void SoftmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
-                 float* accumulated, Index width) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  HWY_ALIGN float largest[64];
-  HWY_ALIGN float factors[64];
-  for (Index r = rows; r < 64; ++r) largest[r] = -__builtin_inff();
-  rowMaxima(logits, rows, columns, largest);
-  if (raiseMaximum(largest, maximum, sum, factors))
-    for (Index r = 0; r < rows; ++r) {
-      if (factors[r] == 1.0F) continue;
-      const Vec scale = hn::Set(tag, factors[r]);
-      float* row = accumulated + r * width;
-      for (Index at = 0; at < width; at += lanes)
-        hn::StoreU(hn::Mul(hn::LoadU(tag, row + at), scale), tag, row + at);
-    }
-  for (Index r = 0; r < rows; ++r) {
-    float* HWY_RESTRICT row = logits + r * 64;
-    const Columns own = columns == nullptr ? Columns{} : columns[r / kRowGroup];
-    // A row without any key so far: subtract 0 instead of -inf, so that -inf stays -inf and weighs 0.
-    const Vec shift = hn::Set(tag, maximum[r] >= -hwy::HighestValue<float>() ? maximum[r] : 0.0F);
-    Vec total = hn::Zero(tag);
-    for (Index at = own.begin; at < own.end; at += lanes) {
-      const Vec weight = exp2Vec(tag, hn::Sub(hn::LoadU(tag, row + at), shift));
-      total = hn::Add(total, weight);
-      hn::StoreU(weight, tag, row + at);
-    }
-    sum[r] += hn::GetLane(hn::SumOfLanes(tag, total));
-  }
-}
-
-void ApplyMask(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  const Vec hidden = hn::Set(tag, -__builtin_inff());
-  for (Index r = 0; r < rows; ++r) {
-    const std::uint64_t row = bits[r];
-    if (row == ~std::uint64_t{0}) continue;
-    float* values = logits + r * 64;
-    const Columns own = columns[r / kRowGroup];
-    for (Index at = own.begin; at < own.end; at += lanes) {
-      const std::uint64_t part = row >> at;
-      const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
-      hn::StoreU(hn::IfThenElse(mask, hn::LoadU(tag, values + at), hidden), tag, values + at);
-    }
-  }
-}
-
-void SubtractWhere(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns,
-                   float amount) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  const Vec less = hn::Set(tag, amount);
-  for (Index r = 0; r < rows; ++r) {
-    if (bits[r] == 0) continue;
-    float* values = logits + r * 64;
-    const Columns own = columns[r / kRowGroup];
-    for (Index at = own.begin; at < own.end; at += lanes) {
-      const std::uint64_t part = bits[r] >> at;
-      const auto mask = hn::LoadMaskBits(tag, reinterpret_cast<const std::uint8_t*>(&part));
-      const Vec old = hn::LoadU(tag, values + at);
-      hn::StoreU(hn::IfThenElse(mask, hn::Sub(old, less), old), tag, values + at);
-    }
-  }
 }
 
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
@@ -378,20 +270,6 @@ float LargestSize(const float* values, Index n) {
   return first.largest();
 }
 
-void LogSums(const float* maximum, const float* sum, Index n, float* lse) {
-  const Tag tag;
-  const auto lanes = static_cast<Index>(hn::Lanes(tag));
-  const Vec ln2 = hn::Set(tag, 0.693147181F);
-  const Vec minusInfinity = hn::Set(tag, -__builtin_inff());
-  for (Index at = 0; at < n; at += lanes) {
-    const Vec total = hn::LoadU(tag, sum + at);
-    const auto read = hn::Gt(total, hn::Zero(tag));
-    const Vec log = hn::Log(tag, hn::IfThenElse(read, total, hn::Set(tag, 1.0F)));
-    const Vec value = hn::MulAdd(hn::LoadU(tag, maximum + at), ln2, log);
-    hn::StoreU(hn::IfThenElse(read, value, minusInfinity), tag, lse + at);
-  }
-}
-
 const char* TargetName() {
   switch (HWY_TARGET) {
     case HWY_AVX3:
@@ -416,15 +294,11 @@ namespace attnscope::tile_math {
 
 HWY_EXPORT(Gemm);
 HWY_EXPORT(GemmTransposed);
-HWY_EXPORT(SoftmaxStep);
-HWY_EXPORT(ApplyMask);
-HWY_EXPORT(SubtractWhere);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(PackColumns);
 HWY_EXPORT(ScaleRows);
 HWY_EXPORT(WriteRows);
 HWY_EXPORT(LargestSize);
-HWY_EXPORT(LogSums);
 HWY_EXPORT(TargetName);
 
 void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m, Index width,
@@ -435,20 +309,6 @@ void gemm(const float* a, Index lda, const float* b, Index ldb, float* c, Index 
 void gemmTransposed(const float* a, Index lda, const float* b, Index ldb, float* c, Index ldc, Index m,
                     Index width, Index k, bool accumulate, Upcoming* upcoming) {
   HWY_DYNAMIC_DISPATCH(GemmTransposed)(a, lda, b, ldb, c, ldc, m, width, k, accumulate, upcoming);
-}
-
-void softmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
-                 float* accumulated, Index width) {
-  HWY_DYNAMIC_DISPATCH(SoftmaxStep)(logits, rows, columns, maximum, sum, accumulated, width);
-}
-
-void applyMask(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns) {
-  HWY_DYNAMIC_DISPATCH(ApplyMask)(logits, rows, bits, columns);
-}
-
-void subtractWhere(float* logits, Index rows, const std::uint64_t* bits, const Columns* columns,
-                   float amount) {
-  HWY_DYNAMIC_DISPATCH(SubtractWhere)(logits, rows, bits, columns, amount);
 }
 
 void transpose(const float* in, Index ldIn, Index rows, Index cols, float* out, Index ldOut) {
@@ -472,10 +332,6 @@ void writeRows(const float* rows, Index ld, const float* factors, Index count, I
 
 float largestSize(const float* values, Index n) {
   return HWY_DYNAMIC_DISPATCH(LargestSize)(values, n);
-}
-
-void logSums(const float* maximum, const float* sum, Index n, float* lse) {
-  HWY_DYNAMIC_DISPATCH(LogSums)(maximum, sum, n, lse);
 }
 
 const char* targetName() {

@@ -44,7 +44,7 @@ inline constexpr Index kRowGroup = 4;
 // One step of the streaming softmax over 64 logits a row, in units of log2: raises the running maximum,
 // rescales what was accumulated where it rose, replaces the logits by their weights exp2(logit - maximum) and
 // adds them to the sum. `maximum` starts at -inf; a logit of -inf weighs exactly 0. `columns`: by group of
-// rows, or null for all.
+// rows, or null for all. Arrays of 64 rows: what stands beyond `rows` in the last group becomes anything.
 void softmaxStep(float* logits, Index rows, const Columns* columns, float* maximum, float* sum,
                  float* accumulated, Index width);
 
