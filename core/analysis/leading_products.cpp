@@ -21,8 +21,8 @@ namespace {
 constexpr Index kBlock = 64;  // rows in one product
 // Points whose products with all rows are held at once: a multiple of the rows that one step of a product
 // takes, which are 4 or 6.
-constexpr Index kPointsAtOnce = 12;
-constexpr Index kFewUnsure = 8;  // rows around a border that are worth summing in double
+constexpr Index kPointsAtOnce = 24;
+constexpr Index kFewUnsure = 2;  // rows around a border that are worth summing in double
 constexpr int kMostHalvings = 48;
 
 template <class Number>
@@ -219,10 +219,11 @@ RowTable::RowTable(std::span<const double> cells, Index d)
   fillNorms(cells.data(), d, static_cast<Index>(cells.size()) / d, m_norms);
 }
 
-RowTable::RowTable(std::vector<float> near, Index d, MakeRow make)
-    : m_cells(std::move(make)), m_d(d), m_rounded(std::move(near)) {
-  fillNorms(m_rounded.data(), d, static_cast<Index>(m_rounded.size()) / d, m_norms);
-}
+RowTable::RowTable(std::vector<float> near, Index d, double mostNorm, MakeRow make)
+    : m_cells(std::move(make)),
+      m_d(d),
+      m_rounded(std::move(near)),
+      m_norms(m_rounded.size() / static_cast<std::size_t>(d), mostNorm) {}
 
 const float* RowTable::rounded(Index i) const {
   const auto* own = std::get_if<std::span<const float>>(&m_cells);

@@ -28,13 +28,14 @@ class RowTable {
   RowTable(std::span<const float> cells, Index d);
   RowTable(std::span<const double> cells, Index d);
   // `near`: the rows in float32, each number within 2^-23 of itself, and within 2^-26 of the largest in its
-  // row, of the one that is made.
-  RowTable(std::vector<float> near, Index d, MakeRow make);
+  // row, of the one that is made. No row is longer than `mostNorm`.
+  RowTable(std::vector<float> near, Index d, double mostNorm, MakeRow make);
 
   [[nodiscard]] Index d() const { return m_d; }
   [[nodiscard]] Index count() const { return static_cast<Index>(m_norms.size()); }
   // Rows from i on as float32, rounded.
   [[nodiscard]] const float* rounded(Index i) const;
+  // At least its length: bounds of its products need no more.
   [[nodiscard]] double norm(Index i) const { return m_norms[static_cast<std::size_t>(i)]; }
   [[nodiscard]] double largestNorm() const;
 

@@ -145,7 +145,8 @@ Result<std::vector<std::int32_t>> seatRows(std::span<const float> rows, Index d,
     row_math::standardiseRows(rows.data() + range.begin() * d, range.end() - range.begin(), d, kEpsilon,
                               near.data() + range.begin() * d);
   });
-  const RowTable table(std::move(near), d,
+  const double longest = std::sqrt(static_cast<double>(d)) * (1.0 + 1e-6);  // of variance 1
+  const RowTable table(std::move(near), d, longest,
                        [&](Index i, double* row) { standardise<1>(rows.data() + i * d, d, row); });
   return leadingRows(table, {centroids, d}, seats, job);
 }

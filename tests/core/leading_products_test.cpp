@@ -147,7 +147,7 @@ void LeadingProductsTest::rowsThatAreMade() {
     std::vector<float> near = x.floats;
     for (std::size_t at = 0; at < near.size(); ++at)
       near[at] = std::nextafter(near[at], at % 2 == 0 ? 100.0F : -100.0F);
-    const RowTable made(near, kWidth, [&](Index i, double* row) {
+    const RowTable made(near, kWidth, x.table().largestNorm(), [&](Index i, double* row) {
       std::copy_n(x.doubles.begin() + i * kWidth, kWidth, row);
     });
     QCOMPARE(made.count(), Index{200});
