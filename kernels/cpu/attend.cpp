@@ -131,6 +131,7 @@ class RowOfTiles {
   // Queries are scaled so that logits come out in units of log2.
   void start(Index tileRow, const float* queries, const RowOutputs& out) {
     m_rows = rowsOf(tileRow);
+    m_scratch.upcoming.clear();
     m_scratch.queries.reserve(static_cast<std::size_t>(kTile * m_d));
     m_scratch.logits.reserve(static_cast<std::size_t>(kTile * kTile));
     m_scratch.accumulated.reserve(static_cast<std::size_t>(kTile * m_width));

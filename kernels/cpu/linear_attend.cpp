@@ -183,6 +183,7 @@ class HeadPass {
       }
       row_math::addRows(features, count, m_r, state.z.data());
       const Index next = std::min(kPiece, end - at - count);
+      scratch.upcoming.clear();
       scratch.upcoming.add(m_phiK, m_r, nullptr, at + count, next);
       scratch.upcoming.add(m_v, m_dV, nullptr, at + count, next);
       tile_math::gemmTransposed(features, m_r, valueRows(at, count, scratch), m_width, state.s.data(),
@@ -263,6 +264,7 @@ class HeadPass {
       Scratch& scratch = scratches.local();
       const Index begin = t * kReadRows;
       const Index end = std::min(m_nQ, begin + kReadRows);
+      scratch.upcoming.clear();
       scratch.upcoming.add(m_out, m_dV, nullptr, begin, end - begin);
       scratch.upcoming.add(m_phiQ, m_r, nullptr, end, std::min(kReadRows, m_nQ - end));
       const float* queries = m_phiQ + begin * m_r;

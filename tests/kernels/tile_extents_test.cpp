@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/cpu/tile_extents.h"
+#include "kernels/cpu/upcoming_rows.h"
 
 using namespace attnscope;
 
@@ -102,6 +103,32 @@ class TileExtentsTest : public QObject {
         QVERIFY(std::abs(sum[r] - expected) <= 1e-6 * expected);
       }
     }
+  }
+
+  // Rows wait in the order in which they were announced; what products do not keep up with is left out.
+  void upcomingRows() {
+    const std::vector<float> rows(64 * 64);
+    const std::vector<std::int32_t> order{5, 0, 7};
+    UpcomingRows upcoming;
+    QVERIFY(upcoming.get()->next == upcoming.get()->end);
+    upcoming.add(rows.data(), 40, order.data(), 0, 3);
+    upcoming.add(rows.data(), 40, nullptr, 2, 4);
+    upcoming.add(rows.data(), 0, nullptr, 0, 4);
+    const tile_math::Upcoming* held = upcoming.get();
+    QCOMPARE(held->end - held->next, std::ptrdiff_t{4});
+    QVERIFY(held->next[0].at == rows.data() + 5 * 40 && held->next[0].lines == 3);
+    QVERIFY(held->next[2].at == rows.data() + 7 * 40);
+    QVERIFY(held->next[3].at == rows.data() + 2 * 40 && held->next[3].lines == 10);
+    upcoming.get()->next += 2;  // as a product does
+    upcoming.get()->line = 1;
+    upcoming.add(rows.data(), 40, order.data(), 0, 1);
+    QCOMPARE(held->end - held->next, std::ptrdiff_t{3});
+    QVERIFY(held->next[0].at == rows.data() + 7 * 40 && held->line == 1);
+    QVERIFY(held->next[2].at == rows.data() + 5 * 40);
+    for (int more = 0; more < 10000; ++more) upcoming.add(rows.data(), 40, order.data(), 0, 3);
+    QVERIFY(held->end - held->next < 1000);
+    upcoming.clear();
+    QVERIFY(held->next == held->end && held->line == 0);
   }
 
   void sizes() {
