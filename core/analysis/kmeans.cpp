@@ -26,6 +26,7 @@ class Distances {
   Distances(std::span<const float> rows, Index n, Index d) : m_rows(rows), m_n(n), m_d(d) {
     const RowTable table(rows, d);
     for (Index i = 0; i < n; ++i) m_norms.push_back(table.norm(i));
+    m_largestNorm = table.largestNorm();
     m_held.resize(static_cast<std::size_t>(n));
   }
 
@@ -42,6 +43,7 @@ class Distances {
     const float* point = m_rows.data() + chosen * m_d;
     const std::vector<double> exact(point, point + m_d);
     const double norm = m_norms[static_cast<std::size_t>(chosen)];
+    const double widest = 4.0 * productRounding(m_largestNorm, norm, m_d);  // of all rows
     tbb::parallel_for(Index{0}, (m_n + kRows - 1) / kRows, [&](Index block) {
       const Index begin = block * kRows;
       const Index count = std::min(kRows, m_n - begin);
@@ -51,6 +53,7 @@ class Distances {
         const auto i = static_cast<std::size_t>(begin + t);
         const double apart = m_norms[i] * m_norms[i] + norm * norm -
                              2.0 * static_cast<double>(products[static_cast<std::size_t>(t)]);
+        if (apart - widest >= m_held[i]) continue;
         // Twice the bound: the other terms are rounded too, though only in double.
         if (apart - 4.0 * productRounding(m_norms[i], norm, m_d) >= m_held[i]) continue;
         m_held[i] =
@@ -72,6 +75,7 @@ class Distances {
   Index m_n;
   Index m_d;
   std::vector<double> m_norms;
+  double m_largestNorm = 0.0;
   std::vector<double> m_held;
 };
 
