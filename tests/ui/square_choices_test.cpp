@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/support/shown_panel.h"
+#include "ui/plots/legend_menu.h"
 #include "ui/plots/square_support.h"
 #include "ui/plots/square_view.h"
 
@@ -60,6 +61,48 @@ class SquareChoicesTest final : public QObject {
     QTRY_VERIFY(shown.panel.isSettled());
     QTRY_VERIFY(grabbedAt(shown.panel, cellCenter(shown.panel, 30, 30)) != before);
     QVERIFY(square->legend()[0].hidden && !square->legend()[1].hidden);
+  }
+
+  // A narrow column counts the names that it has no room for; the count lists and toggles all of them.
+  void aNarrowLegendListsTheRest() {
+    Shown shown(PanelKind::Pattern, "bigbird:block=8");
+    auto* square = qobject_cast<SquareView*>(squareOf(shown.panel));
+    QVERIFY(square->legendMoreRect().isEmpty());
+    shown.panel.resize(130, shown.panel.heightForWidth(130));
+    QTRY_VERIFY(shown.panel.isSettled() && !square->legendMoreRect().isEmpty());
+    const QRectF more = square->legendMoreRect();
+    QVERIFY(!square->legend()[0].name.contains(QLatin1Char('%')));  // shares give way to names
+    QVERIFY(QRectF(square->rect()).contains(more));
+    std::size_t shownNames = 0;
+    for (std::size_t i = 0; i < square->legend().size(); ++i) {
+      const QRectF entry = square->legendEntryRect(i);
+      if (!entry.isEmpty()) ++shownNames;
+      QVERIFY(!entry.intersects(more));
+    }
+    QVERIFY(shownNames > 0 && shownNames < square->legend().size());
+    QSignalSpy clicked(&shown.panel, &Panel::labelClicked);
+    QTest::mouseClick(square, Qt::LeftButton, {}, more.center().toPoint());
+    auto* menu = square->findChild<LegendMenu*>();
+    QVERIFY(menu && menu->isVisible());
+    const QList<QAction*> entries = menu->actions();
+    QCOMPARE(entries.size(), std::ssize(square->legend()));
+    for (QAction* entry : entries) {
+      QVERIFY2(entry->isChecked() && entry->text().endsWith(QLatin1Char('%')), qPrintable(entry->text()));
+    }
+    // The last, which the legend does not show; the menu stays open for another.
+    QTest::mouseClick(menu, Qt::LeftButton, {}, menu->actionGeometry(entries.last()).center());
+    QCOMPARE(clicked.count(), 1);
+    QCOMPARE(clicked.last().first().toString(), square->legend().back().name);
+    QVERIFY(menu->isVisible() && !entries.last()->isChecked());
+    QTest::keyClick(menu, Qt::Key_Up);
+    QTest::keyClick(menu, Qt::Key_Space);
+    QCOMPARE(clicked.count(), 2);
+    QCOMPARE(clicked.last().first().toString(), square->legend()[square->legend().size() - 2].name);
+    QTest::keyClick(menu, Qt::Key_Escape);
+    QTRY_VERIFY(!square->findChild<LegendMenu*>());
+    // Without a mouse as well.
+    QTest::keyClick(square, Qt::Key_L);
+    QVERIFY(square->findChild<LegendMenu*>());
   }
 
   void stripsShowTheLargestOfAPixel() {

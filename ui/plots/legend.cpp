@@ -13,7 +13,12 @@ namespace {
 struct Placed {
   QPointF at;
   QString text;
+  double width = 0.0;  // with its swatch
 };
+
+QString countOf(std::size_t more) {
+  return QStringLiteral("+%1").arg(more);
+}
 
 // Lines are `lineHeight` apart; entries keep their order.
 std::vector<Placed> place(const std::vector<LegendEntry>& entries, double width, const PlotMetrics& metrics) {
@@ -30,13 +35,38 @@ std::vector<Placed> place(const std::vector<LegendEntry>& entries, double width,
       x = 0.0;
       y += 1.15 * metrics.em;
     }
-    placed.push_back({QPointF(x, y), text});
+    placed.push_back({QPointF(x, y), text, wide});
     x += wide + 3.0 * metrics.gap;
   }
   return placed;
 }
 
+LegendFit fit(const QRectF& area, const std::vector<Placed>& placed, const PlotMetrics& metrics) {
+  LegendFit fit;
+  const auto hasLine = [&](const Placed& entry) { return entry.at.y() + metrics.em <= area.height() + 1.0; };
+  while (fit.shown < placed.size() && hasLine(placed[fit.shown])) ++fit.shown;
+  if (fit.shown == placed.size()) return fit;
+  // The count ends the last line; a name that it would cover is counted as well.
+  const QFontMetricsF font(metrics.font);
+  const double last = fit.shown > 0 ? placed[fit.shown - 1].at.y() : 0.0;
+  while (true) {
+    const double wide = font.horizontalAdvance(countOf(placed.size() - fit.shown)) + 2.0 * metrics.gap;
+    fit.more =
+        QRectF(area.right() - wide - metrics.line, area.top() + last, wide, static_cast<double>(metrics.em));
+    if (fit.shown == 0) return fit;
+    const Placed& before = placed[fit.shown - 1];
+    const bool covers =
+        before.at.y() == last && area.left() + before.at.x() + before.width + metrics.gap > fit.more.left();
+    if (!covers) return fit;
+    --fit.shown;
+  }
+}
+
 }  // namespace
+
+LegendFit legendFit(const QRectF& area, const std::vector<LegendEntry>& entries, const PlotMetrics& metrics) {
+  return fit(area, place(entries, area.width(), metrics), metrics);
+}
 
 void paintLegend(QPainter& painter, const QRectF& area, const std::vector<LegendEntry>& entries,
                  const PlotMetrics& metrics, const QColor& text) {
@@ -44,9 +74,8 @@ void paintLegend(QPainter& painter, const QRectF& area, const std::vector<Legend
   const QFontMetricsF font(metrics.font);
   const double swatch = 0.8 * metrics.em;
   painter.setFont(metrics.font);
-  std::size_t fitting = 0;
-  while (fitting < placed.size() && placed[fitting].at.y() + metrics.em <= area.height() + 1.0) ++fitting;
-  for (std::size_t i = 0; i < fitting; ++i) {
+  const LegendFit room = fit(area, placed, metrics);
+  for (std::size_t i = 0; i < room.shown; ++i) {
     const QPointF at = area.topLeft() + placed[i].at;
     const QRectF box(at.x(), at.y() + 0.5 * (metrics.em - swatch), swatch, swatch);
     QColor name = text;
@@ -60,24 +89,25 @@ void paintLegend(QPainter& painter, const QRectF& area, const std::vector<Legend
     painter.setPen(name);
     painter.drawText(QPointF(at.x() + swatch + metrics.gap, at.y() + font.ascent()), placed[i].text);
   }
-  if (fitting < placed.size()) {
-    painter.setPen(text);
-    const QString more = QStringLiteral("+%1").arg(placed.size() - fitting);
-    painter.drawText(QPointF(area.right() - font.horizontalAdvance(more), area.bottom() - font.descent()),
-                     more);
-  }
+  if (room.shown == placed.size()) return;
+  QColor frame = text;
+  frame.setAlpha(110);
+  painter.setPen(QPen(frame, metrics.line));
+  painter.setBrush(Qt::NoBrush);
+  painter.drawRoundedRect(room.more, 3.0 * metrics.line, 3.0 * metrics.line);
+  painter.setPen(text);
+  painter.drawText(QPointF(room.more.left() + metrics.gap, room.more.top() + font.ascent()),
+                   countOf(placed.size() - room.shown));
 }
 
 std::optional<std::size_t> legendEntryAt(const QRectF& area, const std::vector<LegendEntry>& entries,
                                          const PlotMetrics& metrics, QPointF position) {
   if (!area.contains(position)) return std::nullopt;
   const std::vector<Placed> placed = place(entries, area.width(), metrics);
-  const QFontMetricsF font(metrics.font);
-  for (std::size_t i = 0; i < placed.size(); ++i) {
-    const double wide = 0.8 * metrics.em + metrics.gap + font.horizontalAdvance(placed[i].text);
-    const QRectF box(area.topLeft() + placed[i].at, QSizeF(wide, metrics.em));
-    if (box.bottom() <= area.bottom() + 1.0 && box.contains(position)) return i;
-  }
+  const std::size_t shown = fit(area, placed, metrics).shown;
+  for (std::size_t i = 0; i < shown; ++i)
+    if (QRectF(area.topLeft() + placed[i].at, QSizeF(placed[i].width, metrics.em)).contains(position))
+      return i;
   return std::nullopt;
 }
 

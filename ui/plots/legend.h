@@ -19,10 +19,19 @@ struct LegendEntry {
   bool hidden = false;  // drawn hollow: its pairs are left out
 };
 
-// Swatches and names from the top left, broken into lines. What does not fit into `area` is counted at its
-// end ("+2").
+// Swatches and names from the top left, broken into lines. What does not fit into `area` is counted in a
+// frame at its end ("+2").
 void paintLegend(QPainter& painter, const QRectF& area, const std::vector<LegendEntry>& entries,
                  const PlotMetrics& metrics, const QColor& text);
+
+// What an area has room for: the first `shown` entries; `more` is where the others are counted, empty where
+// there are none.
+struct LegendFit {
+  std::size_t shown = 0;
+  QRectF more;
+};
+[[nodiscard]] LegendFit legendFit(const QRectF& area, const std::vector<LegendEntry>& entries,
+                                  const PlotMetrics& metrics);
 
 // The entry under a position; empty where there is none.
 [[nodiscard]] std::optional<std::size_t> legendEntryAt(const QRectF& area,

@@ -430,6 +430,7 @@ void SquareView::resizeEvent(QResizeEvent* event) {
   m_plot->setGeometry(rect());
   updateLook();
   updateView();
+  if (m_kind == PanelKind::Pattern && m_exploration) updateLegend();  // counts need room
 }
 
 void SquareView::showEvent(QShowEvent* event) {

@@ -25,7 +25,8 @@ class ViewLink;
 // The pattern, the map, the difference from a baseline or the reach of one mechanism on screen: numbers from
 // workers, colours, cross-hair and zoom through the link. Wheel zooms at the cursor, dragging pans, Shift and
 // dragging zooms into a rectangle, a double click shows everything, a click selects; arrows move the
-// selection, + and - zoom, Home shows everything, Escape deselects, the group of tokens included.
+// selection, + and - zoom, Home shows everything, L lists the legend, Escape deselects, the group of tokens
+// included.
 class SquareView final : public QWidget {
   Q_OBJECT
 
@@ -58,6 +59,8 @@ class SquareView final : public QWidget {
   // is counted.
   [[nodiscard]] const std::vector<LegendEntry>& legend() const { return m_square->content.legend; }
   [[nodiscard]] QRectF legendEntryRect(std::size_t entry) const;
+  // Where the names without room are counted; a click there, or L, lists all. Empty: there is room.
+  [[nodiscard]] QRectF legendMoreRect() const;
   [[nodiscard]] const QString& corner() const { return m_square->content.corner; }
   [[nodiscard]] const PlotMetrics& metrics() const { return m_square->metrics(); }
   // Where the cells are, in this widget's coordinates.
@@ -88,6 +91,9 @@ class SquareView final : public QWidget {
   void updateLegend();
   void countLabels();
   [[nodiscard]] QString labelText(std::size_t label) const;
+  [[nodiscard]] QString labelShare(std::size_t label) const;  // empty until it is counted
+  [[nodiscard]] QString moreText() const;
+  void openLegend();
   void updateLook();
   void updateView();
   void requestNumbers();

@@ -69,6 +69,10 @@ void SquareView::pan(QPointF position) {
 }
 
 void SquareView::mousePressEvent(QMouseEvent* event) {
+  if (event->button() == Qt::LeftButton && legendMoreRect().contains(event->position())) {
+    openLegend();
+    return;
+  }
   if (const auto entry = legendEntryAt(m_square->layout().legend, legend(), metrics(), event->position());
       entry && m_kind == PanelKind::Pattern && event->button() == Qt::LeftButton) {
     Q_EMIT labelClicked(QString::fromStdString(m_exploration->call.plan->plan().labels[*entry].name));
@@ -147,6 +151,8 @@ void SquareView::keyPressEvent(QKeyEvent* event) {
       return m_link->zoomAt(center, 0.8);
     case Qt::Key_Home:
       return m_link->resetViewport();
+    case Qt::Key_L:
+      return openLegend();
     case Qt::Key_Escape:
       m_link->clearGroup();
       return m_link->setSelected(-1, -1);

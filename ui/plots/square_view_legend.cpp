@@ -8,6 +8,7 @@
 #include "core/base/units.h"
 #include "core/raster/count_tiles.h"
 #include "ui/jobs/guarded.h"
+#include "ui/plots/legend_menu.h"
 #include "ui/plots/square_support.h"
 #include "ui/plots/square_view.h"
 
@@ -33,12 +34,7 @@ void SquareView::updateLegend() {
   content.legend = patternLegend(plan, m_style.hidden);
   if (m_labelPairs.empty()) return;
   std::vector<LegendEntry> counted = content.legend;
-  const double cells = static_cast<double>(content.queries) * static_cast<double>(content.keys);
-  for (std::size_t i = 0; i < counted.size(); ++i) {
-    const std::uint64_t pairs = i < m_labelPairs.size() ? m_labelPairs[i] : 0;
-    counted[i].name +=
-        QStringLiteral(" ") + QString::fromStdString(percentText(static_cast<double>(pairs) / cells));
-  }
+  for (std::size_t i = 0; i < counted.size(); ++i) counted[i].name += QLatin1Char(' ') + labelShare(i);
   const PlotMetrics& look = metrics();
   const double width = m_square->layout().legend.width();
   if (legendHeight(counted, width, look) <= look.legend) content.legend = std::move(counted);
@@ -55,6 +51,44 @@ QRectF SquareView::legendEntryRect(std::size_t entry) const {
   return box;
 }
 
+QRectF SquareView::legendMoreRect() const {
+  return legendFit(m_square->layout().legend, legend(), metrics()).more;
+}
+
+QString SquareView::labelShare(std::size_t label) const {
+  if (m_labelPairs.empty()) return {};
+  const SquareContent& content = m_square->content;
+  const double cells = static_cast<double>(content.queries) * static_cast<double>(content.keys);
+  const std::uint64_t pairs = label < m_labelPairs.size() ? m_labelPairs[label] : 0;
+  return QString::fromStdString(percentText(static_cast<double>(pairs) / cells));
+}
+
+QString SquareView::moreText() const {
+  QStringList names;
+  for (std::size_t i = legendFit(m_square->layout().legend, legend(), metrics()).shown; i < legend().size();
+       ++i)
+    names << (m_kind == PanelKind::Pattern ? legend()[i].name + QLatin1Char(' ') + labelShare(i)
+                                           : legend()[i].name)
+                 .trimmed();
+  return tr("%1. A click lists all.").arg(names.join(QStringLiteral(", ")));
+}
+
+void SquareView::openLegend() {
+  if (!m_exploration || legend().empty()) return;
+  const bool reasons = m_kind == PanelKind::Pattern;
+  const Plan& plan = m_exploration->call.plan->plan();
+  const std::vector<LegendEntry> entries = reasons ? patternLegend(plan, m_style.hidden) : legend();
+  QStringList notes;
+  if (reasons)
+    for (std::size_t i = 0; i < entries.size(); ++i) notes << labelShare(i);
+  auto* menu = new LegendMenu(entries, notes, reasons, this);
+  connect(menu, &LegendMenu::entryToggled, this,
+          [this, entries](int entry) { Q_EMIT labelClicked(entries[static_cast<std::size_t>(entry)].name); });
+  const QRectF more = legendMoreRect();
+  const QRect area = m_square->layout().legend;
+  menu->popup(mapToGlobal(more.isEmpty() ? area.topLeft() : more.bottomLeft().toPoint()));
+}
+
 QString SquareView::labelText(std::size_t label) const {
   const Plan& plan = m_exploration->call.plan->plan();
   QString text = QStringLiteral("%1: %2.").arg(QString::fromStdString(plan.labels[label].name),
@@ -69,10 +103,13 @@ QString SquareView::labelText(std::size_t label) const {
 }
 
 bool SquareView::event(QEvent* event) {
-  if (event->type() != QEvent::ToolTip || m_kind != PanelKind::Pattern || !m_exploration)
+  if (event->type() != QEvent::ToolTip || showsWeights(m_kind) || !m_exploration)
     return QWidget::event(event);
   const auto* help = static_cast<QHelpEvent*>(event);
-  if (const auto entry = legendEntryAt(m_square->layout().legend, legend(), metrics(), help->pos()))
+  const auto entry = legendEntryAt(m_square->layout().legend, legend(), metrics(), help->pos());
+  if (legendMoreRect().contains(help->pos()))
+    QToolTip::showText(help->globalPos(), moreText(), this);
+  else if (entry && m_kind == PanelKind::Pattern)
     QToolTip::showText(help->globalPos(), labelText(*entry), this);
   else
     QToolTip::hideText();
