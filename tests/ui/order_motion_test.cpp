@@ -102,6 +102,44 @@ class OrderMotionTest final : public QObject {
     square->setStyle(nullptr);
   }
 
+  // Names of tokens do not jump ahead of their tokens: they are gone until these arrive. What reads slots
+  // slides as well.
+  void namesAndSlotsDoNotJump() {
+    Shown shown(PanelKind::Pattern, "etc");
+    auto* square = squareOf(shown.panel);
+    TimedStyle moving(200);
+    square->setStyle(&moving);
+    const QRect cells = shown.panel.cellArea();
+    const QRect names(0, cells.top(), cells.left() - 8, cells.height());  // beside the ticks
+    const QRect slotEdge(cells.right() - 6, cells.top(), 6, cells.height());
+    const auto grabbed = [&](const QRect& part) { return shown.panel.grab(part).toImage(); };
+    const auto isBlank = [&] {
+      const QImage image = grabbed(names);
+      for (int y = 0; y < image.height(); ++y)
+        for (int x = 0; x < image.width(); ++x)
+          if (image.pixel(x, y) != image.pixel(0, 0)) return false;
+      return true;
+    };
+    QVERIFY(!isBlank());
+    const QImage edgeBefore = grabbed(slotEdge);
+    shown.panel.setOrder(reversedOrder());
+    QVERIFY(isBlank());
+    QCOMPARE(grabbed(slotEdge), edgeBefore);
+    QImage edgeBetween = edgeBefore;
+    bool onTheWay = false;
+    while (!shown.panel.isSettled() && edgeBetween == edgeBefore) {
+      QTest::qWait(10);
+      edgeBetween = grabbed(slotEdge);
+      onTheWay = !shown.panel.isSettled();  // else this machine was too busy to show a frame
+    }
+    QTRY_VERIFY(shown.panel.isSettled());
+    QVERIFY(!isBlank());
+    const QImage edgeAfter = grabbed(slotEdge);
+    QVERIFY(edgeAfter != edgeBefore);
+    if (onTheWay) QVERIFY(edgeBetween != edgeBefore && edgeBetween != edgeAfter);
+    square->setStyle(nullptr);
+  }
+
   // A picture that is replaced on the way is not painted over by what still moves.
   void anotherPictureEndsTheMotion() {
     Shown shown(PanelKind::Pattern, "longformer:window=8");

@@ -52,7 +52,7 @@ OrderMotion::OrderMotion(QImage picture, Places rows, Places columns)
       m_columns(std::move(columns)) {}
 
 QImage OrderMotion::at(double t, QRgb background) const {
-  const double eased = t * t * (3.0 - 2.0 * t);
+  const double eased = wayAt(t);
   const std::vector<int> rows = sourcePixels(m_rows, m_picture.height(), eased);
   const std::vector<int> columns = sourcePixels(m_columns, m_picture.width(), eased);
   QImage frame(m_picture.size(), QImage::Format_RGB32);

@@ -22,6 +22,8 @@ class OrderMotion {
 
   // t from 0, the picture as it was, to 1.
   [[nodiscard]] QImage at(double t, QRgb background) const;
+  // The part of the way that lies behind at t: slow at both ends.
+  [[nodiscard]] static double wayAt(double t) { return t * t * (3.0 - 2.0 * t); }
 
  private:
   QImage m_picture;

@@ -76,6 +76,10 @@ void SquarePlot::update() {
     y->setRange(content.viewport.top(), content.viewport.bottom());
     y->setTicks(i == 0);
     y->setTickLabels(i == 0 && content.queryLabels);
+    QColor names = m_theme.secondaryText;
+    names.setAlphaF(static_cast<float>(content.tokenNames));
+    for (const auto side : {QCPAxis::atLeft, QCPAxis::atBottom})
+      m_rects[i]->axis(side)->setTickLabelColor(names);
   }
   updateTicks();
 }
@@ -261,7 +265,7 @@ void SquarePlot::paintMarginals(QPainter& painter) const {
   const QRectF square(m_layout.tokens);
   const QRectF& view = content.viewport;
   QColor fill = m_theme.secondaryText;
-  fill.setAlpha(150);
+  fill.setAlphaF(static_cast<float>(0.59 * content.tokenNames));
   const QRectF above(square.left(), square.top() - m_metrics.line - m_metrics.strip, square.width(),
                      m_metrics.strip);
   for (const StripBar& bar : stripBars(content.marginals->received, view.left(), view.width(), above.width()))
@@ -294,23 +298,24 @@ void SquarePlot::paintGroup(QPainter& painter) const {
 void SquarePlot::paintOverlay(QPainter& painter) const {
   paintGroup(painter);
   if (overlay.selectedQuery >= 0 || overlay.selectedKey >= 0)
-    paintLines(painter, overlay.selectedQuery, overlay.selectedKey, m_theme.accent);
+    paintLines(painter, overlay.selectedQuery, overlay.selectedKey, overlay.selectedAway, m_theme.accent);
   if (overlay.hoveredQuery >= 0 || overlay.hoveredKey >= 0)
-    paintLines(painter, overlay.hoveredQuery, overlay.hoveredKey, m_theme.crosshair);
+    paintLines(painter, overlay.hoveredQuery, overlay.hoveredKey, QPointF(), m_theme.crosshair);
   if (overlay.busy) paintBusy(painter);
 }
 
-void SquarePlot::paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const {
+void SquarePlot::paintLines(QPainter& painter, qint64 query, qint64 key, QPointF away,
+                            const QColor& color) const {
   const QRectF& view = content.viewport;
   const QRectF all(m_layout.all());
   QList<QLineF> lines;
-  const double y = static_cast<double>(query) + 0.5;
+  const double y = static_cast<double>(query) + away.y() + 0.5;
   if (query >= 0 && y > view.top() && y < view.bottom()) {
     const double at = std::floor(all.top() + (y - view.top()) / view.height() * all.height()) + 0.5;
     lines << QLineF(all.left(), at, all.right(), at);
   }
   const QRectF tokens(m_layout.tokens);
-  const double x = static_cast<double>(key) + 0.5;
+  const double x = static_cast<double>(key) + away.x() + 0.5;
   if (key >= 0 && !tokens.isEmpty() && x > view.left() && x < view.right()) {
     const double at = std::floor(tokens.left() + (x - view.left()) / view.width() * tokens.width()) + 0.5;
     lines << QLineF(at, tokens.top(), at, tokens.bottom());

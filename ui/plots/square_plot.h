@@ -47,7 +47,8 @@ struct SquareContent {
   std::vector<std::string> keyTexts;
   std::vector<LegendEntry> legend;
   std::shared_ptr<const Marginals> marginals;  // null: none
-  std::shared_ptr<const TokenOrder> order;     // which token stands at which place; null: the text's own
+  double tokenNames = 1.0;  // opacity of ticks' labels and marginals: less while tokens change places
+  std::shared_ptr<const TokenOrder> order;  // which token stands at which place; null: the text's own
 
   // For print.
   QString letter;
@@ -68,6 +69,7 @@ struct SquareOverlay {
   qint64 hoveredKey = -1;
   qint64 selectedQuery = -1;
   qint64 selectedKey = -1;
+  QPointF selectedAway;  // how far the selected (key, query) are from there, on their way to another order
   // The selected group, as places of rows, columns and slots.
   TokenRanges groupRows;
   TokenRanges groupColumns;
@@ -111,7 +113,7 @@ class SquarePlot {
                                                const std::vector<std::int32_t>& order) const;
   void paintPlate(QPainter& painter, const QString& text, bool atTop) const;
   void paintOverlay(QPainter& painter) const;
-  void paintLines(QPainter& painter, qint64 query, qint64 key, const QColor& color) const;
+  void paintLines(QPainter& painter, qint64 query, qint64 key, QPointF away, const QColor& color) const;
   void paintGroup(QPainter& painter) const;
   void paintBusy(QPainter& painter) const;
 

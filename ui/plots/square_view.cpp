@@ -145,11 +145,13 @@ void SquareView::setOrder(std::shared_ptr<const TokenOrder> order) {
   if (!m_exploration) return;
   endMotion();
   const bool moves = canMove();
-  const QImage picture = moves ? m_square->content.tokenImage : QImage();
-  std::vector<std::int32_t> queryPlaces = m_queryPlaces;
-  std::vector<std::int32_t> keyPlaces = m_keyPlaces;
+  const SquareOverlay& overlay = m_square->overlay;
+  Departure from;
+  if (moves)
+    from = {m_square->content.tokenImage, m_square->content.slotImage, m_queryPlaces, m_keyPlaces,
+            QPointF(static_cast<double>(overlay.selectedKey), static_cast<double>(overlay.selectedQuery))};
   applySource();
-  if (moves) startMotion(picture, std::move(queryPlaces), std::move(keyPlaces));
+  if (moves) startMotion(std::move(from));
 }
 
 void SquareView::applyOrder() {
@@ -322,6 +324,7 @@ void SquareView::updatePatches() {
   SquareContent& content = m_square->content;
   if (m_motion) {
     content.tokenPatches.clear();
+    content.slotPatches.clear();
     return;
   }
   // A scale by rows needs the whole row, which a tile does not know.
@@ -415,7 +418,7 @@ void SquareView::updateOverlay() {
 void SquareView::updateGroup() {
   if (!m_link) return;
   SquareOverlay& overlay = m_square->overlay;
-  const SelectedGroupPtr& group = m_link->group();
+  const SelectedGroupPtr group = m_motion ? nullptr : m_link->group();  // its bands return at the end
   overlay.groupRows = group ? inPlaces(group->tokens.queries, m_queryPlaces) : TokenRanges{};
   overlay.groupColumns = group ? inPlaces(group->tokens.keys, m_keyPlaces) : TokenRanges{};
   overlay.groupSlots = TokenRanges{};

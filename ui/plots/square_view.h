@@ -6,6 +6,7 @@
 #include <QVariantAnimation>
 #include <QWidget>
 #include <memory>
+#include <optional>
 
 #include "kernels/explore.h"
 #include "ui/jobs/latest_job.h"
@@ -105,9 +106,16 @@ class SquareView final : public QWidget {
   [[nodiscard]] QImage paintedTile(const NumberTile& tile, const TileKey& key, bool overSlots) const;
   [[nodiscard]] ViewStyle weightStyle() const;
   [[nodiscard]] bool isPictureCurrent() const;
-  // Slides the picture from the order that it stands in to the one that was just set.
-  void startMotion(QImage picture, std::vector<std::int32_t> queryPlaces,
-                   std::vector<std::int32_t> keyPlaces);
+  // What stands in the order that is left.
+  struct Departure {
+    QImage tokens;
+    QImage slotPart;
+    std::vector<std::int32_t> queryPlaces;
+    std::vector<std::int32_t> keyPlaces;
+    QPointF selected;  // places of key and query
+  };
+  // Slides the pictures from there to the order that was just set.
+  void startMotion(Departure from);
   void drawMotion(double t);
   void endMotion();
   [[nodiscard]] bool canMove() const;
@@ -146,8 +154,14 @@ class SquareView final : public QWidget {
   bool m_fresh = false;  // an answer that is not painted yet
   std::shared_ptr<const Exploration> m_exploration;
   QString m_owner;
-  Index m_layers = 0;                     // of the reach
-  std::unique_ptr<OrderMotion> m_motion;  // while rows and columns are on their way
+  Index m_layers = 0;  // of the reach
+  // While rows and columns are on their way.
+  struct Motion {
+    std::optional<OrderMotion> tokens;
+    std::optional<OrderMotion> slotPart;
+    QPointF selectedAway;  // at the start
+  };
+  std::optional<Motion> m_motion;
   QVariantAnimation m_motionClock;
   ViewStyle m_style;
   PlotTheme m_theme;
