@@ -2,9 +2,9 @@
 #include "ui/main_window.h"
 
 #include <QCloseEvent>
-#include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QFileInfo>
+#include <QMenu>
 #include <QMimeData>
 #include <QScrollArea>
 #include <QSettings>
@@ -26,6 +26,7 @@
 #include "ui/models/cost_model.h"
 #include "ui/panels/activity_bar.h"
 #include "ui/panels/cost_table.h"
+#include "ui/panels/dock.h"
 #include "ui/panels/gallery.h"
 #include "ui/panels/input_panel.h"
 #include "ui/panels/inspector.h"
@@ -43,15 +44,6 @@
 namespace attnscope {
 
 namespace {
-
-QDockWidget* makeDock(QMainWindow* window, const QString& name, const QString& title, QWidget* content) {
-  auto* dock = new QDockWidget(title, window);
-  dock->setObjectName(name);
-  dock->setWidget(content);
-  dock->setFeatures(QDockWidget::DockWidgetClosable);
-  dock->setTitleBarWidget(new QWidget(dock));  // the content has its own headings; View shows and hides
-  return dock;
-}
 
 std::vector<MechanismSpec> defaultColumns() {
   std::vector<MechanismSpec> columns;
@@ -148,19 +140,15 @@ void MainWindow::buildDocks() {
   m_leftTabs->setDocumentMode(true);
   m_leftTabs->addTab(m_gallery, tr("Mechanisms"));
   m_leftTabs->addTab(m_inputPanel, tr("Input"));
-  m_leftDock = makeDock(this, QStringLiteral("leftDock"), tr("Mechanisms and input"), m_leftTabs);
-  addDockWidget(Qt::LeftDockWidgetArea, m_leftDock);
+  m_leftDock = new Dock(QStringLiteral("leftDock"), tr("Mechanisms and input"), m_leftTabs, this);
 
   m_parameters = new ParameterForm(m_document, m_service, this);
   connect(m_parameters, &ParameterForm::copied, this,
           [this](const QString& what) { m_messages->showNote(tr("Copied: %1").arg(what)); });
-  m_parameterDock = makeDock(this, QStringLiteral("parameterDock"), tr("Parameters"), m_parameters);
-  addDockWidget(Qt::LeftDockWidgetArea, m_parameterDock);
-  splitDockWidget(m_leftDock, m_parameterDock, Qt::Vertical);
+  m_parameterDock = new Dock(QStringLiteral("parameterDock"), tr("Parameters"), m_parameters, this);
 
   m_inspector = new Inspector(m_document, m_service, m_reach, m_marginals, m_link, this);
-  m_rightDock = makeDock(this, QStringLiteral("rightDock"), tr("Inspector"), m_inspector);
-  addDockWidget(Qt::RightDockWidgetArea, m_rightDock);
+  m_rightDock = new Dock(QStringLiteral("rightDock"), tr("Inspector"), m_inspector, this);
 
   m_steps = new StepView(m_document, m_service, this);
   m_scaling = new ScalingPanel(m_document, m_runner, this);
@@ -174,8 +162,7 @@ void MainWindow::buildDocks() {
   splitter->setStretchFactor(0, 1);
   splitter->setStretchFactor(1, 1);
   splitter->setSizes({360, 510});
-  m_bottomDock = makeDock(this, QStringLiteral("bottomDock"), tr("Scaling and cost"), splitter);
-  addDockWidget(Qt::BottomDockWidgetArea, m_bottomDock);
+  m_bottomDock = new Dock(QStringLiteral("bottomDock"), tr("Scaling and cost"), splitter, this);
 }
 
 void MainWindow::connectParts() {
@@ -296,10 +283,23 @@ void MainWindow::dropEvent(QDropEvent* event) {
 }
 
 void MainWindow::resetLayout() {
-  for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock}) dock->show();
+  for (Dock* dock : docks()) dock->setFloating(false);
+  addDockWidget(Qt::LeftDockWidgetArea, m_leftDock);
+  addDockWidget(Qt::LeftDockWidgetArea, m_parameterDock);
+  splitDockWidget(m_leftDock, m_parameterDock, Qt::Vertical);
+  addDockWidget(Qt::RightDockWidgetArea, m_rightDock);
+  addDockWidget(Qt::BottomDockWidgetArea, m_bottomDock);
+  for (Dock* dock : docks()) dock->show();
   resizeDocks({m_leftDock, m_rightDock}, {252, 284}, Qt::Horizontal);
   resizeDocks({m_leftDock, m_parameterDock}, {520, 280}, Qt::Vertical);
   resizeDocks({m_bottomDock}, {188}, Qt::Vertical);
+}
+
+QMenu* MainWindow::createPopupMenu() {
+  QMenu* menu = QMainWindow::createPopupMenu();
+  menu->addSeparator();
+  menu->addMenu(m_floatMenu);
+  return menu;
 }
 
 void MainWindow::saveSettings() const {

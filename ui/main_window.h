@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QMainWindow>
+#include <array>
 #include <functional>
 #include <memory>
 
@@ -10,7 +11,6 @@
 #include "ui/theme.h"
 
 class QAction;
-class QDockWidget;
 class QMenu;
 class QTabWidget;
 class QTimer;
@@ -24,6 +24,7 @@ class ComputeService;
 class CostModel;
 class CostTable;
 class StepView;
+class Dock;
 class Document;
 class FidelityService;
 class FullAttention;
@@ -76,6 +77,7 @@ class MainWindow final : public QMainWindow {
   void setTheme(ThemeChoice choice);
   // The commands, by the name that they have in QAction::objectName(); null if there is none.
   [[nodiscard]] QAction* command(const QString& name) const;
+  [[nodiscard]] QMenu* createPopupMenu() override;
 
  Q_SIGNALS:
   void settled();
@@ -128,6 +130,9 @@ class MainWindow final : public QMainWindow {
   void showPanelMenu(int column, PanelKind kind, QPoint position);
   void showHeaderMenu(int column, QPoint position);
   [[nodiscard]] FigureSpec figureOf(const std::vector<int>& columns) const;
+  [[nodiscard]] std::array<Dock*, 4> docks() const {
+    return {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock};
+  }
   void resetLayout();
   void saveSettings() const;
   void restoreSettings();
@@ -156,13 +161,14 @@ class MainWindow final : public QMainWindow {
   StepView* m_steps = nullptr;
   ActivityBar* m_activity = nullptr;
   QTabWidget* m_leftTabs = nullptr;
-  QDockWidget* m_leftDock = nullptr;
-  QDockWidget* m_parameterDock = nullptr;
-  QDockWidget* m_rightDock = nullptr;
-  QDockWidget* m_bottomDock = nullptr;
+  Dock* m_leftDock = nullptr;
+  Dock* m_parameterDock = nullptr;
+  Dock* m_rightDock = nullptr;
+  Dock* m_bottomDock = nullptr;
   QMenu* m_recentMenu = nullptr;
   QMenu* m_mechanismMenu = nullptr;
   QMenu* m_scaleMenu = nullptr;
+  QMenu* m_floatMenu = nullptr;
   QStringList m_recent;
   QString m_sessionFile;                   // empty: the wall has not been saved
   std::unique_ptr<Session> m_sessionView;  // where a session looked, until its input is there

@@ -3,7 +3,6 @@
 #include <QAction>
 #include <QActionGroup>
 #include <QClipboard>
-#include <QDockWidget>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QGuiApplication>
@@ -19,6 +18,7 @@
 #include "ui/models/cost_model.h"
 #include "ui/panels/about.h"
 #include "ui/panels/command_palette.h"
+#include "ui/panels/dock.h"
 #include "ui/panels/gallery.h"
 #include "ui/panels/input_panel.h"
 #include "ui/panels/inspector.h"
@@ -198,8 +198,9 @@ void MainWindow::buildViewMenu() {
     connect(action, &QAction::triggered, this, [this, i] { setTheme(static_cast<ThemeChoice>(i)); });
   }
   view->addSeparator();
-  for (QDockWidget* dock : {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock})
-    view->addAction(dock->toggleViewAction());
+  for (Dock* dock : docks()) view->addAction(dock->toggleViewAction());
+  m_floatMenu = view->addMenu(tr("Window of its own"));
+  for (Dock* dock : docks()) m_floatMenu->addAction(dock->floatAction());
   addCommand(view, QStringLiteral("resetLayout"), tr("Reset the layout"), {}, [this] { resetLayout(); });
 }
 
