@@ -105,6 +105,17 @@ class SquareChoicesTest final : public QObject {
     QVERIFY(square->findChild<LegendMenu*>());
   }
 
+  // A share that would be cut short is left out; nothing of a name is.
+  void aShareIsWholeOrLeftOut() {
+    Shown shown(PanelKind::Pattern, "full");
+    auto* square = qobject_cast<SquareView*>(squareOf(shown.panel));
+    QTRY_COMPARE(square->legend()[0].name, QStringLiteral("every pair 100 %"));
+    const int text = QFontMetrics(square->metrics().font).horizontalAdvance(QStringLiteral("every pair"));
+    shown.panel.resize(text + 60, shown.panel.heightForWidth(text + 60));
+    QTRY_VERIFY(shown.panel.isSettled());
+    QCOMPARE(square->legend()[0].name, QStringLiteral("every pair"));
+  }
+
   void stripsShowTheLargestOfAPixel() {
     std::vector<float> values(1000, 0.1F);
     values[503] = 2.0F;

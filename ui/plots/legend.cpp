@@ -65,7 +65,10 @@ LegendFit fit(const QRectF& area, const std::vector<Placed>& placed, const PlotM
 }  // namespace
 
 LegendFit legendFit(const QRectF& area, const std::vector<LegendEntry>& entries, const PlotMetrics& metrics) {
-  return fit(area, place(entries, area.width(), metrics), metrics);
+  const std::vector<Placed> placed = place(entries, area.width(), metrics);
+  LegendFit room = fit(area, placed, metrics);
+  for (std::size_t i = 0; i < room.shown; ++i) room.elided = room.elided || placed[i].text != entries[i].name;
+  return room;
 }
 
 void paintLegend(QPainter& painter, const QRectF& area, const std::vector<LegendEntry>& entries,

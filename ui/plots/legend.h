@@ -24,10 +24,11 @@ struct LegendEntry {
 void paintLegend(QPainter& painter, const QRectF& area, const std::vector<LegendEntry>& entries,
                  const PlotMetrics& metrics, const QColor& text);
 
-// What an area has room for: the first `shown` entries; `more` is where the others are counted, empty where
-// there are none.
+// What an area has room for: the first `shown` entries, with names cut short where `elided`; `more` is where
+// the others are counted, empty where there are none.
 struct LegendFit {
   std::size_t shown = 0;
+  bool elided = false;
   QRectF more;
 };
 [[nodiscard]] LegendFit legendFit(const QRectF& area, const std::vector<LegendEntry>& entries,

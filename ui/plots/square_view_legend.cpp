@@ -35,9 +35,8 @@ void SquareView::updateLegend() {
   if (m_labelPairs.empty()) return;
   std::vector<LegendEntry> counted = content.legend;
   for (std::size_t i = 0; i < counted.size(); ++i) counted[i].name += QLatin1Char(' ') + labelShare(i);
-  const PlotMetrics& look = metrics();
-  const double width = m_square->layout().legend.width();
-  if (legendHeight(counted, width, look) <= look.legend) content.legend = std::move(counted);
+  const LegendFit room = legendFit(m_square->layout().legend, counted, metrics());
+  if (room.more.isEmpty() && !room.elided) content.legend = std::move(counted);
 }
 
 QRectF SquareView::legendEntryRect(std::size_t entry) const {
