@@ -66,6 +66,9 @@ class FigureCommand final : public Command {
         "--sort-by", m_sortBy,
         "Order of the tokens: that of a column's step, by the column's number from 1: 3, or 3.2 for the "
         "second of its orders");
+    app.add_option("--own-scale", m_ownScale,
+                   "Columns whose maps and differences are coloured by their own weights, by their numbers "
+                   "from 1: 2+4");
     m_figure.declare(app);
   }
 
@@ -106,6 +109,7 @@ class FigureCommand final : public Command {
     const std::string& device = figure.columns.front().exploration->device;
     figure.provenance = provenance(input.source, device.empty() ? "none (no pass)" : device);
     if (!m_sortBy.empty()) ATTN_TRY(sort(figure));
+    if (!m_ownScale.empty()) ATTN_TRY(unlinkScales(figure));
     return carrySession(figure, specs, job);
   }
 
@@ -137,7 +141,21 @@ class FigureCommand final : public Command {
       state.views[static_cast<std::size_t>(column - specs.begin())].baseline = true;
     }
     if (m_sortedColumn > 0) state.views[m_sortedColumn - 1].sortBy = static_cast<int>(m_sortedOrder) - 1;
+    for (std::size_t i = 0; i < specs.size(); ++i) state.views[i].ownScale = figure.columns[i].ownScale;
     figure.session = sessionText(session);
+    return {};
+  }
+
+  Status unlinkScales(FigureSpec& figure) const {
+    if (std::none_of(figure.rows.begin(), figure.rows.end(), showsWeights))
+      return fail(ErrorKind::Usage, "--own-scale: the figure has neither maps nor differences to colour.");
+    ATTN_ASSIGN(numbers, parseIndexList(m_ownScale, "--own-scale"));
+    for (const Index number : numbers) {
+      if (number < 1 || number > std::ssize(figure.columns))
+        return fail(ErrorKind::Usage, fmt::format("--own-scale {}: columns have the numbers 1 to {}.",
+                                                  m_ownScale, figure.columns.size()));
+      figure.columns[static_cast<std::size_t>(number - 1)].ownScale = true;
+    }
     return {};
   }
 
@@ -242,6 +260,7 @@ class FigureCommand final : public Command {
   std::vector<std::string> m_specs;
   std::string m_output;
   std::string m_baseline;
+  std::string m_ownScale;
   std::string m_sortBy;
   unsigned m_sortedColumn = 0;  // what m_sortBy says, from 1; 0: nothing
   unsigned m_sortedOrder = 1;

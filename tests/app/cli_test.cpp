@@ -152,6 +152,12 @@ void CliTest::slipsAreUsageErrors_data() {
                           << QStringList{"x.bmp", ".pdf"};
   QTest::newRow("size") << QStringList{"figure", "map", "full", "-o", "x.pdf", "--size", "9"}
                         << QStringList{"183x89mm"};
+  QTest::newRow("own scale of no column")
+      << (QStringList{"figure", "map", "full", "-o", "x.pdf", "--own-scale", "2"} + small)
+      << QStringList{"--own-scale 2", "1 to 1"};
+  QTest::newRow("own scale of a pattern")
+      << (QStringList{"figure", "pattern", "full", "-o", "x.pdf", "--own-scale", "1"} + small)
+      << QStringList{"neither maps nor differences"};
   QTest::newRow("pattern without a file")
       << QStringList{"compute", "full", "--pattern"} << QStringList{"--output"};
   QTest::newRow("lengths") << QStringList{"bench", "full", "--lengths", "512..256"}
@@ -285,6 +291,8 @@ void CliTest::figureOpensAsTheWallThatItShows() {
                                    "local",
                                    "--scale-range",
                                    "1e-3..0.5",
+                                   "--own-scale",
+                                   "2",
                                    "--size",
                                    "90mm",
                                    "--output",
@@ -294,7 +302,7 @@ void CliTest::figureOpensAsTheWallThatItShows() {
   QCOMPARE(info.status, 0);
   for (const char* word :
        {"map+difference full longformer:window=16 reformer", "--input sample --layer 2 --head 9",
-        "--baseline longformer:window=16", "--sort-by 3.2", "--hide local", "0.001..0.5"})
+        "--baseline longformer:window=16", "--sort-by 3.2", "--own-scale 2", "--hide local", "0.001..0.5"})
     QVERIFY2(info.out.contains(QString::fromLatin1(word)), qPrintable(info.out));
 }
 

@@ -55,6 +55,11 @@ QString commandLineOf(const DocumentState& state, Index head) {
           << QStringLiteral("%1.%2")
                  .arg(sorting + 1)
                  .arg(state.views[static_cast<std::size_t>(sorting)].sortBy + 1);
+  QStringList own;
+  for (std::size_t i = 0; i < state.views.size(); ++i)
+    if (state.views[i].ownScale) own << QString::number(i + 1);
+  if (!own.isEmpty() && (state.rows.map || state.rows.difference))
+    words << QStringLiteral("--own-scale") << own.join(QLatin1Char('+'));
   words << QStringLiteral("--colormap") << state.style.colorMap;
   words << scaleOptions(state.style);
   words << QStringLiteral("--output") << QStringLiteral("attention.pdf");
