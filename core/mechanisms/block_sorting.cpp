@@ -110,7 +110,7 @@ std::vector<double> netScores(std::span<const double> x, const SortNet& net, Ind
 }
 
 Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterations, const JobContext& job,
-                          std::span<float> halves) {
+                          const std::function<void(Index half, std::span<const double> matrix)>& afterHalf) {
   Balanced balanced;
   balanced.matrix.resize(logits.size());
   std::vector<double> columns;  // sums of the matrix
@@ -119,9 +119,7 @@ Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterat
     if (!job.advance(0)) return cancelled();
     normaliseLines(logits, blocks, half % 2 == 0, half % 2 == 0 ? rows : columns, job);
     row_math::exponential(logits.data(), balanced.matrix.data(), static_cast<Index>(logits.size()));
-    if (!halves.empty())
-      std::transform(balanced.matrix.begin(), balanced.matrix.end(), halves.begin() + half * blocks * blocks,
-                     [](double p) { return static_cast<float>(p); });
+    if (afterHalf) afterHalf(half, balanced.matrix);
     columns.assign(at(blocks), 0.0);
     rows.assign(at(blocks), 0.0);
     for (Index u = 0; u < blocks; ++u)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -42,10 +43,11 @@ struct Balanced {
   std::vector<double> rowErrors;
   std::vector<double> columnErrors;
 };
-// exp of scores / temperature with rows and columns scaled to sum 1, `iterations` times in turn. `halves` is
-// empty or (2 iterations, blocks, blocks) and gets the matrix after each half-iteration.
-[[nodiscard]] Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterations,
-                                        const JobContext& job, std::span<float> halves = {});
+// exp of scores / temperature with rows and columns scaled to sum 1, `iterations` times in turn. `afterHalf`,
+// if any, sees the matrix after each half-iteration.
+[[nodiscard]] Result<Balanced> sinkhorn(
+    std::vector<double> logits, Index blocks, Index iterations, const JobContext& job,
+    const std::function<void(Index half, std::span<const double> matrix)>& afterHalf = {});
 // Rows over the earlier blocks v < u only, each scaled to sum 1; row 0 is 0. Columns are left alone: their
 // sums run over later rows.
 [[nodiscard]] std::vector<double> earlierRows(const std::vector<double>& logits, Index blocks);

@@ -14,6 +14,7 @@ namespace attnscope {
 namespace {
 
 constexpr Index kMostBlocks = 1024;          // rows and columns of a picture of the matrix
+constexpr Index kMostCoarseCells = 256;      // the same of one that is made coarse
 constexpr Index kMostBlocksToPermute = 512;  // the best permutation takes their third power
 constexpr float kSmallestError = 1e-9F;      // float32 has no better sums to show on a logarithmic axis
 
@@ -62,27 +63,73 @@ double meanEntropy(std::span<const float> matrix, Index blocks) {
   return sum / static_cast<double>(blocks);
 }
 
-// P on its way to balance, after every half-iteration, with the sums of its rows and columns.
-std::vector<InsidePanel> iterations(const Tensor& halves, std::span<const float> errors, Index head,
-                                    const TokenGroups& groups) {
+// P on its way to balance: after a half-iteration, with the sums of its rows and columns.
+InsidePanel iterationPanel(Index half, std::span<const float> errors, std::span<const float> matrix,
+                           Index blocks, const TokenGroups& groups) {
+  const auto at = static_cast<std::size_t>(half);
+  InsidePanel panel = blockMatrix(
+      fmt::format("Iteration {}, {}", half / 2 + 1, half % 2 == 0 ? "rows" : "columns"),
+      half % 2 == 0 ? fmt::format("Rows were just scaled to sum 1; column sums are off by at most {:.2g}.",
+                                  errors[2 * at + 1])
+                    : fmt::format("Columns were just scaled to sum 1; row sums are off by at most {:.2g}.",
+                                  errors[2 * at]),
+      matrix, blocks, groups);
+  panel.series = "Half-iterations";
+  addSums(panel, matrix, blocks);
+  return panel;
+}
+
+std::vector<InsidePanel> keptIterations(const Tensor& halves, std::span<const float> errors, Index head,
+                                        const TokenGroups& groups) {
   std::vector<InsidePanel> panels;
-  if (halves.empty()) return panels;
-  const Index count = halves.dim(1);
   const Index blocks = halves.dim(2);
   const auto size = static_cast<std::size_t>(blocks * blocks);
-  for (Index half = 0; half < count; ++half) {
-    const auto at = static_cast<std::size_t>(half);
-    const auto matrix = halves.slice<float>(head).subspan(at * size, size);
-    panels.push_back(blockMatrix(
-        fmt::format("Iteration {}, {}", half / 2 + 1, half % 2 == 0 ? "rows" : "columns"),
-        half % 2 == 0 ? fmt::format("Rows were just scaled to sum 1; column sums are off by at most {:.2g}.",
-                                    errors[2 * at + 1])
-                      : fmt::format("Columns were just scaled to sum 1; row sums are off by at most {:.2g}.",
-                                    errors[2 * at]),
-        matrix, blocks, groups));
-    panels.back().series = "Half-iterations";
-    addSums(panels.back(), matrix, blocks);
-  }
+  for (Index half = 0; half < halves.dim(1); ++half)
+    panels.push_back(iterationPanel(
+        half, errors, halves.slice<float>(head).subspan(static_cast<std::size_t>(half) * size, size), blocks,
+        groups));
+  return panels;
+}
+
+// Of so many blocks that the half-iterations of all heads are not kept: those of one head again, from its
+// scores, with several blocks in a cell.
+Result<std::vector<InsidePanel>> coarseIterations(const InsidesRequest& request,
+                                                  std::span<const float> scores,
+                                                  std::span<const float> errors, Index blocks) {
+  std::vector<double> logits(scores.begin(), scores.end());
+  for (const ParamTensor& tensor : request.plan.plan().params)
+    if (tensor.name == "gumbel") {
+      const Tensor noise = tensor.make();
+      const auto of = noise.slice<float>(request.head);
+      for (std::size_t at = 0; at < logits.size(); ++at) logits[at] += of[at];
+    }
+  for (double& logit : logits) logit /= request.params.real("temperature");
+  const Index fold = ceilDiv(blocks, kMostCoarseCells);
+  const Index side = ceilDiv(blocks, fold);
+  std::vector<InsidePanel> panels;
+  const auto draw = [&](Index half, std::span<const double> matrix) {
+    std::vector<double> sums(static_cast<std::size_t>(side * side), 0.0);
+    for (Index u = 0; u < blocks; ++u)
+      for (Index v = 0; v < blocks; ++v)
+        sums[static_cast<std::size_t>(u / fold * side + v / fold)] +=
+            matrix[static_cast<std::size_t>(u * blocks + v)];
+    std::vector<float> cells;
+    for (Index cell = 0; cell < side * side; ++cell) {
+      const Index rows = std::min(fold, blocks - cell / side * fold);
+      cells.push_back(static_cast<float>(sums[static_cast<std::size_t>(cell)] / static_cast<double>(rows)));
+    }
+    InsidePanel panel = iterationPanel(half, errors, cells, side, {});
+    panel.rowGroup.clear();
+    panel.columnGroup.clear();
+    if (fold > 1) {
+      panel.caption += fmt::format(
+          " One cell is {0} x {0} blocks: what its rows take from its columns, on average.", fold);
+      panel.xTitle += fmt::format(" / {}", fold);
+      panel.yTitle += fmt::format(" / {}", fold);
+    }
+    panels.push_back(std::move(panel));
+  };
+  ATTN_TRY(sinkhorn(std::move(logits), blocks, std::ssize(errors) / 4, request.job, draw));
   return panels;
 }
 
@@ -227,10 +274,17 @@ Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
   panels.push_back(rounding(rounded, blocks, groups));
   panels.push_back(strips(rounded, plan.shape.nK, block, groups));
   panels.push_back(sums(soft, blocks, groups));
-  if (!errors.empty())
-    for (InsidePanel& panel : iterations(traceOf(plan, "sort_iterations"), errors.slice<float>(request.head),
-                                         request.head, groups))
-      panels.push_back(std::move(panel));
+  if (errors.empty()) return panels;
+  const auto errorsOfHead = errors.slice<float>(request.head);
+  const Tensor halves = traceOf(plan, "sort_iterations");
+  std::vector<InsidePanel> series;
+  if (halves.empty()) {
+    ATTN_ASSIGN(coarse, coarseIterations(request, scores.slice<float>(request.head), errorsOfHead, blocks));
+    series = std::move(coarse);
+  } else {
+    series = keptIterations(halves, errorsOfHead, request.head, groups);
+  }
+  for (InsidePanel& panel : series) panels.push_back(std::move(panel));
   return panels;
 }
 

@@ -297,6 +297,48 @@ class SinkhornTest : public QObject {
     QVERIFY(contains(messageOf("sinkhorn", inputOf("gaussian:n=9,nk=12,d=4,heads=1")), "as many queries"));
   }
 
+  // Of many blocks the half-iterations are not kept but made again, several blocks in a cell.
+  void manyBlocksBalanceInCoarseCells() {
+    const auto run =
+        explore(*parseMechanismSpec("sinkhorn:block=1,iterations=2,temperature=0.8,hard=argmax,noise=on"),
+                inputOf("gaussian:n=515,d=4,heads=8"), cpuBackend());
+    QVERIFY(run);
+    QVERIFY(traceOf((*run)->call, "sort_iterations").empty());
+    const auto panels = (*run)->insides(1);
+    QVERIFY(panels);
+    const auto raw = traceOf((*run)->call, "sort_scores").slice<float>(1);
+    Tensor gumbel;
+    for (const ParamTensor& tensor : (*run)->call.plan->plan().params)
+      if (tensor.name == "gumbel") gumbel = tensor.make();
+    QVERIFY(!gumbel.empty());
+    Eigen::MatrixXd p(515, 515);
+    for (Index u = 0; u < 515; ++u)
+      for (Index v = 0; v < 515; ++v) {
+        const auto at = static_cast<std::size_t>(u * 515 + v);
+        p(u, v) = std::exp((double{raw[at]} + double{gumbel.slice<float>(1)[at]}) / 0.8);
+      }
+    int seen = 0;
+    for (const InsidePanel& panel : *panels) {
+      if (panel.series != "Half-iterations") continue;
+      if (seen % 2 == 0)
+        p = (p.rowwise().sum().cwiseInverse().asDiagonal() * p).eval();
+      else
+        p = (p * p.colwise().sum().cwiseInverse().asDiagonal()).eval();
+      QCOMPARE(panel.values.dim(0), Index{172});  // of 3 x 3 blocks, 2 in the last
+      const auto cells = panel.values.values<float>();
+      for (const Index r : {0, 80, 171})
+        for (const Index c : {0, 99, 171}) {
+          const Index high = std::min<Index>(3, 515 - 3 * r);
+          const double share =
+              p.block(3 * r, 3 * c, high, std::min<Index>(3, 515 - 3 * c)).sum() / static_cast<double>(high);
+          QVERIFY(std::abs(share - double{cells[static_cast<std::size_t>(r * 172 + c)]}) < 1e-6);
+        }
+      QVERIFY(panel.caption.find("3 x 3 blocks") != std::string::npos);
+      ++seen;
+    }
+    QCOMPARE(seen, 4);
+  }
+
   void insides() {
     const AttentionInput input = inputOf("gaussian:n=58,d=8,heads=2");
     for (const char* spec :

@@ -264,8 +264,13 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
     if (setting.causal) {
       matrix = earlierRows(logits, blocks);
     } else {
-      ATTN_ASSIGN(balanced, sinkhorn(std::move(logits), blocks, iterations, request.job,
-                                     halves.empty() ? std::span<float>{} : halves.mutableSlice<float>(h)));
+      const auto keep = [&](Index half, std::span<const double> after) {
+        if (halves.empty()) return;
+        std::transform(after.begin(), after.end(),
+                       halves.mutableSlice<float>(h).begin() + half * blocks * blocks,
+                       [](double p) { return static_cast<float>(p); });
+      };
+      ATTN_ASSIGN(balanced, sinkhorn(std::move(logits), blocks, iterations, request.job, keep));
       auto error = errors.mutableSlice<float>(h).begin();
       for (std::size_t half = 0; half < balanced.rowErrors.size(); ++half) {
         *error++ = static_cast<float>(balanced.rowErrors[half]);
