@@ -61,11 +61,12 @@ InsidePanel timelinePanel(const InsidesRequest& request, const CompressedTimelin
         if (slot < segment.firstSlot || token >= past(slot)) return SegmentCell{};
         const Index age = row - first(slot) / timeline.sizes.segment;
         return SegmentCell{2 + static_cast<int>(slot % 2),
+                           slot % 2 == 0 ? "slot" : "next slot",
                            {first(slot), past(slot)},
                            fmt::format("slot {} in sight of segment {}, {} segments old", slot, row, age),
                            slot};
       },
-      "Each row is one segment with its memory and, in changing colours, the tokens of each slot behind it.");
+      "Each row is one segment with its memory and the tokens of each slot behind it.");
 }
 
 const float* rowsOf(const InsidesRequest& request, BufferId id, Tensor& held) {

@@ -12,6 +12,7 @@ namespace attnscope {
 namespace {
 
 constexpr Index kMostCells = 2048;
+constexpr int kColorsBeforeTints = 8;  // categories repeat after so many, paler
 constexpr Index kMostQueries = 256;
 constexpr Index kMostKeys = 768;
 
@@ -127,6 +128,9 @@ InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size
       names[at] = cell.color < 0 ? -1 : static_cast<std::int32_t>(c * step);
       panel.itemGroup.push_back(-1);
       if (cell.color < 0) continue;
+      const auto color = static_cast<std::size_t>(cell.color);
+      if (panel.barNames.size() <= color) panel.barNames.resize(color + 1);
+      panel.barNames[color] = cell.kind;
       // A part is a run of cells in one row.
       if (parts.empty() || parts.back().name != cell.name) {
         const TokenRanges queries = rangeWithin(segments[row].begin, segments[row].end, tokens);
@@ -141,13 +145,15 @@ InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size
 }
 
 SegmentCell ownSegmentCell(Index row, Index begin, Index end) {
-  return {0, {begin, end}, fmt::format("segment {}", row), -1};
+  return {0, "own segment", {begin, end}, fmt::format("segment {}", row), -1};
 }
 
 SegmentCell memoryCell(Index row, Index token, Index memoryBegin, Index length) {
   const Index from = token / length;
   const Index age = row - from;
-  return {1,
+  const Index shade = std::min<Index>(age, 3);
+  return {1 + kColorsBeforeTints * static_cast<int>(shade - 1),
+          fmt::format("{} segment{} old{}", shade, shade == 1 ? "" : "s", shade == 3 ? " or more" : ""),
           {std::max(memoryBegin, from * length), (from + 1) * length},
           fmt::format("memory of segment {}, {} segment{} old", row, age, age == 1 ? "" : "s"),
           -1};

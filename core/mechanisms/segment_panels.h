@@ -24,6 +24,7 @@ inline constexpr std::size_t kTimelineRows = 24;
 // What stands at a token in the row of a segment: its colour (-1: out of sight), and what it is a part of.
 struct SegmentCell {
   int color = -1;
+  std::string kind;       // what the colour means: one for each colour
   TokenRange part;        // tokens that belong together: a segment, a part of the memory, a slot
   std::string name;       // "segment 3", "memory of segment 3, 1 segment old": unique
   Index slotColumn = -1;  // of a slot
@@ -35,7 +36,7 @@ struct SegmentCell {
                                           const std::function<SegmentCell(Index row, Index token)>& cellOf,
                                           const std::string& caption);
 // The row's own segment, or a token of its memory: parts of the memory are as old as the segment they come
-// from.
+// from, and paler the older they are, in three steps.
 [[nodiscard]] SegmentCell ownSegmentCell(Index row, Index begin, Index end);
 [[nodiscard]] SegmentCell memoryCell(Index row, Index token, Index memoryBegin, Index length);
 

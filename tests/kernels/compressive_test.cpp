@@ -200,6 +200,28 @@ class CompressiveTest : public QObject {
              std::string("accepted"));
   }
 
+  // Parts of the memory are paler the older they are, and the legend says how old.
+  void agesAreDrawn() {
+    const auto run =
+        explore(*parseMechanismSpec("compressive:rate=3,segment=6,memory=24,compressed=4" + kDemo),
+                inputOf("clustered:n=66,d=8,heads=2"), cpuBackend());
+    QVERIFY(run);
+    const auto panels = (*run)->insides(0);
+    QVERIFY(panels);
+    const InsidePanel* line = panelNamed(*panels, "Segments over time");
+    QVERIFY(line != nullptr);
+    const auto last = line->stripGroup.slice<std::int32_t>(10);
+    const auto nameAt = [&](Index token) {
+      return line->barNames.at(static_cast<std::size_t>(last[static_cast<std::size_t>(token)]));
+    };
+    QCOMPARE(nameAt(60), std::string("own segment"));
+    QCOMPARE(nameAt(59), std::string("1 segment old"));
+    QCOMPARE(nameAt(53), std::string("2 segments old"));
+    QCOMPARE(nameAt(47), std::string("3 segments old or more"));
+    QCOMPARE(nameAt(36), std::string("3 segments old or more"));
+    QVERIFY(nameAt(35).find("slot") != std::string::npos);
+  }
+
   // What the panels say is what the call did.
   void panelsTellWhatHappened() {
     const AttentionInput input = inputOf("clustered:n=66,d=8,heads=2");
@@ -221,6 +243,7 @@ class CompressiveTest : public QObject {
     for (const std::int32_t group : line->stripGroup.slice<std::int32_t>(10))
       if (group >= 0) ++counts[static_cast<std::size_t>(group)];
     QCOMPARE(counts, (std::vector<int>{6, 6, 2, 2}));
+    QCOMPARE(line->barNames, (std::vector<std::string>{"own segment", "1 segment old", "slot", "next slot"}));
     const auto matrix = (*run)->matrix->block(1, 0, 66, 0, 66);
     QVERIFY(matrix);
     std::vector<double> expected(3, 0.0);

@@ -225,8 +225,9 @@ void InsidePlot::paintAround(QPainter& painter) const {
   }
   paintNames(painter);
   QRect caption = captionRect();
-  if (m_panel.kind == InsidePanel::Kind::Curves && m_panel.curves.size() > 1 && !curveNamesFit()) {
-    const std::vector<LegendEntry> names = curveNames();
+  const bool curves = m_panel.kind == InsidePanel::Kind::Curves && m_panel.curves.size() > 1;
+  if (const std::vector<LegendEntry> names = curves && !curveNamesFit() ? curveNames() : stripLegend(m_panel);
+      !names.empty()) {
     paintLegend(painter, caption, names, m_metrics, m_theme.text);
     caption.setTop(caption.top() + legendHeight(names, caption.width(), m_metrics));
     painter.setFont(m_metrics.font);

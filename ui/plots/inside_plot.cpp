@@ -17,12 +17,13 @@ namespace {
 constexpr int kCaptionLines = 4;
 
 int captionHeight(const InsidePanel& panel, int width, const PlotMetrics& metrics) {
-  if (panel.caption.empty()) return 0;
+  const int names = legendHeight(stripLegend(panel), width, metrics);
+  if (panel.caption.empty()) return names;
   const QFontMetrics font(metrics.font);
   const QRect box =
       font.boundingRect(QRect(0, 0, std::max(20, width), 10000), Qt::TextWordWrap | Qt::AlignLeft,
                         QString::fromStdString(panel.caption));
-  return std::min(box.height(), kCaptionLines * metrics.em) + metrics.gap;
+  return names + std::min(box.height(), kCaptionLines * metrics.em) + metrics.gap;
 }
 
 // Rows of data below each other, what the axes below need included.
@@ -47,6 +48,15 @@ QSharedPointer<QCPAxisTicker> plainTicker(bool log) {
 }
 
 }  // namespace
+
+std::vector<LegendEntry> stripLegend(const InsidePanel& panel) {
+  std::vector<LegendEntry> names;
+  if (panel.kind != InsidePanel::Kind::Strips) return names;
+  for (std::size_t color = 0; color < panel.barNames.size(); ++color)
+    if (!panel.barNames[color].empty())
+      names.push_back({QString::fromStdString(panel.barNames[color]), categoryQColor(color)});
+  return names;
+}
 
 int insideHeight(const InsidePanel& panel, int width, const PlotMetrics& metrics) {
   const int side = std::max(40, width - metrics.left - metrics.right);

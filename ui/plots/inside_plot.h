@@ -36,6 +36,9 @@ struct InsideMarks {
 [[nodiscard]] SelectedGroupPtr selectionOf(const InsidePanel& panel, const InsideHit& hit,
                                            const QString& owner);
 
+// What the colours of strips mean; empty where the caption says it.
+[[nodiscard]] std::vector<LegendEntry> stripLegend(const InsidePanel& panel);
+
 // Makes a QCustomPlot into one picture of a mechanism's insides: a heading, the plot, and its caption below.
 // The window and the figures use it alike.
 class InsidePlot {
