@@ -88,6 +88,28 @@ class WallTest final : public QObject {
     QVERIFY(!wall->header(2)->accessibleDescription().contains(order));
   }
 
+  // A long name in a narrow column takes the room of the cross until somebody turns to the column.
+  void aLongNameTakesTheRoomOfTheCross() {
+    ColumnHeader header(2);
+    auto* cross = header.findChild<QToolButton*>();
+    header.resize(136, header.sizeHint().height());
+    header.show();
+    header.setName(QStringLiteral("ETC"), QString());
+    QVERIFY(cross->isVisible() && header.toolTip().isEmpty());
+    header.setName(QStringLiteral("Compressive Transformer"), QString());
+    QVERIFY(!cross->isVisible());
+    QCOMPARE(header.toolTip(), QStringLiteral("Compressive Transformer"));  // it is cut even so
+    header.setSelected(true);
+    QVERIFY(cross->isVisible());
+    header.setSelected(false);
+    QVERIFY(!cross->isVisible());
+    header.activateWindow();
+    header.setFocus();
+    QTRY_VERIFY(header.hasFocus() && cross->isVisible());
+    QTest::keyClick(&header, Qt::Key_Tab);
+    QVERIFY(cross->isVisible());
+  }
+
   // Nothing is subtracted from a map that is not there.
   void aPatternWithoutAPassHasNoDifference() {
     document()->setRowVisible(PanelKind::Difference, true);

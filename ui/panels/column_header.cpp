@@ -26,6 +26,20 @@ QFont nameFont() {
   return font;
 }
 
+// Upright and wide where there is room, else narrower letters of the same height.
+QFont fittingFont(const QString& name, int room) {
+  QFont font = nameFont();
+  for (const int stretch : {int{QFont::SemiCondensed}, int{QFont::Condensed}}) {
+    if (QFontMetrics(font).horizontalAdvance(name) <= room) break;
+    font.setStretch(stretch);
+  }
+  return font;
+}
+
+bool nameFits(const QString& name, int room) {
+  return QFontMetrics(fittingFont(name, room)).horizontalAdvance(name) <= room;
+}
+
 }  // namespace
 
 ColumnHeader::ColumnHeader(int column, QWidget* parent)
@@ -45,7 +59,7 @@ void ColumnHeader::setName(const QString& name, const QString& parameters) {
   m_remove->setToolTip(tr("Remove %1").arg(name));
   m_remove->setAccessibleName(tr("Remove %1").arg(name));
   setAccessibleName(tr("Column %1, %2").arg(columnLetter(m_column)).arg(name));
-  update();
+  fitName();
 }
 
 void ColumnHeader::setCost(const QString& first, const QString& second, const QString& shorter) {
@@ -58,18 +72,32 @@ void ColumnHeader::setCost(const QString& first, const QString& second, const QS
 
 void ColumnHeader::setWarning(const QString& sentence) {
   m_warning = sentence;
-  setToolTip(sentence);
-  update();
+  fitName();
 }
 
 void ColumnHeader::setSelected(bool selected) {
   if (m_selected == selected) return;
   m_selected = selected;
-  update();
+  fitName();
 }
 
 void ColumnHeader::setRemovable(bool removable) {
-  m_remove->setVisible(removable);
+  m_removable = removable;
+  fitName();
+}
+
+// Where the name may stand: between the badge and the marks.
+int ColumnHeader::nameRoom(bool besideCross) const {
+  const int marks = int{m_baseline} + int{m_ownZoom} + int{m_sorts};
+  return width() - kPad - (besideCross ? 22 : 0) - 18 * marks - (kPad + kBadge + 8);
+}
+
+void ColumnHeader::fitName() {
+  const bool asked = m_selected || hasFocus() || m_remove->hasFocus() || underMouse();
+  m_remove->setVisible(m_removable && (asked || nameFits(shownName(), nameRoom(true))));
+  const bool whole = nameFits(shownName(), nameRoom(m_remove->isVisibleTo(this)));
+  setToolTip(!m_warning.isEmpty() ? m_warning : whole ? QString() : shownName());
+  update();
 }
 
 void ColumnHeader::setMarks(bool baseline, bool ownZoom, bool sorts) {
@@ -77,7 +105,7 @@ void ColumnHeader::setMarks(bool baseline, bool ownZoom, bool sorts) {
   m_baseline = baseline;
   m_ownZoom = ownZoom;
   describe();
-  update();
+  fitName();
 }
 
 // For screen readers: what is drawn on the card below the name.
@@ -93,7 +121,7 @@ void ColumnHeader::describe() {
 void ColumnHeader::setStandIn(const QString& name) {
   if (m_standIn == name) return;
   m_standIn = name;
-  update();
+  fitName();
 }
 
 QSize ColumnHeader::sizeHint() const {
@@ -107,6 +135,27 @@ QSize ColumnHeader::minimumSizeHint() const {
 
 void ColumnHeader::resizeEvent(QResizeEvent*) {
   m_remove->setGeometry(width() - kPad - 20, 6, 22, 22);
+  fitName();
+}
+
+void ColumnHeader::enterEvent(QEnterEvent* event) {
+  QWidget::enterEvent(event);
+  fitName();
+}
+
+void ColumnHeader::leaveEvent(QEvent* event) {
+  QWidget::leaveEvent(event);
+  fitName();
+}
+
+void ColumnHeader::focusInEvent(QFocusEvent* event) {
+  QWidget::focusInEvent(event);
+  fitName();
+}
+
+void ColumnHeader::focusOutEvent(QFocusEvent* event) {
+  QWidget::focusOutEvent(event);
+  fitName();
 }
 
 void ColumnHeader::paintEvent(QPaintEvent*) {
@@ -121,10 +170,9 @@ void ColumnHeader::paintEvent(QPaintEvent*) {
   }
   const int line = std::max(kBadge, QFontMetrics(nameFont()).height());
   drawBadge(painter, QRectF(kPad, 8 + (line - kBadge) / 2.0, kBadge, kBadge), m_column);
-  painter.setFont(nameFont());
   painter.setPen(chrome.text);
   const int left = kPad + kBadge + 8;
-  int right = width() - kPad - 22;
+  int right = width() - kPad - (m_remove->isVisibleTo(this) ? 22 : 0);
   for (const auto& [marked, glyph] : {std::pair{m_ownZoom, Glyph::Unlinked},
                                       std::pair{m_baseline, Glyph::Pin}, std::pair{m_sorts, Glyph::Sorted}}) {
     if (!marked) continue;
@@ -132,11 +180,13 @@ void ColumnHeader::paintEvent(QPaintEvent*) {
     drawGlyph(painter, glyph, QRectF(right, 8 + (line - 15) / 2.0, 15, 15), chrome.accent);
   }
   const int free = right - left;
-  const QString& name = m_standIn.isEmpty() ? m_name : m_standIn;
+  const QString& name = shownName();
+  const QFont font = fittingFont(name, free);
   if (!m_standIn.isEmpty()) painter.setPen(chrome.accent);
+  painter.setFont(font);
   painter.drawText(QRect(left, 8, free, line), Qt::AlignLeft | Qt::AlignVCenter,
-                   QFontMetrics(nameFont()).elidedText(name, Qt::ElideRight, free));
-  const int nameWidth = QFontMetrics(nameFont()).horizontalAdvance(name);
+                   QFontMetrics(font).elidedText(name, Qt::ElideRight, free));
+  const int nameWidth = QFontMetrics(font).horizontalAdvance(name);
   painter.setFont(smallFont());
   const QFontMetrics small(smallFont());
   painter.setPen(chrome.secondary);

@@ -20,6 +20,8 @@ class ColumnHeader final : public QWidget {
   void setCost(const QString& first, const QString& second, const QString& shorter = {});
   void setWarning(const QString& sentence);  // empty: none
   void setSelected(bool selected);
+  // Its cross. In a narrow column with a long name it gives its room to the name until the column is chosen
+  // or the mouse is there; Delete removes as well.
   void setRemovable(bool removable);
   // Drawn beside the name: what the others are compared with; does not follow their zoom; all columns stand
   // in its order.
@@ -37,15 +39,23 @@ class ColumnHeader final : public QWidget {
  protected:
   void paintEvent(QPaintEvent* event) override;
   void resizeEvent(QResizeEvent* event) override;
+  void enterEvent(QEnterEvent* event) override;
+  void leaveEvent(QEvent* event) override;
+  void focusInEvent(QFocusEvent* event) override;
+  void focusOutEvent(QFocusEvent* event) override;
   void mousePressEvent(QMouseEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
   void contextMenuEvent(QContextMenuEvent* event) override;
 
  private:
   void describe();
+  [[nodiscard]] const QString& shownName() const { return m_standIn.isEmpty() ? m_name : m_standIn; }
+  [[nodiscard]] int nameRoom(bool besideCross) const;
+  void fitName();
 
   int m_column;
   bool m_selected = false;
+  bool m_removable = true;
   QString m_standIn;
   bool m_baseline = false;
   bool m_ownZoom = false;

@@ -47,7 +47,7 @@ ScalingPanel::ScalingPanel(Document* document, ScalingRunner* runner, QWidget* p
   m_hint->setMargin(24);
   auto* bar = new QHBoxLayout;
   bar->setContentsMargins(12, 7, 10, 0);
-  bar->addWidget(makeHeading(tr("Scaling · time measured here"), this));
+  bar->addWidget(makeHeading(tr("Scaling"), this));
   bar->addStretch(1);
   bar->addWidget(m_longest);
   bar->addWidget(m_measure);
