@@ -215,6 +215,8 @@ Result<AttentionInput> withValues(const AttentionInput& input, const JobContext&
   if (!input.isOutline()) return input;
   ATTN_ASSIGN(made, input.make(job));
   made.digest = input.digest;
+  made.title = input.title;
+  made.source = input.source;
   return made;
 }
 

@@ -21,7 +21,7 @@ namespace attnscope {
 
 namespace {
 
-constexpr double kLargeRecipeBytes = 128.0 * 1024 * 1024;
+constexpr double kLargeBytes = 128.0 * 1024 * 1024;
 
 using Document = std::shared_ptr<const InputDocument>;
 using Facts = std::vector<std::pair<std::string, std::string>>;
@@ -73,10 +73,10 @@ std::string beginning(std::string_view text, std::size_t most) {
   return line.size() < text.size() ? line + "..." : line;
 }
 
-// A recipe that is too large to be made before anybody asks for its values.
-class LargeRecipe final : public InputDocument {
+// A recipe or a text that is too large to be made before anybody asks for its values.
+class LargeInput final : public InputDocument {
  public:
-  LargeRecipe(AttentionInput outline, JobContext job, Facts facts)
+  LargeInput(AttentionInput outline, JobContext job, Facts facts)
       : m_outline(std::move(outline)), m_job(std::move(job)), m_facts(std::move(facts)) {
     m_facts.emplace_back("q", shapeText(m_outline.q.shape()));
     m_facts.emplace_back("k", shapeText(m_outline.k.shape()));
@@ -110,9 +110,9 @@ double valueBytes(const AttentionInput& input) {
 Result<Document> openRecipe(const std::string& source, const JobContext& job) {
   const Recipe* recipe = findRecipe(source.substr(0, source.find(':')));
   ATTN_ASSIGN(outline, outlineRecipe(source));
-  if (valueBytes(outline) > kLargeRecipeBytes) {
+  if (valueBytes(outline) > kLargeBytes) {
     Facts facts = {{"recipe", outline.source}, {"about", recipe->help}};
-    return Document(std::make_shared<const LargeRecipe>(std::move(outline), job, std::move(facts)));
+    return Document(std::make_shared<const LargeInput>(std::move(outline), job, std::move(facts)));
   }
   ATTN_ASSIGN(input, makeRecipe(source, job));
   Facts facts = {{"recipe", input.source}, {"about", recipe->help}};
@@ -129,6 +129,16 @@ Facts textFacts(const AttentionInput& input, const SourceOptions& options, std::
   return facts;
 }
 
+// With its values where these are small.
+Result<Document> openText(AttentionInput outline, Facts facts, const JobContext& job) {
+  if (valueBytes(outline) > kLargeBytes)
+    return Document(std::make_shared<const LargeInput>(std::move(outline), job, std::move(facts)));
+  ATTN_ASSIGN(input, outline.make(job));
+  input.title = outline.title;
+  input.source = outline.source;
+  return single(std::move(input), std::move(facts));
+}
+
 // "text:unit=word:The cat": the options end at the second colon.
 Result<Document> openTypedText(const std::string& source, const JobContext& job) {
   const std::string rest = source.substr(5);
@@ -140,22 +150,22 @@ Result<Document> openTypedText(const std::string& source, const JobContext& job)
     return fail(options.error().kind,
                 options.error().message +
                     " A text with a colon in it is written \"text::" + beginning(rest, 40) + "\".");
-  ATTN_ASSIGN(input, makeTextInput(text, *options, "text", job));
+  ATTN_ASSIGN(input, outlineTextInput(text, *options, "text"));
   input.title = beginning(text, 40);
   input.source = "text:" + options->text() + ":" + text;
   Facts facts = textFacts(input, *options, text.size());
-  return single(std::move(input), std::move(facts));
+  return openText(std::move(input), std::move(facts), job);
 }
 
 Result<Document> openTextFile(const FileBytes& file, const std::string& given, const JobContext& job) {
   ATTN_ASSIGN(options, SourceOptions::parse(file.path, textKeys(), given));
   const std::string_view text(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size());
-  ATTN_ASSIGN(input, makeTextInput(text, options, file.path, job));
+  ATTN_ASSIGN(input, outlineTextInput(text, options, file.path));
   input.title = std::filesystem::path(file.path).filename().string();
   input.source = withOptions(file.path, options.text());
   Facts facts = textFacts(input, options, text.size());
   facts.insert(facts.begin(), {"file", file.path});
-  return single(std::move(input), std::move(facts));
+  return openText(std::move(input), std::move(facts), job);
 }
 
 Result<Document> openPicture(const FileBytes& file, const std::string& given, const JobContext& job) {

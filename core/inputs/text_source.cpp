@@ -11,8 +11,10 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 
+#include "core/base/digest.h"
 #include "core/base/rng.h"
 #include "core/base/units.h"
 #include "core/inputs/embedding.h"
@@ -21,8 +23,9 @@ namespace attnscope {
 
 namespace {
 
-// Enough for 65,536 tokens of any script, and little enough to split in a blink.
-constexpr std::size_t kMaxBytes = std::size_t{1} << 24;
+// Enough for kMaxTokens of any script.
+constexpr Index kMaxTokens = Index{1} << 18;
+constexpr std::size_t kMaxBytes = std::size_t{1} << 26;
 
 struct Piece {
   std::size_t begin = 0;
@@ -182,7 +185,8 @@ Vocabulary makeVocabulary(const std::vector<std::string>& texts, std::uint64_t s
 const std::vector<SourceKey>& textKeys() {
   static const std::vector<SourceKey> keys = {
       SourceKey::choice("unit", {"word", "char", "byte"}, "What a token is."),
-      SourceKey::integer("n", 1, 65536, "65536", "Most tokens taken from the beginning of the text."),
+      SourceKey::integer("n", 1, kMaxTokens, std::to_string(kMaxTokens),
+                         "Most tokens taken from the beginning of the text."),
       SourceKey::integer("d", 1, 1024, "64", "Width of queries, keys and values."),
       SourceKey::integer("heads", 1, 128, "4", "Number of heads."),
       SourceKey::integer("seed", 0, 9007199254740991, "0", "Another seed gives other random numbers."),
@@ -209,14 +213,15 @@ Result<TextTokens> splitText(std::string_view text, const std::string& unit, Ind
   return tokens;
 }
 
-Result<AttentionInput> makeTextInput(std::string_view text, const SourceOptions& options,
-                                     const std::string& where, const JobContext& job) {
-  ATTN_ASSIGN(tokens, splitText(text, options.choice("unit"), options.integer("n"), where));
+namespace {
+
+Result<AttentionInput> withVectors(const AttentionInput& outline, const SourceOptions& options,
+                                   const std::string& where, const JobContext& job) {
   const Index d = options.integer("d");
   const Index heads = options.integer("heads");
   const auto seed = static_cast<std::uint64_t>(options.integer("seed"));
-  const Vocabulary vocabulary = makeVocabulary(tokens.texts, seed, d);
-  const Index n = std::ssize(tokens.texts);
+  const Vocabulary vocabulary = makeVocabulary(outline.tokensQ, seed, d);
+  const Index n = std::ssize(outline.tokensQ);
 
   Embedding embedding;
   embedding.shape = {heads, heads, n, n, d, d};
@@ -232,10 +237,33 @@ Result<AttentionInput> makeTextInput(std::string_view text, const SourceOptions&
     std::copy(from.begin(), from.end(), row.begin());
   };
   ATTN_ASSIGN(input, embed(embedding, job));
-  input.tokensQ = tokens.texts;
-  input.tokensK = std::move(tokens.texts);
-  input.segments = std::move(tokens.segments);
+  input.tokensQ = outline.tokensQ;
+  input.tokensK = outline.tokensK;
+  input.segments = outline.segments;
   return finishInput(std::move(input), where);
+}
+
+}  // namespace
+
+Result<AttentionInput> outlineTextInput(std::string_view text, const SourceOptions& options,
+                                        const std::string& where) {
+  ATTN_ASSIGN(tokens, splitText(text, options.choice("unit"), options.integer("n"), where));
+  const Index n = std::ssize(tokens.texts);
+  AttentionInput outline;
+  for (Tensor* tensor : {&outline.q, &outline.k, &outline.v})
+    *tensor = Tensor::outline(DType::F32, {options.integer("heads"), n, options.integer("d")});
+  Digest digest;
+  const std::string given = options.text();
+  digest.addBytes(given.data(), given.size());
+  for (const std::string& token : tokens.texts) digest.addBytes(token.data(), token.size() + 1);
+  outline.digest = digest.value();
+  outline.tokensQ = tokens.texts;
+  outline.tokensK = std::move(tokens.texts);
+  outline.segments = std::move(tokens.segments);
+  // The texts once more and not the outline itself, which would hold itself.
+  outline.make = [kept = std::make_shared<const AttentionInput>(outline), options,
+                  where](const JobContext& job) { return withVectors(*kept, options, where, job); };
+  return outline;
 }
 
 }  // namespace attnscope

@@ -28,11 +28,12 @@ struct TextTokens {
 [[nodiscard]] Result<TextTokens> splitText(std::string_view text, const std::string& unit, Index limit,
                                            const std::string& where);
 
-// Text as an input without a model: a token is sqrt(d) times a random unit vector that depends on its
-// spelling and the seed alone, so that equal tokens match in every text; head h adds the position with
-// strength position * (1 + 9 h / (heads - 1)), so that the first head looks at what and the last one also at
-// where. See embedding.h for Q, K and V.
-[[nodiscard]] Result<AttentionInput> makeTextInput(std::string_view text, const SourceOptions& options,
-                                                   const std::string& where, const JobContext& job = {});
+// Text as an input without a model, split into tokens and sentences, as an outline: vectors are made when
+// they are asked for. A token is sqrt(d) times a random unit vector that depends on its spelling and the seed
+// alone, so that equal tokens match in every text; head h adds the position with strength position * (1 + 9 h
+// / (heads - 1)), so that the first head looks at what and the last one also at where. See embedding.h for Q,
+// K and V.
+[[nodiscard]] Result<AttentionInput> outlineTextInput(std::string_view text, const SourceOptions& options,
+                                                      const std::string& where);
 
 }  // namespace attnscope

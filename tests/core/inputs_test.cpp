@@ -203,6 +203,26 @@ class InputsTest : public QObject {
     QVERIFY(splitText("a b c", "word", 2, "t")->cut && !splitText("a b", "word", 2, "t")->cut);
   }
 
+  // A long text is split when it is opened; its vectors wait until they are asked for.
+  void aLongTextIsAnOutline() {
+    std::string text = "text:position=0,heads=3:";
+    for (int i = 0; i < 70000; ++i) text += i % 2 == 0 ? "The " : "cat. ";
+    const auto document = openSource(text);
+    QVERIFY(document);
+    const auto outline = (*document)->outline(0);
+    QVERIFY(outline && outline->isOutline());
+    QCOMPARE(outline->tokensQ.size(), std::size_t{105000});
+    QCOMPARE(outline->shape().nK, Index{105000});
+    QCOMPARE(outline->segments.back(), Index{34999});
+    const auto made = (*document)->layer(0);
+    QVERIFY(made && !made->isOutline());
+    QCOMPARE(made->title, outline->title);
+    QCOMPARE(made->digest, outline->digest);
+    QCOMPARE(made->tokensK, outline->tokensK);
+    const auto other = *loadInput("text:position=0:on The mat");
+    QVERIFY(std::abs(dot(rowOf(made->q, 0, 104997), rowOf(other.k, 0, 1)) - 64.0) < 1e-3);
+  }
+
   void equalTokensMatch() {
     const auto input = *loadInput("text:position=0:the cat saw the dog");
     QCOMPARE(input.queryName(1), std::string("token 1 'cat'"));
