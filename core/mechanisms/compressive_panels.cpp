@@ -66,7 +66,7 @@ InsidePanel timelinePanel(const InsidesRequest& request, const CompressedTimelin
                            fmt::format("slot {} in sight of segment {}, {} segments old", slot, row, age),
                            slot};
       },
-      "Each row is one segment with its memory and the tokens of each slot behind it.");
+      "Each row is one segment with its memory and the tokens of each slot behind it. Ages are in segments.");
 }
 
 const float* rowsOf(const InsidesRequest& request, BufferId id, Tensor& held) {

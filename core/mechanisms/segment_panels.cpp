@@ -145,7 +145,7 @@ InsidePanel segmentTimeline(const std::vector<SegmentSight>& segments, std::size
 }
 
 SegmentCell ownSegmentCell(Index row, Index begin, Index end) {
-  return {0, "own segment", {begin, end}, fmt::format("segment {}", row), -1};
+  return {0, "own", {begin, end}, fmt::format("segment {}", row), -1};
 }
 
 SegmentCell memoryCell(Index row, Index token, Index memoryBegin, Index length) {
@@ -153,7 +153,7 @@ SegmentCell memoryCell(Index row, Index token, Index memoryBegin, Index length) 
   const Index age = row - from;
   const Index shade = std::min<Index>(age, 3);
   return {1 + kColorsBeforeTints * static_cast<int>(shade - 1),
-          fmt::format("{} segment{} old{}", shade, shade == 1 ? "" : "s", shade == 3 ? " or more" : ""),
+          fmt::format("age {}{}", shade, shade == 3 ? "+" : ""),
           {std::max(memoryBegin, from * length), (from + 1) * length},
           fmt::format("memory of segment {}, {} segment{} old", row, age, age == 1 ? "" : "s"),
           -1};

@@ -214,11 +214,11 @@ class CompressiveTest : public QObject {
     const auto nameAt = [&](Index token) {
       return line->barNames.at(static_cast<std::size_t>(last[static_cast<std::size_t>(token)]));
     };
-    QCOMPARE(nameAt(60), std::string("own segment"));
-    QCOMPARE(nameAt(59), std::string("1 segment old"));
-    QCOMPARE(nameAt(53), std::string("2 segments old"));
-    QCOMPARE(nameAt(47), std::string("3 segments old or more"));
-    QCOMPARE(nameAt(36), std::string("3 segments old or more"));
+    QCOMPARE(nameAt(60), std::string("own"));
+    QCOMPARE(nameAt(59), std::string("age 1"));
+    QCOMPARE(nameAt(53), std::string("age 2"));
+    QCOMPARE(nameAt(47), std::string("age 3+"));
+    QCOMPARE(nameAt(36), std::string("age 3+"));
     QVERIFY(nameAt(35).find("slot") != std::string::npos);
   }
 
@@ -243,7 +243,7 @@ class CompressiveTest : public QObject {
     for (const std::int32_t group : line->stripGroup.slice<std::int32_t>(10))
       if (group >= 0) ++counts[static_cast<std::size_t>(group)];
     QCOMPARE(counts, (std::vector<int>{6, 6, 2, 2}));
-    QCOMPARE(line->barNames, (std::vector<std::string>{"own segment", "1 segment old", "slot", "next slot"}));
+    QCOMPARE(line->barNames, (std::vector<std::string>{"own", "age 1", "slot", "next slot"}));
     const auto matrix = (*run)->matrix->block(1, 0, 66, 0, 66);
     QVERIFY(matrix);
     std::vector<double> expected(3, 0.0);

@@ -23,7 +23,8 @@ int captionHeight(const InsidePanel& panel, int width, const PlotMetrics& metric
   const QRect box =
       font.boundingRect(QRect(0, 0, std::max(20, width), 10000), Qt::TextWordWrap | Qt::AlignLeft,
                         QString::fromStdString(panel.caption));
-  return names + std::min(box.height(), kCaptionLines * metrics.em) + metrics.gap;
+  // The picture keeps its room: a legend takes it from the sentence.
+  return std::max(names, std::min(names + box.height(), kCaptionLines * metrics.em)) + metrics.gap;
 }
 
 // Rows of data below each other, what the axes below need included.

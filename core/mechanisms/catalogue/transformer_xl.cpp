@@ -183,7 +183,7 @@ Result<std::vector<InsidePanel>> TransformerXl::insides(const InsidesRequest& re
         const Index first = sight.first(segment.begin);
         return token >= first ? memoryCell(row, token, first, sight.segment) : SegmentCell{};
       },
-      "Each row is one segment; the memory before it slides along and starts empty."));
+      "Each row is one segment; the memory before it slides along and starts empty. Ages are in segments."));
   // The last segment that is whole has the most behind it.
   const Index begin = n >= sight.segment ? (n / sight.segment - 1) * sight.segment : 0;
   const Index end = std::min(begin + sight.segment, n);
