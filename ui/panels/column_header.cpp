@@ -26,18 +26,23 @@ QFont nameFont() {
   return font;
 }
 
+// With half a pixel to spare: rounded, a name that fits would be cut short.
+bool isWithin(const QString& name, const QFont& font, int room) {
+  return QFontMetricsF(font).horizontalAdvance(name) + 0.5 <= room;
+}
+
 // Upright and wide where there is room, else narrower letters of the same height.
 QFont fittingFont(const QString& name, int room) {
   QFont font = nameFont();
   for (const int stretch : {int{QFont::SemiCondensed}, int{QFont::Condensed}}) {
-    if (QFontMetrics(font).horizontalAdvance(name) <= room) break;
+    if (isWithin(name, font, room)) break;
     font.setStretch(stretch);
   }
   return font;
 }
 
 bool nameFits(const QString& name, int room) {
-  return QFontMetrics(fittingFont(name, room)).horizontalAdvance(name) <= room;
+  return isWithin(name, fittingFont(name, room), room);
 }
 
 }  // namespace
