@@ -40,8 +40,8 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
   content.queries = plan.shape.nQ;
   content.keys = plan.shape.nK;
   content.viewport = viewportOf(exploration);
-  content.queryTexts = exploration.input.tokensQ;
-  content.keyTexts = exploration.input.tokensK;
+  content.queryTexts = sharedTexts(column.exploration, exploration.input.tokensQ);
+  content.keyTexts = sharedTexts(column.exploration, exploration.input.tokensK);
   content.queryLabels = cell.firstColumn;
   content.letter = cell.letter;
   content.marginals = cell.marginals;

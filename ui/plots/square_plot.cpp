@@ -29,13 +29,20 @@ std::vector<Value> permuted(const std::vector<Value>& values, const std::vector<
 
 }  // namespace
 
+TokenTexts sharedTexts(const std::shared_ptr<const void>& owner, const std::vector<std::string>& texts) {
+  return texts.empty() ? nullptr : TokenTexts(owner, &texts);
+}
+
 void layOut(SquareContent& content, std::shared_ptr<const TokenOrder> order) {
   const bool fits =
       order && std::ssize(order->queries) == content.queries && std::ssize(order->keys) == content.keys;
   content.order = fits ? std::move(order) : nullptr;
   if (!fits) return;
-  content.queryTexts = permuted(content.queryTexts, content.order->queries);
-  content.keyTexts = permuted(content.keyTexts, content.order->keys);
+  const auto permute = [](TokenTexts& texts, const std::vector<std::int32_t>& tokens) {
+    if (texts) texts = std::make_shared<const std::vector<std::string>>(permuted(*texts, tokens));
+  };
+  permute(content.queryTexts, content.order->queries);
+  permute(content.keyTexts, content.order->keys);
   if (content.marginals)
     content.marginals = std::make_shared<const Marginals>(
         Marginals{permuted(content.marginals->received, content.order->keys),
@@ -93,8 +100,8 @@ void SquarePlot::updateTicks() {
   const double word = 0.9 * font.horizontalAdvance(QStringLiteral("attention"));
   const bool leftFits = m_metrics.left - 3.0 * m_metrics.gap >= word;  // the margins have room for words
   const bool bottomFits = m_metrics.bottom - 3.0 * m_metrics.gap >= word;
-  if (leftFits && !content.queryTexts.empty() && fitsTokens(view.height(), height, font.height()))
-    setTicks(*y, tokenTicks(view.top(), view.height(), content.queryTexts, font,
+  if (leftFits && content.queryTexts && fitsTokens(view.height(), height, font.height()))
+    setTicks(*y, tokenTicks(view.top(), view.height(), *content.queryTexts, font,
                             m_metrics.left - 3.0 * m_metrics.gap));
   else
     setTicks(*y, numbered(cellTicks(view.top(), view.height(), content.queries, height, 2.2 * m_metrics.em),
@@ -104,9 +111,9 @@ void SquarePlot::updateTicks() {
     QCPAxis* x = m_rects[0]->axis(QCPAxis::atBottom);
     const double width = m_layout.tokens.width();
     x->setRange(view.left(), view.right());
-    if (bottomFits && !content.keyTexts.empty() && fitsTokens(view.width(), width, font.height())) {
+    if (bottomFits && content.keyTexts && fitsTokens(view.width(), width, font.height())) {
       x->setTickLabelRotation(-90);
-      setTicks(*x, tokenTicks(view.left(), view.width(), content.keyTexts, font,
+      setTicks(*x, tokenTicks(view.left(), view.width(), *content.keyTexts, font,
                               m_metrics.bottom - 3.0 * m_metrics.gap));
     } else {
       x->setTickLabelRotation(0);

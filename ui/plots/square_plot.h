@@ -20,6 +20,12 @@ class QCustomPlot;
 
 namespace attnscope {
 
+// The tokens of a text, held by whoever holds the input: a long text is not copied for each square.
+using TokenTexts = std::shared_ptr<const std::vector<std::string>>;
+// Null where there are none. `owner` keeps `texts` alive.
+[[nodiscard]] TokenTexts sharedTexts(const std::shared_ptr<const void>& owner,
+                                     const std::vector<std::string>& texts);
+
 // What a square of queries (down) by keys (across) shows. Positions are in cells.
 struct SquareContent {
   Index queries = 0;
@@ -43,8 +49,8 @@ struct SquareContent {
 
   QString scaleNote;  // "own scale 0.0012…0.34"; empty where the scale is shared
 
-  std::vector<std::string> queryTexts;  // empty: numbers
-  std::vector<std::string> keyTexts;
+  TokenTexts queryTexts;  // null: numbers
+  TokenTexts keyTexts;
   std::vector<LegendEntry> legend;
   std::shared_ptr<const Marginals> marginals;  // null: none
   double tokenNames = 1.0;  // opacity of ticks' labels and marginals: less while tokens change places

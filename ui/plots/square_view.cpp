@@ -104,8 +104,8 @@ void SquareView::takeExploration(std::shared_ptr<const Exploration> exploration)
   const Plan& plan = m_exploration->call.plan->plan();
   content.queries = plan.shape.nQ;
   content.keys = plan.shape.nK;
-  content.queryTexts = m_exploration->input.tokensQ;
-  content.keyTexts = m_exploration->input.tokensK;
+  content.queryTexts = sharedTexts(m_exploration, m_exploration->input.tokensQ);
+  content.keyTexts = sharedTexts(m_exploration, m_exploration->input.tokensK);
 }
 
 void SquareView::show(NumberSource source) {
@@ -158,8 +158,8 @@ void SquareView::applyOrder() {
   SquareContent& content = m_square->content;
   const AttentionInput& input = m_exploration->input;
   content.marginals = m_marginals;
-  content.queryTexts = input.tokensQ;
-  content.keyTexts = input.tokensK;
+  content.queryTexts = sharedTexts(m_exploration, input.tokensQ);
+  content.keyTexts = sharedTexts(m_exploration, input.tokensK);
   layOut(content, m_order);
   m_queryPlaces = content.order ? placesOf(content.order->queries) : std::vector<std::int32_t>{};
   m_keyPlaces = content.order ? placesOf(content.order->keys) : std::vector<std::int32_t>{};
@@ -238,9 +238,8 @@ void SquareView::updateLook() {
   // Words beside the axes take a third of a small square; there the cross-hair and the inspector name the
   // tokens.
   const bool roomForWords = std::min(width(), height()) >= kWordsFromPixels;
-  PlotMetrics metrics =
-      plotMetrics(m_theme, 0.0, content.queries, content.keys,
-                  roomForWords && (!content.queryTexts.empty() || !content.keyTexts.empty()));
+  PlotMetrics metrics = plotMetrics(m_theme, 0.0, content.queries, content.keys,
+                                    roomForWords && (content.queryTexts || content.keyTexts));
   if (std::max(content.queries, content.keys) > kLongNumbers && width() < kWideFromPixels)
     shortenNumbers(metrics);
   // Two lines of names whatever the mechanism, so that the squares of a row are equally large.
