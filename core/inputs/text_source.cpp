@@ -185,8 +185,7 @@ Vocabulary makeVocabulary(const std::vector<std::string>& texts, std::uint64_t s
 const std::vector<SourceKey>& textKeys() {
   static const std::vector<SourceKey> keys = {
       SourceKey::choice("unit", {"word", "char", "byte"}, "What a token is."),
-      SourceKey::integer("n", 1, kMaxTokens, std::to_string(kMaxTokens),
-                         "Most tokens taken from the beginning of the text."),
+      SourceKey::integer("n", 1, kMaxTokens, "65536", "Most tokens taken from the beginning of the text."),
       SourceKey::integer("d", 1, 1024, "64", "Width of queries, keys and values."),
       SourceKey::integer("heads", 1, 128, "4", "Number of heads."),
       SourceKey::integer("seed", 0, 9007199254740991, "0", "Another seed gives other random numbers."),

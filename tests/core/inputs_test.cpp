@@ -205,7 +205,7 @@ class InputsTest : public QObject {
 
   // A long text is split when it is opened; its vectors wait until they are asked for.
   void aLongTextIsAnOutline() {
-    std::string text = "text:position=0,heads=3:";
+    std::string text = "text:n=110000,position=0,heads=3:";
     for (int i = 0; i < 70000; ++i) text += i % 2 == 0 ? "The " : "cat. ";
     const auto document = openSource(text);
     QVERIFY(document);
