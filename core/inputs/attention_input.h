@@ -74,8 +74,8 @@ struct AttentionInput {
 // messages.
 [[nodiscard]] Result<AttentionInput> finishInput(AttentionInput input, const std::string& where);
 
-// The input itself, or what its outline stands for, with the outline's digest: whoever compares digests sees
-// one input. Errors as of the source.
+// The input itself, or what its outline stands for, with the outline's digest and names: whoever compares
+// digests sees one input. Errors as of the source.
 [[nodiscard]] Result<AttentionInput> withValues(const AttentionInput& input, const JobContext& job = {});
 
 // The same input with only the given query heads (in that order), with their own key and value heads.

@@ -51,7 +51,8 @@ struct InsidePanel {
 
   // Bars: one a category.
   std::vector<double> bars;
-  std::vector<std::string> barNames;  // empty, or a name for each bar
+  // Empty, or a name for each bar. Of strips: what their colours 0, 1, ... mean, as a legend ("": none).
+  std::vector<std::string> barNames;
 
   // Scatter: float32 (m, 2), coloured by group; token[p] links a point to a query row (-1: none). Anchors are
   // the centroids, hash directions or inducing points, (a, 2), group a.
