@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The real window, with real clicks, keys and drops.
+#include <QApplication>
 #include <QClipboard>
+#include <QDialog>
 #include <QDragEnterEvent>
 #include <QDropEvent>
 #include <QFile>
@@ -15,6 +17,8 @@
 #include <QSlider>
 #include <QSpinBox>
 #include <QTest>
+#include <QTextBrowser>
+#include <QTimer>
 #include <QToolButton>
 #include <QUrl>
 
@@ -314,6 +318,22 @@ class WindowTest final : public QObject {
     QTRY_VERIFY(m_window->isSettled());
     m_window->command(QStringLiteral("row3"))->trigger();
     QVERIFY(m_window->wall()->panel(0, PanelKind::Insides)->isVisible());
+  }
+
+  // The list names commands, not what they would do at the moment.
+  void listsItsShortcuts() {
+    document()->removeColumn(3);
+    QString text;
+    QTimer::singleShot(0, this, [&] {
+      auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
+      if (!dialog) return;
+      text = dialog->findChild<QTextBrowser*>()->toPlainText();
+      dialog->reject();
+    });
+    m_window->command(QStringLiteral("shortcuts"))->trigger();
+    const QStringList lines = text.split(QLatin1Char('\n'));
+    QVERIFY2(lines.contains(QStringLiteral("Undo")), qPrintable(text));
+    QVERIFY(text.contains(QStringLiteral("list the legend")));
   }
 
   void closingWhileComputingEnds() {

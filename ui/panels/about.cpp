@@ -18,7 +18,10 @@ void collectRows(const QMenu* menu, QString& rows) {
   for (const QAction* action : menu->actions()) {
     if (action->menu()) collectRows(action->menu(), rows);
     if (action->shortcut().isEmpty()) continue;
-    QString name = action->text();
+    // Undo names what it would undo at the moment.
+    QString name = action->objectName() == QLatin1String("undo")   ? QObject::tr("Undo")
+                   : action->objectName() == QLatin1String("redo") ? QObject::tr("Redo")
+                                                                   : action->text();
     rows += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>")
                 .arg(action->shortcut().toString(QKeySequence::NativeText).toHtmlEscaped(),
                      name.remove(QLatin1Char('&')).toHtmlEscaped());
@@ -60,6 +63,7 @@ void showShortcuts(const QMenuBar* menus, QWidget* parent) {
                   "with Shift by ten</td></tr>"
                   "<tr><td><b>+ and −</b></td><td>zoom at the cross-hair</td></tr>"
                   "<tr><td><b>Home</b></td><td>show everything</td></tr>"
+                  "<tr><td><b>L</b></td><td>list the legend, with boxes that hide and show</td></tr>"
                   "<tr><td><b>click</b></td><td>keep a pair in the inspector; Esc lets it go</td></tr>"
                   "<tr><td><b>Tab</b></td><td>next picture or control</td></tr></table>"
                   "<h4>Column headers</h4><table cellpadding=2>"
