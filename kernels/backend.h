@@ -47,6 +47,7 @@ struct RunResult {
   double seconds = 0.0;          // whole pass, without planning
   double transferSeconds = 0.0;  // of these, copying to and from a device; 0 where nothing is copied
   std::string device;            // "CPU, 2 threads, AVX-512"; names the precision where it is not fp32
+  std::string fellBack;          // why another device than the one asked computed it; empty: it did itself
 };
 
 struct DeviceInfo {

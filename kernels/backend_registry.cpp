@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/cuda_devices.h"
+#include "kernels/fallback_backend.h"
 #include "kernels/self_check.h"
 
 namespace attnscope {
@@ -56,7 +57,11 @@ const AutoDevice& autoDevice() {
 }
 
 Result<const Backend*> findBackend(const std::string& device) {
-  if (device == "auto") return autoDevice().backend;
+  if (device == "auto") {
+    static const FallbackBackend withCpu(*autoDevice().backend, cpuBackend());
+    if (autoDevice().backend == &cpuBackend()) return &cpuBackend();
+    return &withCpu;
+  }
   if (device == "cpu") return &cpuBackend();
   if (const int number = cudaNumber(device); number >= 0) {
     auto backend = cudaBackend(number);

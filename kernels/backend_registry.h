@@ -25,7 +25,9 @@ struct AutoDevice {
 // any.
 [[nodiscard]] const AutoDevice& autoDevice();
 
-// "auto", "cpu", "cuda" or "cuda:<number>". Error (Compute) gives the reason and the remedy.
+// "auto", "cpu", "cuda" or "cuda:<number>". What a device taken by "auto" fails at is computed on the CPU
+// (fallback_backend.h); a device with a name is taken at its word. Error (Compute) gives the reason and the
+// remedy.
 [[nodiscard]] Result<const Backend*> findBackend(const std::string& device);
 
 }  // namespace attnscope

@@ -138,6 +138,9 @@ Result<ExplorationRef> runPass(const ExplorationRef& planned, const Backend& bac
   if (!counted) result->cost = planCost(*result->call.plan);
   result->runSeconds = run.seconds;
   result->device = run.device;
+  result->fellBack = run.fellBack;
+  result->backend = &backend;
+  result->options = options;
   result->steps = run.steps;
   result->out = run.out;
   result->lse = run.lse;

@@ -35,6 +35,9 @@ struct Exploration {
   double planSeconds = 0.0;
   double runSeconds = 0.0;
   std::string device;
+  std::string fellBack;              // as RunResult::fellBack
+  const Backend* backend = nullptr;  // what the pass was asked of, and how
+  RunOptions options;
   std::vector<StepTiming> steps;
   Tensor out;
   Tensor lse;

@@ -92,9 +92,14 @@ Status checkDevice(const std::string& device, bool withReference) {
   std::vector<std::string> names{"auto", "cpu", "cuda"};
   if (withReference) names.emplace_back("reference");
   if (std::find(names.begin(), names.end(), device) != names.end()) return {};
+  if (device.starts_with("cuda:") && parseIndex(device.substr(5)).value_or(-1) >= 0) return {};
   const std::string near = nearestWord(device, names);
   return fail(ErrorKind::Usage, fmt::format("--device {} is not one of {}{}.", device, fmt::join(names, ", "),
                                             near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+}
+
+void noteFallback(const std::string& fellBack) {
+  if (!fellBack.empty()) fmt::print(stderr, "attnscope: {}\n", fellBack);
 }
 
 Result<RunOptions> chosenRunOptions(const CallArguments& arguments, const Backend& backend) {

@@ -39,7 +39,8 @@ struct CallArguments {
   CLI::App* m_app = nullptr;
 };
 
-// Names of the devices that a command takes; `reference` is the oracle and only some commands offer it.
+// Names of the devices that a command takes, cuda:<number> among them; `reference` is the oracle and only
+// some commands offer it.
 [[nodiscard]] Status checkDevice(const std::string& device, bool withReference);
 
 // The source as it is meant: people write SAMPLE.
@@ -48,6 +49,9 @@ struct CallArguments {
 // Which of the source's layers is meant: that of --layer, or the one that the source itself names, or the
 // first.
 [[nodiscard]] Result<Index> chosenLayer(const CallArguments& arguments, const JobContext& job);
+
+// Says on standard error that another device than the chosen one computed, and why (RunResult::fellBack).
+void noteFallback(const std::string& fellBack);
 
 // Threads and precision, checked against the device.
 [[nodiscard]] Result<RunOptions> chosenRunOptions(const CallArguments& arguments, const Backend& backend);

@@ -110,6 +110,7 @@ class CompareCommand final : public Command {
     for (const MechanismSpec& spec : specs) {
       Row row{spec.text(), nullptr, {}};
       ATTN_ASSIGN(exploration, explore(spec, input, *backend, options, weights, job));
+      noteFallback(exploration->fellBack);
       row.exploration = std::move(exploration);
       const MechanismSpec fullSpec = fullFor(row.exploration->call);
       auto& full = fulls[fullSpec.text()];

@@ -116,6 +116,7 @@ class ComputeCommand final : public Command {
     options.keepBuffers = m_trace;
     Computed computed;
     ATTN_ASSIGN(run, backend->run(*call.plan, input, options, job));
+    noteFallback(run.fellBack);
     computed.run = std::move(run);
     if (m_matrix) {
       ATTN_ASSIGN(matrix, executedMatrix(*backend, *call.plan, input, options, job));

@@ -195,6 +195,7 @@ class FigureCommand final : public Command {
     column.title = QString::fromStdString(title);
     ATTN_ASSIGN(exploration, patternOnly ? explorePattern(spec, input, weights, job)
                                          : explore(spec, input, backend, options, weights, job));
+    noteFallback(exploration->fellBack);
     column.exploration = std::move(exploration);
     if (std::find(figure.rows.begin(), figure.rows.end(), PanelKind::Insides) != figure.rows.end()) {
       ATTN_ASSIGN(insides, column.exploration->insides(m_head, job));

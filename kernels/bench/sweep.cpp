@@ -160,6 +160,11 @@ class Sweep {
       candidate.done = true;
       return true;
     }
+    if (!run->fellBack.empty()) {  // a time of another device is none of this curve
+      candidate.point.skipped = run->fellBack;
+      candidate.done = true;
+      return true;
+    }
     candidate.spent += run->seconds;
     const bool slow = run->seconds > m_request.secondsPerPoint;
     if (round > 0 || slow) {
