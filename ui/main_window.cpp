@@ -57,9 +57,9 @@ std::vector<MechanismSpec> defaultColumns() {
 
 }  // namespace
 
-MainWindow::MainWindow(const QStringList& files)
+MainWindow::MainWindow(const QStringList& files, const DeviceRegistry& devices)
     : m_document(new Document(this)),
-      m_service(new ComputeService(m_document, this)),
+      m_service(new ComputeService(m_document, devices, this)),
       m_fulls(std::make_shared<FullAttention>(m_document, m_service)),
       m_fidelity(new FidelityService(m_document, m_service, m_fulls, this)),
       m_reach(new ReachService(m_document, m_service, this)),
@@ -151,7 +151,7 @@ void MainWindow::buildDocks() {
   m_rightDock = new Dock(QStringLiteral("rightDock"), tr("Inspector"), m_inspector, this);
 
   m_steps = new StepView(m_document, m_service, this);
-  m_scaling = new ScalingPanel(m_document, m_runner, this);
+  m_scaling = new ScalingPanel(m_document, m_service, m_runner, this);
   m_costs = new CostModel(m_document, m_service, m_fidelity, this);
   auto* splitter = new QSplitter(Qt::Horizontal, this);
   splitter->setHandleWidth(1);
@@ -309,6 +309,9 @@ void MainWindow::saveSettings() const {
   settings.setValue(QStringLiteral("window/state"), saveState(1));
   settings.setValue(QStringLiteral("window/theme"), static_cast<int>(m_theme));
   settings.setValue(QStringLiteral("input/recent"), m_recent);
+  settings.setValue(QStringLiteral("device/name"), toQ(m_service->deviceChoice().device));
+  settings.setValue(QStringLiteral("device/precision"),
+                    toQ(precisionName(m_service->deviceChoice().precision)));
 }
 
 void MainWindow::restoreSettings() {
@@ -317,6 +320,12 @@ void MainWindow::restoreSettings() {
   m_theme =
       static_cast<ThemeChoice>(std::clamp(settings.value(QStringLiteral("window/theme")).toInt(), 0, 2));
   applyTheme(m_theme);
+  DeviceChoice device;
+  device.device =
+      settings.value(QStringLiteral("device/name"), QStringLiteral("auto")).toString().toStdString();
+  const std::string precision = settings.value(QStringLiteral("device/precision")).toString().toStdString();
+  if (const auto known = parsePrecision(precision)) device.precision = *known;
+  m_service->setDeviceChoice(device);
   resize(1440, 900);
 }
 

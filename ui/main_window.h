@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "ui/export/figure.h"
+#include "ui/jobs/device_registry.h"
 #include "ui/plots/panel.h"
 #include "ui/theme.h"
 
@@ -49,7 +50,7 @@ class MainWindow final : public QMainWindow {
 
  public:
   // Opens the first of `files` (an input, a session, or a figure that carries one), or the sample.
-  explicit MainWindow(const QStringList& files = {});
+  explicit MainWindow(const QStringList& files = {}, const DeviceRegistry& devices = {});
   ~MainWindow() override;
 
   // Nothing runs and every visible panel is drawn.

@@ -62,9 +62,9 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
   spec.session = sessionText(currentSession());
   QString device;
   if (!spec.columns.empty()) device = toQ(spec.columns.front().exploration->device);
-  spec.provenance =
-      QStringLiteral("Attnscope %1; %2; %3")
-          .arg(QApplication::applicationVersion(), device, commandLineOf(state, m_service->head()));
+  spec.provenance = QStringLiteral("Attnscope %1; %2; %3")
+                        .arg(QApplication::applicationVersion(), device,
+                             commandLineOf(state, m_service->head(), m_service->deviceChoice()));
   return spec;
 }
 

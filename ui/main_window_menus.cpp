@@ -18,6 +18,7 @@
 #include "ui/models/cost_model.h"
 #include "ui/panels/about.h"
 #include "ui/panels/command_palette.h"
+#include "ui/panels/device_menu.h"
 #include "ui/panels/dock.h"
 #include "ui/panels/gallery.h"
 #include "ui/panels/input_panel.h"
@@ -74,6 +75,8 @@ void MainWindow::buildMenus() {
     m_bottomDock->show();
     m_scaling->measure();
   });
+  auto* devices = new DeviceMenu(m_service, this);
+  measure->addMenu(devices);
   addCommand(measure, QStringLiteral("cancel"), tr("Cancel what is running"), Qt::CTRL | Qt::Key_Period,
              [this] {
                m_runner->cancel();
@@ -434,7 +437,7 @@ void MainWindow::openDialog() {
 }
 
 void MainWindow::copyCommandLine() {
-  const QString line = commandLineOf(m_document->state(), m_service->head());
+  const QString line = commandLineOf(m_document->state(), m_service->head(), m_service->deviceChoice());
   QGuiApplication::clipboard()->setText(line);
   m_messages->showNote(tr("Copied: %1").arg(line));
 }

@@ -10,7 +10,10 @@ namespace {
 
 // What full attention on the wall's input depends on.
 QString fullKey(const Exploration& other) {
-  return QStringLiteral("%1|%2").arg(other.input.digest, 16, 16).arg(other.call.options.causal ? 1 : 0);
+  return QStringLiteral("%1|%2|%3")
+      .arg(other.input.digest, 16, 16)
+      .arg(other.call.options.causal ? 1 : 0)
+      .arg(static_cast<int>(other.options.precision));
 }
 
 }  // namespace

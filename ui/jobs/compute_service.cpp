@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/base/units.h"
-#include "kernels/backend_registry.h"
 #include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
 
@@ -20,13 +19,25 @@ qsizetype costKb(const Exploration& exploration) {
   return static_cast<qsizetype>(exploration.cost.peakBytes / 1024.0) + 1;
 }
 
+// Finds the chosen device on the worker: the first time may take a moment.
+struct ChosenDevice {
+  DeviceRegistry registry;
+  DeviceChoice choice;
+
+  [[nodiscard]] Result<ExplorationPtr> runPass(const ExplorationPtr& planned, const JobContext& job) const {
+    ATTN_ASSIGN(backend, registry.find(choice.device));
+    RunOptions options;
+    options.precision = choice.precision;
+    return attnscope::runPass(planned, *backend, options, {}, job);
+  }
+};
+
 Result<ExplorationPtr> computeColumn(const MechanismSpec& spec, const LoadedInput& input,
-                                     const JobContext& job) {
+                                     const ChosenDevice& device, const JobContext& job) {
   return guarded([&]() -> Result<ExplorationPtr> {
-    ATTN_ASSIGN(backend, findBackend("auto"));
     ATTN_ASSIGN(planned, explorePattern(spec, input.input, {}, job));
     if (!planned->estimate.runsUnasked()) return planned;
-    return runPass(planned, *backend, {}, {}, job);
+    return device.runPass(planned, job);
   });
 }
 
@@ -41,7 +52,8 @@ QString passSentence(const ColumnResult& column) {
       .arg(toQ(durationText(estimate.seconds)), toQ(bytesText(estimate.bytes)));
 }
 
-ComputeService::ComputeService(Document* document, QObject* parent) : QObject(parent), m_document(document) {
+ComputeService::ComputeService(Document* document, DeviceRegistry registry, QObject* parent)
+    : QObject(parent), m_document(document), m_registry(std::move(registry)) {
   m_inputPool.setMaxThreadCount(2);  // a new file is not kept waiting by a slow one that is being dropped
   m_computePool.setMaxThreadCount(1);
   m_insidesPool.setMaxThreadCount(2);
@@ -88,12 +100,42 @@ void ComputeService::shutDown() {
 
 void ComputeService::begin() {
   readInput();
-  m_deviceJob.start([](const JobContext&) { return allDevices(); },
-                    [this](std::vector<DeviceInfo> devices) {
-                      m_devices = std::move(devices);
-                      Q_EMIT devicesKnown();
-                      noteActivity();
-                    });
+  m_deviceJob.start([all = m_registry.all](const JobContext&) { return all(); },
+                    [this](std::vector<DeviceInfo> devices) { devicesArrived(std::move(devices)); });
+}
+
+void ComputeService::devicesArrived(std::vector<DeviceInfo> devices) {
+  m_devices = std::move(devices);
+  setDeviceChoice(possible(m_choice));
+  Q_EMIT devicesKnown();
+  noteActivity();
+}
+
+void ComputeService::setDeviceChoice(const DeviceChoice& choice) {
+  if (choice == m_choice) return;
+  m_choice = choice;
+  for (int i = 0; i < m_document->columnCount(); ++i) request(i);
+  Q_EMIT deviceChosen();
+}
+
+std::vector<Precision> ComputeService::precisions(const std::string& device) const {
+  const auto usable = [&](const DeviceInfo& info) {
+    // Automatic takes a device without a reason against it, and the CPU, which has float32 only, if none is.
+    return info.available && (device == "auto" ? info.id != "cpu" && info.reason.empty() : info.id == device);
+  };
+  const auto found = std::find_if(m_devices.begin(), m_devices.end(), usable);
+  return found != m_devices.end() ? found->precisions : std::vector<Precision>{Precision::Fp32};
+}
+
+DeviceChoice ComputeService::possible(const DeviceChoice& choice) const {
+  DeviceChoice result = choice;
+  const bool there = std::any_of(m_devices.begin(), m_devices.end(), [&](const DeviceInfo& info) {
+    return info.available && info.id == choice.device;
+  });
+  if (!there) result.device = "auto";
+  const std::vector<Precision> has = precisions(result.device);
+  if (std::find(has.begin(), has.end(), result.precision) == has.end()) result.precision = Precision::Fp32;
+  return result;
 }
 
 Index ComputeService::head() const {
@@ -141,9 +183,10 @@ void ComputeService::inputArrived(const Result<LoadedInputPtr>& result, bool int
 
 QString ComputeService::keyOf(int column) const {
   if (!m_input) return {};
-  return QStringLiteral("%1|%2")
+  return QStringLiteral("%1|%2|%3|%4")
       .arg(m_input->input.digest, 16, 16)
-      .arg(toQ(callSpec(m_document->state(), column).text()));
+      .arg(toQ(callSpec(m_document->state(), column).text()), toQ(m_choice.device),
+           toQ(precisionName(m_choice.precision)));
 }
 
 QString ComputeService::insidesKey(const ColumnResult& column) const {
@@ -210,8 +253,9 @@ void ComputeService::startColumn(int column) {
   const auto at = static_cast<std::size_t>(column);
   const QString key = m_columns[at].wanted;
   m_columnJobs[at]->start(
-      [spec = callSpec(m_document->state(), column), input = m_input](const JobContext& job) {
-        return computeColumn(spec, *input, job);
+      [spec = callSpec(m_document->state(), column), input = m_input,
+       device = ChosenDevice{m_registry, m_choice}](const JobContext& job) {
+        return computeColumn(spec, *input, device, job);
       },
       [this, column, key](const Result<ExplorationPtr>& result) { columnArrived(column, key, result); });
   noteActivity();
@@ -238,11 +282,8 @@ void ComputeService::requestPass(int column) {
   target.passBusy = true;
   target.passError.clear();
   m_columnJobs[at]->start(
-      [planned = target.exploration](const JobContext& job) {
-        return guarded([&]() -> Result<ExplorationPtr> {
-          ATTN_ASSIGN(backend, findBackend("auto"));
-          return runPass(planned, *backend, {}, {}, job);
-        });
+      [planned = target.exploration, device = ChosenDevice{m_registry, m_choice}](const JobContext& job) {
+        return guarded([&] { return device.runPass(planned, job); });
       },
       [this, column, key = target.shown](const Result<ExplorationPtr>& result) {
         passArrived(column, key, result);

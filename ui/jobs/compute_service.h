@@ -11,10 +11,11 @@
 #include <optional>
 #include <vector>
 
-#include "kernels/backend.h"
 #include "kernels/explore.h"
+#include "ui/jobs/device_registry.h"
 #include "ui/jobs/latest_job.h"
 #include "ui/jobs/loaded_input.h"
+#include "ui/state/device_choice.h"
 #include "ui/state/document.h"
 
 namespace attnscope {
@@ -58,7 +59,7 @@ class ComputeService final : public QObject {
   Q_OBJECT
 
  public:
-  explicit ComputeService(Document* document, QObject* parent = nullptr);
+  explicit ComputeService(Document* document, DeviceRegistry registry = {}, QObject* parent = nullptr);
   ~ComputeService() override;
 
   // Reads the document's input and computes everything; afterwards follows its signals.
@@ -74,7 +75,16 @@ class ComputeService final : public QObject {
   }
   [[nodiscard]] bool isIdle() const;
   [[nodiscard]] std::vector<Activity> activities() const;
+  // Empty until devicesKnown().
   [[nodiscard]] const std::vector<DeviceInfo>& devices() const { return m_devices; }
+
+  // Where passes run from now on; what is on the wall is computed again there.
+  void setDeviceChoice(const DeviceChoice& choice);
+  [[nodiscard]] const DeviceChoice& deviceChoice() const { return m_choice; }
+  // What the device can round to; float32 only as long as the devices are not known.
+  [[nodiscard]] std::vector<Precision> precisions(const std::string& device) const;
+  // The choice with what this machine has in place of what it has not.
+  [[nodiscard]] DeviceChoice possible(const DeviceChoice& choice) const;
 
   void setInsidesWanted(bool wanted);
   // Runs the pass of a column that has a pattern only, whatever it takes.
@@ -91,8 +101,10 @@ class ComputeService final : public QObject {
   void activityChanged();
   void cancelledByUser();
   void devicesKnown();
+  void deviceChosen();
 
  private:
+  void devicesArrived(std::vector<DeviceInfo> devices);
   void readInput();
   void inputArrived(const Result<LoadedInputPtr>& result, bool intoDocument);
   void resetColumns();
@@ -110,6 +122,8 @@ class ComputeService final : public QObject {
   void noteActivity();
 
   Document* m_document;
+  DeviceRegistry m_registry;
+  DeviceChoice m_choice;
   QThreadPool m_inputPool;
   QThreadPool
       m_computePool;  // one thread: a pass uses all cores itself, and two at a time would spoil both timings

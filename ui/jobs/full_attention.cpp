@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/jobs/full_attention.h"
 
-#include "kernels/backend_registry.h"
 #include "kernels/fidelity.h"
 
 namespace attnscope {
@@ -21,7 +20,8 @@ bool isFullAffordable(const Exploration& exploration) {
 bool isFullFor(const Exploration& candidate, const Exploration& other) {
   return candidate.call.spec.id == fullFor(other.call).id &&
          candidate.call.options.causal == other.call.options.causal && !candidate.call.options.scale &&
-         candidate.input.digest == other.input.digest;
+         candidate.input.digest == other.input.digest &&
+         candidate.options.precision == other.options.precision;
 }
 
 ExplorationPtr FullAttention::known(const Exploration& other) const {
@@ -38,8 +38,7 @@ void FullAttention::remember(const ExplorationPtr& full) {
 }
 
 Result<ExplorationPtr> FullAttention::make(const Exploration& other, const JobContext& job) {
-  ATTN_ASSIGN(backend, findBackend("auto"));
-  return explore(fullFor(other.call), other.input, *backend, {}, {}, job);
+  return explore(fullFor(other.call), other.input, *other.backend, other.options, {}, job);
 }
 
 }  // namespace attnscope

@@ -10,8 +10,8 @@ namespace attnscope {
 // Whether full attention beside `exploration` is work for seconds and not for minutes.
 [[nodiscard]] bool isFullAffordable(const Exploration& exploration);
 
-// Whether `candidate` is the full attention that `other` is compared with: the same input, the same mask, no
-// scale of its own.
+// Whether `candidate` is the full attention that `other` is compared with: the same input, the same mask, the
+// same precision, no scale of its own.
 [[nodiscard]] bool isFullFor(const Exploration& candidate, const Exploration& other);
 
 // Full attention on the input that the wall shows, for whoever compares with it: what is on the wall or was
@@ -23,7 +23,7 @@ class FullAttention {
 
   [[nodiscard]] ExplorationPtr known(const Exploration& other) const;  // null: to be made
   void remember(const ExplorationPtr& full);
-  // Any thread. Errors as of explore().
+  // On the device and in the precision of `other`, whose pass has run. Any thread. Errors as of explore().
   [[nodiscard]] static Result<ExplorationPtr> make(const Exploration& other, const JobContext& job);
 
  private:

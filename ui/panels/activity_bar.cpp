@@ -5,10 +5,13 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QTimer>
+#include <QToolButton>
+#include <algorithm>
 
 #include "core/base/units.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/scaling_runner.h"
+#include "ui/panels/device_menu.h"
 #include "ui/panels/heading.h"
 #include "ui/state/text.h"
 #include "ui/theme.h"
@@ -26,7 +29,7 @@ ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget
       m_service(service),
       m_runner(runner),
       m_timer(new QTimer(this)),
-      m_device(new QLabel(this)),
+      m_device(new QToolButton(this)),
       m_gpu(makeNote({}, this)),
       m_what(makeNote({}, this)),
       m_progress(new QProgressBar(this)),
@@ -35,7 +38,11 @@ ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget
   setSizeGripEnabled(false);
   setContentsMargins(0, 0, 8, 0);
   m_device->setFont(smallFont());
-  m_device->setIndent(12);
+  m_device->setAutoRaise(true);
+  m_device->setPopupMode(QToolButton::InstantPopup);
+  m_device->setMenu(new DeviceMenu(service, m_device));
+  m_device->setToolTip(tr("Which device computes, and in what precision"));
+  m_device->setAccessibleName(tr("Device and precision"));
   m_device->setObjectName(QStringLiteral("device"));
   for (QLabel* label : {m_gpu, m_what, m_left}) label->setWordWrap(false);
   m_progress->setRange(0, 1000);
@@ -72,17 +79,34 @@ QString ActivityBar::deviceText() const {
 
 void ActivityBar::refreshDevice() {
   QString device;
-  for (int i = 0; i < kMaxColumns && device.isEmpty(); ++i)
-    if (m_service->column(i).exploration) device = toQ(m_service->column(i).exploration->device);
-  QStringList missing;
+  QStringList notes;
+  for (int i = 0; i < kMaxColumns; ++i) {
+    const ExplorationPtr& exploration = m_service->column(i).exploration;
+    if (!exploration) continue;
+    if (device.isEmpty()) device = toQ(exploration->device);
+    if (!exploration->fellBack.empty())
+      notes << tr("%1: %2").arg(columnLetter(i), toQ(exploration->fellBack));
+  }
   for (const DeviceInfo& info : m_service->devices()) {
     if (info.available && device.isEmpty()) device = toQ(info.name);
     if (!info.reason.empty())
-      missing << (info.available ? tr("GPU not used: %1") : tr("no CUDA device: %1")).arg(toQ(info.reason));
+      notes << (info.available ? tr("GPU not used: %1") : tr("no CUDA device: %1")).arg(toQ(info.reason));
   }
   if (device.isEmpty()) return;
   m_device->setText(device.replace(QStringLiteral(", "), QStringLiteral(" · ")));
-  m_gpu->setText(missing.join(QStringLiteral(" · ")));
+  m_notes = notes.join(QStringLiteral(" · "));
+  showNotes();
+}
+
+void ActivityBar::showNotes() {
+  const int place = std::max(160, width() / 2 - m_device->width());
+  m_gpu->setText(m_gpu->fontMetrics().elidedText(m_notes, Qt::ElideRight, place));
+  m_gpu->setToolTip(m_gpu->text() == m_notes ? QString() : m_notes);
+}
+
+void ActivityBar::resizeEvent(QResizeEvent* event) {
+  QStatusBar::resizeEvent(event);
+  showNotes();
 }
 
 void ActivityBar::refresh() {

@@ -19,6 +19,7 @@
 #include "core/mechanisms/registry.h"
 #include "kernels/backend_registry.h"
 #include "kernels/bench/sweep_file.h"
+#include "ui/jobs/compute_service.h"
 #include "ui/jobs/scaling_runner.h"
 #include "ui/panels/heading.h"
 #include "ui/plots/panel.h"
@@ -27,9 +28,11 @@
 
 namespace attnscope {
 
-ScalingPanel::ScalingPanel(Document* document, ScalingRunner* runner, QWidget* parent)
+ScalingPanel::ScalingPanel(Document* document, const ComputeService* service, ScalingRunner* runner,
+                           QWidget* parent)
     : QWidget(parent),
       m_document(document),
+      m_service(service),
       m_runner(runner),
       m_plot(new ScalingPlot(this)),
       m_hint(makeNote(
@@ -86,10 +89,13 @@ void ScalingPanel::measure() {
   }
   const Index longest = m_longest->currentData().toLongLong();
   for (Index n = 256; n <= longest; n *= 2) request.lengths.push_back(n);
+  request.device = m_service->deviceChoice().device;
+  request.precision = m_service->deviceChoice().precision;
   request.secondsPerPoint =
       0.5;  // a window answers sooner than a paper needs; `attnscope bench` measures longer
   const SweepRequest& last = m_runner->request();
-  if (m_runner->isUnfinished() && last.specs == request.specs && last.lengths == request.lengths)
+  if (m_runner->isUnfinished() && last.specs == request.specs && last.lengths == request.lengths &&
+      last.device == request.device && last.precision == request.precision)
     request.known = m_runner->points();
   m_overlay.clear();
   m_plot->clear();

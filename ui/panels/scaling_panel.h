@@ -15,6 +15,7 @@ class QPushButton;
 
 namespace attnscope {
 
+class ComputeService;
 class Document;
 class ScalingPlot;
 class ScalingRunner;
@@ -24,7 +25,8 @@ class ScalingPanel final : public QWidget {
   Q_OBJECT
 
  public:
-  ScalingPanel(Document* document, ScalingRunner* runner, QWidget* parent = nullptr);
+  ScalingPanel(Document* document, const ComputeService* service, ScalingRunner* runner,
+               QWidget* parent = nullptr);
 
   void measure();
   void setTheme(const PlotTheme& theme);
@@ -45,6 +47,7 @@ class ScalingPanel final : public QWidget {
   void chooseOverlay();
 
   Document* m_document;
+  const ComputeService* m_service;  // for the chosen device
   ScalingRunner* m_runner;
   ScalingPlot* m_plot;
   QLabel* m_hint;

@@ -32,7 +32,7 @@ QStringList scaleOptions(const ViewStyle& style) {
 
 }  // namespace
 
-QString commandLineOf(const DocumentState& state, Index head) {
+QString commandLineOf(const DocumentState& state, Index head, const DeviceChoice& device) {
   QStringList rows;
   for (const auto& [kind, id] : kRowOrder)
     if (state.rows.shows(kind)) rows << QString::fromLatin1(id);
@@ -46,6 +46,9 @@ QString commandLineOf(const DocumentState& state, Index head) {
   if (state.causal == CausalChoice::Off) words << QStringLiteral("--no-causal");
   if (state.scale) words << QStringLiteral("--scale") << QString::number(*state.scale);
   if (state.seed != 0) words << QStringLiteral("--seed") << QString::number(state.seed);
+  if (device.device != "auto") words << QStringLiteral("--device") << toQ(device.device);
+  if (device.precision != Precision::Fp32)
+    words << QStringLiteral("--precision") << toQ(precisionName(device.precision));
   if (state.rows.reach) words << QStringLiteral("--layers") << QString::number(state.reachLayers);
   if (const int baseline = baselineColumn(state); baseline >= 0 && state.rows.difference)
     words << QStringLiteral("--baseline")
