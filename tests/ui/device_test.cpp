@@ -46,9 +46,9 @@ class DeviceTest final : public QObject {
   }
 
   void precisionOfTheDevice() {
-    QAction* bf16 = entry(QStringLiteral("bfloat16 on tensor cores (8 bits)"));
+    QAction* bf16 = entry(QStringLiteral("Attention in bfloat16, on tensor cores: 8 bits"));
     QVERIFY(bf16 && !bf16->isEnabled() && !bf16->toolTip().isEmpty());
-    choose(QStringLiteral("TF32 on tensor cores (11 bits)"));
+    choose(QStringLiteral("Attention in TF32, on tensor cores: 11 bits"));
     QTRY_VERIFY(m_window->isSettled());
     for (int i = 0; i < 4; ++i) QCOMPARE(shownDevice(i), "Stand-in GPU, tf32");
     QVERIFY(commandLineOf(m_window->document()->state(), 0, m_window->service()->deviceChoice())
@@ -58,7 +58,7 @@ class DeviceTest final : public QObject {
     QVERIFY((m_window->service()->deviceChoice() == DeviceChoice{"cpu", Precision::Fp32}));
     QTRY_VERIFY(m_window->isSettled());
     QCOMPARE(shownDevice(0), expectedCpu());
-    QVERIFY(!entry(QStringLiteral("TF32 on tensor cores (11 bits)"))->isEnabled());
+    QVERIFY(!entry(QStringLiteral("Attention in TF32, on tensor cores: 11 bits"))->isEnabled());
   }
 
   void whatItFailsAtIsSaid() {

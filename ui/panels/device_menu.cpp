@@ -16,9 +16,9 @@ struct PrecisionText {
 };
 
 std::vector<PrecisionText> precisionTexts() {
-  return {{Precision::Fp32, DeviceMenu::tr("float32")},
-          {Precision::Tf32, DeviceMenu::tr("TF32 on tensor cores (11 bits)")},
-          {Precision::Bf16, DeviceMenu::tr("bfloat16 on tensor cores (8 bits)")}};
+  return {{Precision::Fp32, DeviceMenu::tr("Attention in float32")},
+          {Precision::Tf32, DeviceMenu::tr("Attention in TF32, on tensor cores: 11 bits")},
+          {Precision::Bf16, DeviceMenu::tr("Attention in bfloat16, on tensor cores: 8 bits")}};
 }
 
 QAction* addChoice(QMenu* menu, QActionGroup& group, const QString& text, bool chosen) {
@@ -45,9 +45,8 @@ void DeviceMenu::fill() {
   clear();
   m_devices = std::make_unique<QActionGroup>(nullptr);
   m_precisions = std::make_unique<QActionGroup>(nullptr);
-  addSection(tr("Device"));
   addDevices();
-  addSection(tr("Inputs of attention's products"));
+  addSeparator();
   addPrecisions();
 }
 

@@ -71,8 +71,9 @@ class EmulatedDevice final : public Device, private CopyStream {
     if (m_blas) info.products = m_blas->name();
     return info;
   }
-  Status activate() override { return {}; }
+  Status activate() override { return mayFail(); }
   Result<void*> allocate(std::size_t bytes) override {
+    ATTN_TRY(mayFail());
     if (m_used + bytes > m_options.memory)
       return fail(ErrorKind::Compute, fmt::format("the emulated device is out of memory ({} bytes)", bytes));
     Allocation allocation(bytes, ++m_number);
@@ -94,21 +95,25 @@ class EmulatedDevice final : public Device, private CopyStream {
     return m_staging.download(to, from, bytes);
   }
   Status synchronise() override {
+    ATTN_TRY(mayFail());
     drain();
     return checkGuards("a copy");
   }
   Status mark(Moment moment) override {
+    ATTN_TRY(mayFail());
     drain();
     m_moments[static_cast<std::size_t>(moment)] = std::chrono::steady_clock::now();
     return {};
   }
   Result<double> elapsed(Moment from, Moment to) override {
+    ATTN_TRY(mayFail());
     return std::chrono::duration<double>(m_moments[static_cast<std::size_t>(to)] -
                                          m_moments[static_cast<std::size_t>(from)])
         .count();
   }
   Result<bool> multiplyByLibrary(const ProductArgs& args, int heads) override {
     if (!m_blas) return false;
+    ATTN_TRY(mayFail());
     drain();
     ATTN_TRY(m_blas->start());
     ATTN_TRY(m_blas->multiply(args, heads, nullptr));
@@ -118,6 +123,7 @@ class EmulatedDevice final : public Device, private CopyStream {
 
 #define ATTN_LAUNCH(name)                                                                              \
   Status launch(const name##Args& args, const Blocks& blocks) override {                               \
+    ATTN_TRY(mayFail());                                                                               \
     drain();                                                                                           \
     return finishLaunch(#name, m_emulator.run(blocks, m_options.order, [&args] { run##name(args); })); \
   }
@@ -125,21 +131,28 @@ class EmulatedDevice final : public Device, private CopyStream {
 #undef ATTN_LAUNCH
 
  private:
+  Status mayFail() {
+    return m_options.fault ? m_options.fault() : Status{};
+  }
   Result<void*> allocatePinned(std::size_t bytes) override {
+    ATTN_TRY(mayFail());
     return std::malloc(bytes);
   }
   void releasePinned(void* memory) override {
     std::free(memory);
   }
   Status startUpload(void* to, const void* pinned, std::size_t bytes, int) override {
+    ATTN_TRY(mayFail());
     m_copies.push_back({to, pinned, bytes});
     return {};
   }
   Status startDownload(void* pinned, const void* from, std::size_t bytes, int) override {
+    ATTN_TRY(mayFail());
     m_copies.push_back({pinned, from, bytes});
     return {};
   }
   Status waitFor(int) override {
+    ATTN_TRY(mayFail());
     drain();
     return {};
   }

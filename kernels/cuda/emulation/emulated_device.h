@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct EmulationOptions {
   std::uint64_t memory = std::uint64_t{1} << 30;
   bool tensorCores = true;
   std::vector<std::string> blas{};  // libraries that stand for cuBLAS; none: products by the kernel
+  std::function<Status()> fault{};  // asked before each call; its error is what the call returns
 };
 [[nodiscard]] std::unique_ptr<Device> makeEmulatedDevice(const EmulationOptions& options = {});
 
