@@ -2,16 +2,17 @@
 // A device that fails in the middle of a run, at every call that the host side makes of it: the run ends with
 // what the device said, gives back its memory, and the next one is whole.
 #include <QTest>
-#include <algorithm>
 
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/emulation/emulated_device.h"
 #include "tests/support/call_rows.h"
+#include "tests/support/same_numbers.h"
 
 using namespace attnscope;
 using attnscope::cuda::CudaBackend;
 using attnscope::cuda::emulation::EmulationOptions;
 using attnscope::cuda::emulation::makeEmulatedDevice;
+using attnscope::testing::sameNumbers;
 
 namespace {
 
@@ -41,12 +42,6 @@ class FailingDevice {
   int m_failing = 0;
   CudaBackend m_backend;
 };
-
-bool sameNumbers(const Tensor& a, const Tensor& b) {
-  const auto x = a.values<float>();
-  const auto y = b.values<float>();
-  return std::equal(x.begin(), x.end(), y.begin(), y.end());
-}
 
 }  // namespace
 

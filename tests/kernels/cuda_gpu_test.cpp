@@ -11,6 +11,7 @@
 #include "kernels/reference/oracle.h"
 #include "tests/support/call_rows.h"
 #include "tests/support/error_bound.h"
+#include "tests/support/same_numbers.h"
 
 using namespace attnscope;
 using attnscope::testing::addCalls;
@@ -74,9 +75,7 @@ class CudaGpuTest : public QObject {
       const auto a = m_backend->run(*planned->plan, input, {}, {});
       const auto b = m_backend->run(*planned->plan, input, {}, {});
       QVERIFY2(a && b, a ? "" : a.error().message.c_str());
-      const auto x = a->out.values<float>();
-      const auto y = b->out.values<float>();
-      QVERIFY2(std::equal(x.begin(), x.end(), y.begin()), spec.id.c_str());
+      QVERIFY2(attnscope::testing::sameNumbers(a->out, b->out), spec.id.c_str());
     }
   }
 

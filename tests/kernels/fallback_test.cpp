@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a device that nobody named fails at is computed by the one behind it, and said.
 #include <QTest>
-#include <algorithm>
 
 #include "core/inputs/input_document.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/emulation/emulated_device.h"
 #include "kernels/explore.h"
 #include "kernels/fallback_backend.h"
+#include "tests/support/same_numbers.h"
 #include "tests/support/stand_in_device.h"
 
 using namespace attnscope;
+using attnscope::testing::sameNumbers;
 using attnscope::testing::StandInDevice;
 
 namespace {
@@ -23,12 +24,6 @@ MechanismSpec longformer() {
   MechanismSpec spec;
   spec.id = "longformer";
   return spec;
-}
-
-bool sameNumbers(const Tensor& a, const Tensor& b) {
-  const auto x = a.values<float>();
-  const auto y = b.values<float>();
-  return std::equal(x.begin(), x.end(), y.begin(), y.end());
 }
 
 }  // namespace
