@@ -62,39 +62,36 @@ Rounds roundsOf(const Tensor& buckets, const Tensor& order, Index head) {
   return rounds;
 }
 
-// Tokens in their own order and in sorted order, coloured by bucket, one pair of strips a round.
-InsidePanel bucketStrips(const Rounds& rounds, Index chunk) {
+// Tokens in their own order and in sorted order, coloured by bucket: one round, since the lines of several
+// would cross in strips too low to tell a token in.
+InsidePanel bucketStrips(const Rounds& rounds, Index round, Index chunk) {
   const Index n = rounds.n;
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Strips;
-  panel.title = "Buckets, sorted";
-  panel.caption = "Each round colours the text by bucket, sorts it, and cuts the order into chunks.";
+  panel.series = "Sorting";
+  panel.title = fmt::format("Sorted, round {}", round + 1);
+  panel.caption = "A round colours the text by bucket, sorts it, and cuts the order into chunks.";
   panel.xTitle = "position";
   panel.stripsMove = true;
   panel.groups = rounds.groups;
-  panel.stripGroup = Tensor(DType::I32, {2 * rounds.count, n});
-  panel.stripToken = Tensor(DType::I32, {2 * rounds.count, n});
-  panel.itemGroup.resize(static_cast<std::size_t>(2 * rounds.count * n));
+  panel.stripGroup = Tensor(DType::I32, {2, n});
+  panel.stripToken = Tensor(DType::I32, {2, n});
+  panel.itemGroup.resize(static_cast<std::size_t>(2 * n));
   auto group = panel.stripGroup.mutableValues<std::int32_t>();
   auto token = panel.stripToken.mutableValues<std::int32_t>();
-  for (Index r = 0; r < rounds.count; ++r) {
-    std::vector<Index> borders;
-    for (Index b = chunk; b < n; b += chunk) borders.push_back(b);
-    const auto put = [&](Index row, Index place, Index stands) {
-      const auto cell = static_cast<std::size_t>(row * n + place);
-      group[cell] = rounds.bucket(r, stands);
-      token[cell] = static_cast<std::int32_t>(stands);
-      panel.itemGroup[cell] = rounds.group(r, stands);
-    };
-    for (Index p = 0; p < n; ++p) {
-      put(2 * r, p, p);
-      put(2 * r + 1, p, rounds.order[static_cast<std::size_t>(r * n + p)]);
-    }
-    panel.stripNames.push_back(fmt::format("{} text", r + 1));
-    panel.stripNames.push_back(fmt::format("{} sorted", r + 1));
-    panel.stripBorders.emplace_back();
-    panel.stripBorders.push_back(std::move(borders));
+  const auto put = [&](Index row, Index place, Index stands) {
+    const auto cell = static_cast<std::size_t>(row * n + place);
+    group[cell] = rounds.bucket(round, stands);
+    token[cell] = static_cast<std::int32_t>(stands);
+    panel.itemGroup[cell] = rounds.group(round, stands);
+  };
+  for (Index p = 0; p < n; ++p) {
+    put(0, p, p);
+    put(1, p, rounds.order[static_cast<std::size_t>(round * n + p)]);
   }
+  panel.stripNames = {"text", "sorted"};
+  panel.stripBorders.resize(2);
+  for (Index b = chunk; b < n; b += chunk) panel.stripBorders[1].push_back(b);
   return panel;
 }
 
@@ -372,7 +369,7 @@ Result<std::vector<InsidePanel>> bucketPanels(const InsidesRequest& request, Ind
   const Shape shape = request.input.shape();
   const std::vector<float> unit = unitRows(request.input.q.slice<float>(request.head), shape.nQ, shape.d);
   std::vector<InsidePanel> panels;
-  panels.push_back(bucketStrips(rounds, chunk));
+  for (Index r = 0; r < rounds.count; ++r) panels.push_back(bucketStrips(rounds, r, chunk));
   for (Index r = 0; r < rounds.count; ++r) {
     if (!request.job.advance(0)) return cancelled();
     panels.push_back(bucketScatter(request, rounds, unit, r));

@@ -116,14 +116,14 @@ class InsidesTest final : public QObject {
       }
     }
     // Cells and points belong to the bucket of their own token, in their own round.
-    const InsidePanel* strips = named(panels, "Buckets, sorted");
-    QVERIFY(strips);
-    for (std::size_t cell = 0; cell < strips->itemGroup.size(); ++cell) {
-      const TokenGroup& group = (*strips->groups)[static_cast<std::size_t>(strips->itemGroup[cell])];
-      QVERIFY(contains(group.keys, strips->stripToken.values<std::int32_t>()[cell]));
-      QVERIFY(group.name.ends_with("round " + std::to_string(cell / 120 + 1)));
-    }
     for (int r = 1; r <= 3; ++r) {
+      const InsidePanel* strips = named(panels, "Sorted, round " + std::to_string(r));
+      QVERIFY(strips && strips->series == "Sorting" && strips->itemGroup.size() == 120);
+      for (std::size_t cell = 0; cell < strips->itemGroup.size(); ++cell) {
+        const TokenGroup& group = (*strips->groups)[static_cast<std::size_t>(strips->itemGroup[cell])];
+        QVERIFY(contains(group.keys, strips->stripToken.values<std::int32_t>()[cell]));
+        QVERIFY(group.name.ends_with("round " + std::to_string(r)));
+      }
       const InsidePanel* points = named(panels, "Queries, round " + std::to_string(r));
       QVERIFY(points && points->anchorsAreRays);
       for (std::size_t p = 0; p < 60; ++p) {
