@@ -72,6 +72,10 @@ QPainterPath glyphPath(Glyph glyph) {
       line(4.5, 6.5, 8, 10);
       p.lineTo(11.5, 6.5);
       break;
+    case Glyph::ChevronUp:
+      line(4.5, 10, 8, 6.5);
+      p.lineTo(11.5, 10);
+      break;
     case Glyph::Reset:
       p.arcMoveTo(QRectF(3, 3, 10, 10), 120);
       p.arcTo(QRectF(3, 3, 10, 10), 120, 300);

@@ -14,6 +14,7 @@ enum class Glyph {
   Info,
   Warning,
   ChevronDown,
+  ChevronUp,
   Reset,
   Undo,
   Redo,

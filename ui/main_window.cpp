@@ -8,7 +8,6 @@
 #include <QMimeData>
 #include <QScrollArea>
 #include <QSettings>
-#include <QSplitter>
 #include <QTabWidget>
 #include <QTimer>
 #include <QToolButton>
@@ -25,6 +24,7 @@
 #include "ui/jobs/scaling_runner.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/activity_bar.h"
+#include "ui/panels/bottom_panel.h"
 #include "ui/panels/cost_table.h"
 #include "ui/panels/dock.h"
 #include "ui/panels/gallery.h"
@@ -44,6 +44,9 @@
 namespace attnscope {
 
 namespace {
+
+constexpr int kBottomHeight = 188;  // of the panel below the wall
+constexpr int kRoomyHeight = 860;   // of a window that has room for that panel and three rows of views
 
 std::vector<MechanismSpec> defaultColumns() {
   std::vector<MechanismSpec> columns;
@@ -93,6 +96,8 @@ MainWindow::MainWindow(const QStringList& files, const DeviceRegistry& devices)
   if (settings.value(QStringLiteral("window/version")).toInt() == 1) {
     restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
     restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), 1);
+    m_foldChosen = settings.contains(QStringLiteral("window/bottomFolded"));
+    m_bottom->setFolded(settings.value(QStringLiteral("window/bottomFolded")).toBool());
   }
   applyPlotTheme();
   m_service->begin();
@@ -153,16 +158,12 @@ void MainWindow::buildDocks() {
   m_steps = new StepView(m_document, m_service, this);
   m_scaling = new ScalingPanel(m_document, m_service, m_runner, this);
   m_costs = new CostModel(m_document, m_service, m_fidelity, this);
-  auto* splitter = new QSplitter(Qt::Horizontal, this);
-  splitter->setHandleWidth(1);
-  splitter->setChildrenCollapsible(false);
-  splitter->addWidget(m_scaling);
   m_costTable = new CostTable(m_costs, this);
-  splitter->addWidget(m_costTable);
-  splitter->setStretchFactor(0, 1);
-  splitter->setStretchFactor(1, 1);
-  splitter->setSizes({360, 510});
-  m_bottomDock = new Dock(QStringLiteral("bottomDock"), tr("Scaling and cost"), splitter, this);
+  m_bottom = new BottomPanel(m_scaling, m_costTable, this);
+  connect(m_bottom, &BottomPanel::foldedChanged, this, [this](bool folded) {
+    if (!folded) resizeDocks({m_bottomDock}, {kBottomHeight}, Qt::Vertical);
+  });
+  m_bottomDock = new Dock(QStringLiteral("bottomDock"), tr("Scaling and cost"), m_bottom, this);
 }
 
 void MainWindow::connectParts() {
@@ -253,6 +254,12 @@ void MainWindow::changeEvent(QEvent* event) {
     QTimer::singleShot(0, this, &MainWindow::applyPlotTheme);
 }
 
+// At the first start it is the height that decides; from then on, the user.
+void MainWindow::showEvent(QShowEvent* event) {
+  QMainWindow::showEvent(event);
+  if (!std::exchange(m_foldChosen, true)) m_bottom->setFolded(height() < kRoomyHeight);
+}
+
 void MainWindow::closeEvent(QCloseEvent* event) {
   if (!maySessionGo()) return event->ignore();
   keepForNextTime();
@@ -292,7 +299,8 @@ void MainWindow::resetLayout() {
   for (Dock* dock : docks()) dock->show();
   resizeDocks({m_leftDock, m_rightDock}, {252, 284}, Qt::Horizontal);
   resizeDocks({m_leftDock, m_parameterDock}, {520, 280}, Qt::Vertical);
-  resizeDocks({m_bottomDock}, {188}, Qt::Vertical);
+  m_bottom->setFolded(height() < kRoomyHeight);
+  if (!m_bottom->isFolded()) resizeDocks({m_bottomDock}, {kBottomHeight}, Qt::Vertical);
 }
 
 QMenu* MainWindow::createPopupMenu() {
@@ -307,6 +315,7 @@ void MainWindow::saveSettings() const {
   settings.setValue(QStringLiteral("window/version"), 1);
   settings.setValue(QStringLiteral("window/geometry"), saveGeometry());
   settings.setValue(QStringLiteral("window/state"), saveState(1));
+  settings.setValue(QStringLiteral("window/bottomFolded"), m_bottom->isFolded());
   settings.setValue(QStringLiteral("window/theme"), static_cast<int>(m_theme));
   settings.setValue(QStringLiteral("input/recent"), m_recent);
   settings.setValue(QStringLiteral("device/name"), toQ(m_service->deviceChoice().device));
@@ -326,7 +335,7 @@ void MainWindow::restoreSettings() {
   const std::string precision = settings.value(QStringLiteral("device/precision")).toString().toStdString();
   if (const auto known = parsePrecision(precision)) device.precision = *known;
   m_service->setDeviceChoice(device);
-  resize(1440, 900);
+  resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
 }
 
 }  // namespace attnscope

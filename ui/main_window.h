@@ -21,6 +21,7 @@ namespace attnscope {
 struct Session;
 class ActivityBar;
 class BaselineService;
+class BottomPanel;
 class ComputeService;
 class CostModel;
 class CostTable;
@@ -84,6 +85,7 @@ class MainWindow final : public QMainWindow {
   void settled();
 
  protected:
+  void showEvent(QShowEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void changeEvent(QEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
@@ -159,6 +161,8 @@ class MainWindow final : public QMainWindow {
   ScalingPanel* m_scaling = nullptr;
   CostModel* m_costs = nullptr;
   CostTable* m_costTable = nullptr;
+  BottomPanel* m_bottom = nullptr;
+  bool m_foldChosen = false;  // whether it is folded was said before
   StepView* m_steps = nullptr;
   ActivityBar* m_activity = nullptr;
   QTabWidget* m_leftTabs = nullptr;

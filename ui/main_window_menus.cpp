@@ -17,6 +17,7 @@
 #include "ui/main_window.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/about.h"
+#include "ui/panels/bottom_panel.h"
 #include "ui/panels/command_palette.h"
 #include "ui/panels/device_menu.h"
 #include "ui/panels/dock.h"
@@ -204,6 +205,11 @@ void MainWindow::buildViewMenu() {
   for (Dock* dock : docks()) view->addAction(dock->toggleViewAction());
   m_floatMenu = view->addMenu(tr("Window of its own"));
   for (Dock* dock : docks()) m_floatMenu->addAction(dock->floatAction());
+  addCommand(view, QStringLiteral("foldBottom"), tr("Fold or unfold the measurements"), Qt::CTRL | Qt::Key_J,
+             [this] {
+               m_bottomDock->show();
+               m_bottom->setFolded(!m_bottom->isFolded());
+             });
   addCommand(view, QStringLiteral("resetLayout"), tr("Reset the layout"), {}, [this] { resetLayout(); });
 }
 

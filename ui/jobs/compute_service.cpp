@@ -12,6 +12,7 @@ namespace attnscope {
 namespace {
 
 constexpr int kDebounceMs = 30;
+constexpr double kPatternFirst = 0.25;  // seconds of a pass that the pattern does not wait for
 constexpr qsizetype kExplorationCacheKb = 512 * 1024;
 
 qsizetype costKb(const Exploration& exploration) {
@@ -36,7 +37,7 @@ Result<ExplorationPtr> computeColumn(const MechanismSpec& spec, const LoadedInpu
                                      const ChosenDevice& device, const JobContext& job) {
   return guarded([&]() -> Result<ExplorationPtr> {
     ATTN_ASSIGN(planned, explorePattern(spec, input.input, {}, job));
-    if (!planned->estimate.runsUnasked()) return planned;
+    if (!planned->estimate.runsUnasked() || planned->estimate.seconds > kPatternFirst) return planned;
     return device.runPass(planned, job);
   });
 }
@@ -310,7 +311,10 @@ void ComputeService::settleColumn(int column, const QString& key, ExplorationPtr
   target.passBusy = false;
   target.passError.clear();
   target.shown = key;
-  Q_EMIT columnUpdated(column);
+  if (!target.exploration->hasPass() && target.exploration->estimate.runsUnasked())
+    requestPass(column);
+  else
+    Q_EMIT columnUpdated(column);
   requestInsides(column);
 }
 
@@ -417,7 +421,10 @@ void ComputeService::recompute() {
   readInput();
   for (int i = 0; i < m_document->columnCount(); ++i) {
     ColumnResult& column = m_columns[static_cast<std::size_t>(i)];
-    if (!column.isCurrent()) column.wanted.clear();
+    if (!column.isCurrent())
+      column.wanted.clear();
+    else if (column.exploration->estimate.runsUnasked())
+      requestPass(i);
     request(i);
     requestInsides(i);
   }

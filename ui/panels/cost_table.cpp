@@ -74,7 +74,14 @@ QString longValue(int column) {
 }  // namespace
 
 CostTable::CostTable(CostModel* model, QWidget* parent)
-    : QWidget(parent), m_model(model), m_view(new QTableView(this)), m_chart(new ParetoPlot(this)) {
+    : QWidget(parent),
+      m_model(model),
+      m_view(new QTableView(this)),
+      m_chart(new ParetoPlot(this)),
+      m_bar(new QHBoxLayout),
+      m_asChart(new QToolButton(this)),
+      m_pages(new QStackedWidget(this)),
+      m_summary(makeNote({}, this)) {
   m_view->setModel(model);
   m_view->setItemDelegate(new CostDelegate(m_view));
   m_view->setShowGrid(false);
@@ -93,23 +100,26 @@ CostTable::CostTable(CostModel* model, QWidget* parent)
   layout->setSpacing(6);
   auto* heading = makeHeading(tr("Fidelity and cost"), this);
   heading->setContentsMargins(12, 2, 0, 0);
-  auto* asChart = new QToolButton(this);
-  asChart->setObjectName(QStringLiteral("asChart"));
-  asChart->setText(tr("Chart"));
-  asChart->setToolTip(tr("Output error against cost: which columns are worth their price"));
-  asChart->setCheckable(true);
-  asChart->setProperty("framed", true);
-  auto* bar = new QHBoxLayout;
-  bar->setContentsMargins(0, 0, 10, 0);
-  bar->addWidget(heading);
-  bar->addStretch(1);
-  bar->addWidget(asChart);
-  layout->addLayout(bar);
-  auto* pages = new QStackedWidget(this);
-  pages->addWidget(m_view);
-  pages->addWidget(m_chart);
-  layout->addWidget(pages, 1);
-  connect(asChart, &QToolButton::toggled, pages, [pages](bool on) { pages->setCurrentIndex(on ? 1 : 0); });
+  m_asChart->setObjectName(QStringLiteral("asChart"));
+  m_asChart->setText(tr("Chart"));
+  m_asChart->setToolTip(tr("Output error against cost: which columns are worth their price"));
+  m_asChart->setCheckable(true);
+  m_asChart->setProperty("framed", true);
+  m_summary->setObjectName(QStringLiteral("costSummary"));
+  m_summary->setWordWrap(false);
+  m_summary->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  m_summary->hide();
+  m_bar->setContentsMargins(0, 0, 10, 0);
+  m_bar->addWidget(heading);
+  m_bar->addWidget(m_summary, 1);
+  m_bar->addStretch(0);
+  m_bar->addWidget(m_asChart);
+  layout->addLayout(m_bar);
+  m_pages->addWidget(m_view);
+  m_pages->addWidget(m_chart);
+  layout->addWidget(m_pages, 1);
+  connect(m_asChart, &QToolButton::toggled, m_pages,
+          [this](bool on) { m_pages->setCurrentIndex(on ? 1 : 0); });
   connect(model, &QAbstractItemModel::dataChanged, this, &CostTable::updateChart);
   connect(model, &QAbstractItemModel::modelReset, this, &CostTable::updateChart);
   updateChart();
@@ -135,6 +145,27 @@ void CostTable::updateChart() {
     trades.push_back({row, value(CostModel::Name).toString(), flops.toDouble(), error.toDouble()});
   }
   m_chart->setTrades(std::move(trades));
+  updateSummary();
+}
+
+void CostTable::updateSummary() {
+  QStringList parts;
+  for (int row = 0; row < m_model->rowCount(); ++row) {
+    const QString mass = m_model->data(m_model->index(row, CostModel::Mass), Qt::DisplayRole).toString();
+    parts << tr("%1 %2").arg(columnLetter(row)).arg(mass);
+  }
+  m_summary->setText(tr("mass: %1").arg(parts.join(QStringLiteral(" · "))));
+  m_summary->setToolTip(tr("Share of full attention's weight on the pairs that each column reads"));
+}
+
+void CostTable::setFolded(bool folded) {
+  m_summary->setVisible(folded);
+  m_asChart->setVisible(!folded);
+  m_pages->setVisible(!folded);
+}
+
+void CostTable::addTrailing(QWidget* widget) {
+  m_bar->addWidget(widget);
 }
 
 void CostTable::resizeEvent(QResizeEvent* event) {

@@ -4,6 +4,11 @@
 #include <QTableView>
 #include <QWidget>
 
+class QHBoxLayout;
+class QLabel;
+class QStackedWidget;
+class QToolButton;
+
 namespace attnscope {
 
 class CostModel;
@@ -19,6 +24,10 @@ class CostTable final : public QWidget {
   [[nodiscard]] QTableView* view() const { return m_view; }
   [[nodiscard]] ParetoPlot* chart() const { return m_chart; }
   void setTheme(const PlotTheme& theme);
+  // Leaves the line of the heading, with the captured mass of each column in it.
+  void setFolded(bool folded);
+  // At the end of that line.
+  void addTrailing(QWidget* widget);
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
@@ -26,10 +35,15 @@ class CostTable final : public QWidget {
  private:
   void fitColumns();
   void updateChart();
+  void updateSummary();
 
   CostModel* m_model;
   QTableView* m_view;
   ParetoPlot* m_chart;
+  QHBoxLayout* m_bar;
+  QToolButton* m_asChart;
+  QStackedWidget* m_pages;
+  QLabel* m_summary;
 };
 
 }  // namespace attnscope

@@ -101,6 +101,7 @@ void ScalingPanel::measure() {
   m_plot->clear();
   m_plot->setOverlay({});
   m_plot->setCurves(names, colors);
+  Q_EMIT measuring();
   m_runner->start(request);
 }
 
@@ -169,13 +170,18 @@ void ScalingPanel::layUnder(const QString& path) {
 
 void ScalingPanel::refresh() {
   const bool any = m_runner->isRunning() || !m_runner->points().empty();
-  m_hint->setVisible(!any);
-  m_plot->setVisible(any);
+  m_hint->setVisible(!any && !m_folded);
+  m_plot->setVisible(any && !m_folded);
   m_measure->setText(m_runner->isRunning()      ? tr("Stop")
                      : m_runner->isUnfinished() ? tr("Go on")
                      : any                      ? tr("Measure again")
                                                 : tr("Measure"));
   if (any) m_plot->setPoints(m_runner->points());
+}
+
+void ScalingPanel::setFolded(bool folded) {
+  m_folded = folded;
+  refresh();
 }
 
 void ScalingPanel::setTheme(const PlotTheme& theme) {

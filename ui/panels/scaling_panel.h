@@ -30,6 +30,7 @@ class ScalingPanel final : public QWidget {
 
   void measure();
   void setTheme(const PlotTheme& theme);
+  void setFolded(bool folded);  // leaves the line of the heading and the button that measures
   [[nodiscard]] ScalingPlot* plot() const { return m_plot; }
   // Lays a measurement from a file under the curves; failed() says why not.
   void layUnder(const QString& path);
@@ -37,6 +38,7 @@ class ScalingPanel final : public QWidget {
   [[nodiscard]] const std::string& theory() const { return m_theory; }
 
  Q_SIGNALS:
+  void measuring();  // begins
   void failed(const QString& sentence);
   void exportAsked();
 
@@ -55,6 +57,7 @@ class ScalingPanel final : public QWidget {
   QPushButton* m_measure;
   std::vector<SweepPoint> m_overlay;
   std::string m_theory = "none";
+  bool m_folded = false;
 };
 
 }  // namespace attnscope

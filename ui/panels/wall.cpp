@@ -32,6 +32,10 @@ std::size_t rowOf(PanelKind kind) {
   return row;
 }
 
+bool needsPass(PanelKind kind) {
+  return showsWeights(kind) || kind == PanelKind::Insides;
+}
+
 QString givenParameters(const MechanismSpec& spec) {
   QStringList parts;
   for (const auto& [id, text] : spec.params) parts << QStringLiteral("%1 = %2").arg(toQ(id), toQ(text));
@@ -159,8 +163,8 @@ void Wall::updateStructure() {
   for (int row = 0; row < kRows; ++row) {
     m_titles[static_cast<std::size_t>(row)]->setVisible(rowVisible(row));
   }
-  m_bar->setVisible(m_document->state().rows.map);
-  m_differenceBar->setVisible(m_document->state().rows.difference);
+  m_bar->setVisible(m_document->state().rows.map && !m_noMaps);
+  m_differenceBar->setVisible(m_document->state().rows.difference && !m_noMaps);
   for (int i = 0; i < kMaxColumns; ++i) {
     Column& column = m_columns[static_cast<std::size_t>(i)];
     const bool used = i < count;
@@ -183,6 +187,16 @@ void Wall::updateStructure() {
   });
 }
 
+// No pass has run, and none will unless somebody asks: the rows that need one fold to their sentences.
+bool Wall::noMaps() const {
+  for (int i = 0; i < m_document->columnCount(); ++i) {
+    const ColumnResult& column = m_service->column(i);
+    if (!column.exploration || column.exploration->hasPass() || column.passBusy) return false;
+    if (column.exploration->estimate.runsUnasked() && column.passError.isEmpty()) return false;
+  }
+  return true;
+}
+
 void Wall::fitRows() {
   // Squares of all rows have one size: rows differ by what stands around their squares, and none is higher
   // than its squares can use. What is left stays free below the last row.
@@ -198,6 +212,8 @@ void Wall::fitRows() {
                               ? rowOf(PanelKind::Map)
                               : static_cast<std::size_t>(row);
     full[static_cast<std::size_t>(row)] = first.panels[measured]->heightForWidth(width);
+    if (m_noMaps && needsPass(kRowOrder[static_cast<std::size_t>(row)].kind))
+      full[static_cast<std::size_t>(row)] = first.panels[measured]->messageHeight();
     sum += full[static_cast<std::size_t>(row)];
     ++shown;
   }
@@ -214,7 +230,8 @@ void Wall::fitRows() {
     const int more = at == rowOf(PanelKind::Insides) ? kMoreForInsides : 0;
     m_grid->setRowStretch(row + 1, std::max(1, full[at] + change));
     for (Column& column : m_columns) {
-      column.cells[at]->setMinimumHeight(std::clamp(full[at] + most + more, 60, full[at]));
+      column.cells[at]->setMinimumHeight(
+          std::clamp(full[at] + most + more, std::min(60, full[at]), full[at]));
       column.cells[at]->setMaximumHeight(full[at]);
     }
   }
@@ -270,6 +287,7 @@ void Wall::updateColumn(int index) {
   column.header->setStandIn(picture == result.exploration ? QString()
                                                           : tr("= %1").arg(m_baselines->of(index).shortName));
   column.shownHead = m_service->head();
+  if (const bool none = noMaps(); none != std::exchange(m_noMaps, none)) updateStructure();
   updateInsides(index);
   updateReach(index);
   updateDifference(index);
@@ -315,7 +333,7 @@ void Wall::updateDifference(int index) {
   const BaselineResult baseline = m_baselines->of(index);
   if (result.exploration && !result.exploration->hasPass()) {
     column.differs = nullptr;
-    shown->setRefused(passSentence(result));
+    shown->setNote(tr("It comes with the map."));
     shown->setBusy(result.busy || result.passBusy);
     return;
   }
@@ -374,7 +392,7 @@ void Wall::updateInsides(int index) {
     return;
   }
   if (!result.exploration->hasPass()) {
-    shown->setRefused(passSentence(result));
+    shown->setNote(tr("They come with the map."));
     shown->setBusy(result.busy || result.passBusy);
     column.insides = nullptr;
     return;

@@ -94,6 +94,7 @@ class Wall final : public QWidget {
   void fitRows();
   void placeColorBars();
   [[nodiscard]] bool rowVisible(int row) const;
+  [[nodiscard]] bool noMaps() const;
 
   Document* m_document;
   ComputeService* m_service;
@@ -105,6 +106,7 @@ class Wall final : public QWidget {
   std::array<Column, kMaxColumns> m_columns;
   std::array<RowTitle*, kRows> m_titles{};
   bool m_blinking = false;
+  bool m_noMaps = false;
   ColorBar* m_bar;
   ColorBar* m_differenceBar;
   int m_scaleGesture = 0;

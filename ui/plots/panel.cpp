@@ -51,7 +51,7 @@ class Panel::Impl {
   // Where the picture would be, or all of the panel where a sentence would not fit there.
   [[nodiscard]] QRectF messageArea() const {
     const PlotMetrics look = metrics();
-    if (owner->width() < 16 * look.em)
+    if (owner->width() < 16 * look.em || owner->height() < 10 * look.em)
       return QRectF(owner->rect()).adjusted(look.gap, look.top, -look.gap, -look.gap);
     const int side =
         std::min(owner->width() - look.left - look.right, owner->height() - look.top - look.bottom);
@@ -302,6 +302,11 @@ int Panel::heightForWidth(int width) const {
   // Below the insides stand the axis and up to three lines of caption.
   const int below = m_impl->insides ? 6 * look.em : look.legend;
   return look.top + side + look.bottom + below + 1;
+}
+
+int Panel::messageHeight() const {
+  const int lines = m_impl->kind == PanelKind::Map ? 8 : 4;  // the map's sentence has a button below it
+  return lines * m_impl->metrics().em;
 }
 
 QSize Panel::sizeHint() const {

@@ -73,6 +73,8 @@ class Panel : public QWidget {
 
   [[nodiscard]] bool hasHeightForWidth() const override;
   // The height that makes the square as wide as the panel allows.
+  // Of the sentence that may stand in place of a picture, with its button.
+  [[nodiscard]] int messageHeight() const;
   [[nodiscard]] int heightForWidth(int width) const override;
   [[nodiscard]] QSize sizeHint() const override;
   [[nodiscard]] QSize minimumSizeHint() const override;
