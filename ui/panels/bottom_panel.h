@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QList>
 #include <QWidget>
 
 class QSplitter;
@@ -26,10 +27,13 @@ class BottomPanel final : public QWidget {
   void foldedChanged(bool folded);
 
  private:
+  void showFold();
+
   ScalingPanel* m_scaling;
   CostTable* m_costs;
   QSplitter* m_splitter;
   QToolButton* m_fold;
+  QList<int> m_sizes;  // unfolded
   bool m_folded = false;
 };
 

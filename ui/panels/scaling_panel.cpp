@@ -181,6 +181,7 @@ void ScalingPanel::refresh() {
 
 void ScalingPanel::setFolded(bool folded) {
   m_folded = folded;
+  m_longest->setVisible(!folded);
   refresh();
 }
 

@@ -14,6 +14,7 @@
 #include "ui/jobs/reach_service.h"
 #include "ui/models/cost_model.h"
 #include "ui/panels/column_header.h"
+#include "ui/panels/panel_cell.h"
 #include "ui/panels/row_title.h"
 #include "ui/plots/color_bar_view.h"
 #include "ui/state/text.h"
@@ -23,19 +24,6 @@ namespace attnscope {
 
 namespace {
 
-constexpr int kLeastMap = 128;       // height of a row of maps below which the wall rather scrolls
-constexpr int kMoreForInsides = 36;  // their axes and captions need more
-
-std::size_t rowOf(PanelKind kind) {
-  std::size_t row = 0;
-  while (kRowOrder[row].kind != kind) ++row;
-  return row;
-}
-
-bool needsPass(PanelKind kind) {
-  return showsWeights(kind) || kind == PanelKind::Insides;
-}
-
 QString givenParameters(const MechanismSpec& spec) {
   QStringList parts;
   for (const auto& [id, text] : spec.params) parts << QStringLiteral("%1 = %2").arg(toQ(id), toQ(text));
@@ -43,21 +31,6 @@ QString givenParameters(const MechanismSpec& spec) {
 }
 
 }  // namespace
-
-// A place of the grid. A panel would ask for the height of a full square; the wall would rather shrink its
-// squares than scroll, so the layout sees only the least size.
-class PanelCell final : public QWidget {
- public:
-  PanelCell(Panel* panel, QWidget* parent) : QWidget(parent), m_panel(panel) { panel->setParent(this); }
-  [[nodiscard]] QSize sizeHint() const override { return {220, 220}; }
-  [[nodiscard]] QSize minimumSizeHint() const override { return {128, 60}; }
-
- protected:
-  void resizeEvent(QResizeEvent*) override { m_panel->setGeometry(rect()); }
-
- private:
-  Panel* m_panel;
-};
 
 Wall::Wall(Document* document, const Services& services, ViewLink* link, QWidget* parent)
     : QWidget(parent),
@@ -83,7 +56,7 @@ Wall::Wall(Document* document, const Services& services, ViewLink* link, QWidget
   }
   m_grid->addWidget(m_bar, static_cast<int>(rowOf(PanelKind::Map)) + 1, kMaxColumns + 1);
   m_grid->addWidget(m_differenceBar, static_cast<int>(rowOf(PanelKind::Difference)) + 1, kMaxColumns + 1);
-  m_grid->setRowStretch(kRows + 1, 0);
+  m_grid->setRowStretch(kRows + 1, 1);  // takes what rows at their full height leave; else spacing would
   m_grid->addItem(new QSpacerItem(0, 0, QSizePolicy::Minimum, QSizePolicy::Expanding), kRows + 1, 0);
   for (int i = 0; i < kMaxColumns; ++i) makeColumn(i);
 
@@ -185,56 +158,6 @@ void Wall::updateStructure() {
     fitRows();
     placeColorBars();
   });
-}
-
-// No pass has run, and none will unless somebody asks: the rows that need one fold to their sentences.
-bool Wall::noMaps() const {
-  for (int i = 0; i < m_document->columnCount(); ++i) {
-    const ColumnResult& column = m_service->column(i);
-    if (!column.exploration || column.exploration->hasPass() || column.passBusy) return false;
-    if (column.exploration->estimate.runsUnasked() && column.passError.isEmpty()) return false;
-  }
-  return true;
-}
-
-void Wall::fitRows() {
-  // Squares of all rows have one size: rows differ by what stands around their squares, and none is higher
-  // than its squares can use. What is left stays free below the last row.
-  const Column& first = m_columns[0];
-  const int width = first.header->width();
-  std::array<int, kRows> full{};
-  int shown = 0;
-  int sum = 0;
-  for (int row = 0; row < kRows; ++row) {
-    if (!rowVisible(row)) continue;
-    // The difference is as high as the map, also where a sentence stands in its place.
-    const auto measured = kRowOrder[static_cast<std::size_t>(row)].kind == PanelKind::Difference
-                              ? rowOf(PanelKind::Map)
-                              : static_cast<std::size_t>(row);
-    full[static_cast<std::size_t>(row)] = first.panels[measured]->heightForWidth(width);
-    if (m_noMaps && needsPass(kRowOrder[static_cast<std::size_t>(row)].kind))
-      full[static_cast<std::size_t>(row)] = first.panels[measured]->messageHeight();
-    sum += full[static_cast<std::size_t>(row)];
-    ++shown;
-  }
-  if (shown == 0) return;
-  const int spare = height() - first.header->height() - 12 - m_grid->verticalSpacing() * (shown + 1) - sum;
-  const int most = kLeastMap - first.panels[rowOf(PanelKind::Map)]->heightForWidth(width);
-  const int change = std::clamp(spare / shown, std::min(0, most), 0);
-  for (int row = 0; row < kRows; ++row) {
-    const auto at = static_cast<std::size_t>(row);
-    if (!rowVisible(row)) {
-      m_grid->setRowStretch(row + 1, 0);
-      continue;
-    }
-    const int more = at == rowOf(PanelKind::Insides) ? kMoreForInsides : 0;
-    m_grid->setRowStretch(row + 1, std::max(1, full[at] + change));
-    for (Column& column : m_columns) {
-      column.cells[at]->setMinimumHeight(
-          std::clamp(full[at] + most + more, std::min(60, full[at]), full[at]));
-      column.cells[at]->setMaximumHeight(full[at]);
-    }
-  }
 }
 
 void Wall::setBlinking(bool blinking) {

@@ -27,6 +27,12 @@ inline constexpr std::array<RowName, 5> kRowOrder{{{PanelKind::Pattern, "pattern
                                                    {PanelKind::Difference, "difference"},
                                                    {PanelKind::Reach, "reach"},
                                                    {PanelKind::Insides, "insides"}}};
+// Place of a view in that order.
+[[nodiscard]] constexpr std::size_t rowOf(PanelKind kind) {
+  std::size_t row = 0;
+  while (kRowOrder[row].kind != kind) ++row;
+  return row;
+}
 
 struct RowChoice {
   bool pattern = true;
