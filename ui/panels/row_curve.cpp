@@ -75,7 +75,13 @@ void RowCurve::paintEvent(QPaintEvent*) {
   painter.setBrush(Qt::NoBrush);
   painter.drawRect(area);
   const Index places = placeCount();
-  if (places == 0) return;
+  if (places == 0) {
+    painter.setFont(smallFont());
+    painter.setPen(chrome.secondary);
+    painter.drawText(area.adjusted(8, 0, -8, 0), Qt::AlignCenter | Qt::TextWordWrap,
+                     tr("No weights: no map is computed."));
+    return;
+  }
   double low = 0.0;
   double high = 0.0;
   for (const ColumnReading& column : m_reading.columns) {
