@@ -303,6 +303,12 @@ void copySlab(const Tensor& slab, Index begin, Index width, Index firstRow, Tens
   }
 }
 
+Status requireRoomFor(Index heads, Index rows, Index cols) {
+  return requireMemory(
+      4.0 * static_cast<double>(heads) * static_cast<double>(rows) * static_cast<double>(cols),
+      fmt::format("The {} x {} x {} matrix", heads, rows, cols));
+}
+
 Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& frozen, const AttentionInput& input,
                              RunOptions options, Axis axis, const JobContext& job) {
   const Plan& plan = frozen.plan();
@@ -310,9 +316,7 @@ Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& frozen, c
   const Index cols = shape.nK + (axis == Axis::Tokens ? 0 : plan.slotCount);
   const bool slotRows = axis == Axis::ExtendedBothSides && plan.slotOut != kNoBuffer;
   const Index rows = shape.nQ + (slotRows ? plan.slotCount : 0);
-  ATTN_TRY(requireMemory(
-      4.0 * static_cast<double>(shape.heads) * static_cast<double>(rows) * static_cast<double>(cols),
-      fmt::format("The {} x {} x {} matrix", shape.heads, rows, cols)));
+  ATTN_TRY(requireRoomFor(shape.heads, rows, cols));
   Tensor matrix(DType::F32, {shape.heads, rows, cols});
   options.keepBuffers = slotRows;
   for (Index begin = 0; begin < cols; begin += shape.dV) {
@@ -329,6 +333,10 @@ Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& frozen, c
 }
 
 }  // namespace
+
+Status requireMatrixMemory(const Plan& plan) {
+  return requireRoomFor(plan.shape.heads, plan.shape.nQ, plan.shape.nK);
+}
 
 Result<Tensor> executedMatrix(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
                               const RunOptions& options, const JobContext& job) {

@@ -53,6 +53,9 @@ class EffectiveMatrix {
   std::shared_ptr<const Impl> m_impl;
 };
 
+// Error (Compute) if there is no memory for executedMatrix(), to be asked before the pass.
+[[nodiscard]] Status requireMatrixMemory(const Plan& plan);
+
 // The matrix as the backend executes it: the plan run on the identity, slab by slab. Slow (n_k / 64 passes),
 // for files and tests; asks for memory first. (H, n_q, n_k), or (H, n_q, n_k + slots) for the probe on the
 // key axis.

@@ -216,6 +216,9 @@ void MainWindow::inputOpened() {
   if (m_link->selectedQuery() < 0 || m_link->selectedQuery() >= shape.nQ || m_link->selectedKey() >= shape.nK)
     m_link->setSelected(shape.nQ / 2, std::max<Index>(0, shape.nK / 2 - 3));
   lookWhereSessionLooked();
+  QStringList remarks;
+  for (const std::string& remark : loaded.document->remarks(loaded.layer)) remarks << toQ(remark);
+  if (!remarks.isEmpty()) m_messages->showNote(remarks.join(QLatin1Char(' ')));
   const QFileInfo file(loaded.source);
   if (file.isFile()) rememberRecent(file.absoluteFilePath());
 }

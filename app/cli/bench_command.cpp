@@ -10,6 +10,7 @@
 #include "app/cli/sweep_options.h"
 #include "app/cli/terminal_job.h"
 #include "core/base/units.h"
+#include "core/inputs/recipes.h"
 #include "kernels/backend_registry.h"
 #include "kernels/bench/sweep_file.h"
 
@@ -76,6 +77,16 @@ class BenchCommand final : public Command {
     ATTN_TRY(checkDevice(m_request.device, false));
     ATTN_ASSIGN(precision, parsePrecision(m_precision));
     m_request.precision = precision;
+    if (!(m_request.secondsPerPoint > 0.0) || m_request.secondsPerPoint > 1e6)
+      return fail(ErrorKind::Usage, fmt::format("--seconds is {}, but must be above 0 (up to 1,000,000).",
+                                                m_request.secondsPerPoint));
+    if (m_json == "-" && m_csv == "-")
+      return fail(ErrorKind::Usage, "--json - and --csv - both take standard output; name a file for one.");
+    if (findRecipe(m_request.recipe.substr(0, m_request.recipe.find(':'))) == nullptr)
+      return fail(ErrorKind::Usage,
+                  fmt::format("--recipe {}: there is no such recipe; see attnscope info for "
+                              "what an input may be.",
+                              m_request.recipe));
     if (!m_figurePath.empty()) ATTN_TRY(checkFigurePath(m_figurePath));
     ATTN_ASSIGN(lengths, parseLengths(m_lengths));
     m_request.lengths = std::move(lengths);

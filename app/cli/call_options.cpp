@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "core/inputs/input_document.h"
 #include "core/io/array_file.h"
@@ -21,6 +23,14 @@ std::optional<Index> parseIndex(const std::string& text) {
   const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code != std::errc{} || stop != text.data() + text.size() || value < 0) return std::nullopt;
   return value;
+}
+
+// Empty, or what is wrong. CLI11 would turn -1 into the largest number.
+std::string isSeed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  const bool whole = code == std::errc{} && stop == text.data() + text.size();
+  return whole ? std::string() : fmt::format("the seed is '{}', but must be a whole number from 0.", text);
 }
 
 Result<Index> findLayer(const InputDocument& document, const std::string& text) {
@@ -42,7 +52,13 @@ Result<Index> findLayer(const InputDocument& document, const std::string& text) 
                   near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", ")));
 }
 
-// A call takes one entry of a batch; which one should not be a surprise.
+// What a source says of itself and a call does not follow should not be a surprise.
+void sayRemarks(const InputDocument& document, Index layer) {
+  for (const std::string& remark : document.remarks(layer))
+    fmt::print(stderr, "attnscope: {}: {}\n", document.source(), remark);
+}
+
+// A call takes one entry of a batch; which one should not be a surprise either.
 void sayWhichEntry(const InputDocument& document) {
   if (document.source().find("batch=") != std::string::npos) return;
   for (const auto& [key, value] : document.facts())
@@ -69,11 +85,15 @@ void CallArguments::declare(CLI::App& app) {
                  "clustered:n=1024,seed=1")
       ->capture_default_str();
   app.add_option("--layer", layer, "Layer of a captured model, by number or name (default: the first)");
-  app.add_option("--heads", heads, "Heads of the input, joined by '+': 0+3 (default: all)");
+  app.add_option(
+      "--heads", heads,
+      "Heads of the input, joined by '+': 0+3 (default: all). They are numbered from 0 again, also "
+      "where tensors are drawn by head");
   app.add_flag("--causal,!--no-causal", causal,
                "Queries read no later keys, or do (default: as the mechanism's paper)");
   app.add_option("--scale", scale, "Multiplies the logits (default: 1/sqrt(d))");
-  app.add_option("--seed", seed, "Seed of drawn tensors (default: 0)");
+  app.add_option("--seed", seed, "Seed of drawn tensors (default: 0)")
+      ->check(CLI::Validator(isSeed, "", "whole number from 0"));
   app.add_option("--weights", weights, "File with tensors of the mechanism, named as compute writes them");
   app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
   app.add_option(
@@ -136,6 +156,7 @@ Result<AttentionInput> loadChosenInput(const CallArguments& arguments, const Job
   ATTN_ASSIGN(document, openSource(resolvedSource(arguments.source), job));
   ATTN_ASSIGN(layer, findLayer(*document, arguments.layer));
   sayWhichEntry(*document);
+  sayRemarks(*document, layer);
   ATTN_ASSIGN(input, document->layer(layer));
   if (arguments.heads.empty()) return input;
   ATTN_ASSIGN(heads, parseIndexList(arguments.heads, "--heads"));
@@ -147,11 +168,16 @@ Result<AttentionInput> outlineChosenInput(const CallArguments& arguments, const 
   ATTN_ASSIGN(document, openSource(resolvedSource(arguments.source), job));
   ATTN_ASSIGN(layer, findLayer(*document, arguments.layer));
   sayWhichEntry(*document);
+  sayRemarks(*document, layer);
   return document->outline(layer);
 }
 
 Result<MechanismSpec> chosenSpec(const std::string& text, const CallArguments& arguments) {
   ATTN_ASSIGN(spec, parseMechanismSpec(text));
+  if (arguments.scale && (!std::isfinite(*arguments.scale) || *arguments.scale <= 0.0))
+    return fail(
+        ErrorKind::Usage,
+        fmt::format("--scale is {}, but must be a number above 0 (default 1/sqrt(d)).", *arguments.scale));
   if (!spec.options.causalGiven && arguments.causalGiven()) {
     spec.options.causal = arguments.causal;
     spec.options.causalGiven = true;
@@ -169,6 +195,22 @@ Result<std::vector<MechanismSpec>> chosenSpecs(const std::vector<std::string>& t
     specs.push_back(std::move(spec));
   }
   return specs;
+}
+
+Status checkWeightNames(const std::string& path, const WeightSet& weights,
+                        const std::vector<const PlannedCall*>& calls) {
+  std::set<std::string> taken;
+  for (const PlannedCall* call : calls) taken.insert(call->givable.begin(), call->givable.end());
+  for (const auto& [name, tensor] : weights) {
+    if (taken.contains(name)) continue;
+    const std::string near = nearestWord(name, {taken.begin(), taken.end()});
+    if (!near.empty() && !weights.contains(near))
+      return fail(ErrorKind::Usage,
+                  fmt::format("--weights {}: nothing here takes '{}'; did you mean '{}'?", path, name, near));
+    fmt::print(stderr, "attnscope: --weights {}: '{}' is not used; what is taken: {}.\n", path, name,
+               taken.empty() ? std::string("nothing") : fmt::format("{}", fmt::join(taken, ", ")));
+  }
+  return {};
 }
 
 Result<WeightSet> loadWeights(const std::string& path) {

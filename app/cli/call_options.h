@@ -71,6 +71,11 @@ void noteFallback(const std::string& fellBack);
 // The tensors of --weights, without the prefix param/ that compute writes; empty without the option.
 [[nodiscard]] Result<WeightSet> loadWeights(const std::string& path);
 
+// Tensors of --weights that none of the calls takes: one that may be misspelt is an error, others are named
+// on standard error.
+[[nodiscard]] Status checkWeightNames(const std::string& path, const WeightSet& weights,
+                                      const std::vector<const PlannedCall*>& calls);
+
 // "0+3" or "0,3".
 [[nodiscard]] Result<std::vector<Index>> parseIndexList(const std::string& text, const std::string& option);
 

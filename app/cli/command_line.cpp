@@ -5,12 +5,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
+#include <cstdio>
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "app/cli/build_info.h"
+#include "app/cli/call_options.h"
 #include "app/cli/command.h"
 #include "app/cli/terminal_job.h"
+#include "core/inputs/recipes.h"
 #include "core/params/mechanism_spec.h"
 
 namespace attnscope {
@@ -43,10 +48,23 @@ int report(const Error& error) {
   return static_cast<int>(error.kind);
 }
 
+Error outputLost() {
+  return {ErrorKind::Output,
+          "Standard output could not be written to its end. Is the disk full, or the reader of a pipe gone?"};
+}
+
 std::vector<std::string> commandNames() {
   std::vector<std::string> names;
   for (const CommandEntry& entry : allCommands()) names.emplace_back(entry.name);
   return names;
+}
+
+// A file that is there, with options behind it or not, the sample, a recipe, or a text.
+bool isSource(const std::string& word) {
+  const std::string name = word.substr(0, word.find(':'));
+  std::error_code ignored;
+  return std::filesystem::exists(word, ignored) || std::filesystem::exists(name, ignored) ||
+         resolvedSource(name) == "sample" || name == "text" || findRecipe(name) != nullptr;
 }
 
 // Arguments without a subcommand name what the window opens. A word that is no file and looks like a command
@@ -56,15 +74,21 @@ Status checkFiles(const std::vector<std::string>& files) {
     if (file.starts_with('-')) {
       return fail(ErrorKind::Usage, fmt::format("There is no option '{}'; see attnscope --help.", file));
     }
-    std::error_code ignored;
-    if (file.find_first_of("./:") != std::string::npos || std::filesystem::exists(file, ignored)) continue;
+    if (isSource(file)) continue;
     const std::string near = nearestWord(file, commandNames());
-    if (near.empty()) continue;
-    return fail(
-        ErrorKind::Usage,
-        fmt::format("'{}' is neither a command nor a file; did you mean 'attnscope {}'?", file, near));
+    return fail(ErrorKind::Usage, fmt::format("'{}' is neither a command nor a file{}", file,
+                                              near.empty() ? "; see attnscope --help for both."
+                                                           : "; did you mean 'attnscope " + near + "'?"));
   }
   return {};
+}
+
+// Some of CLI11's sentences end with a full stop or a line break, others do not.
+std::string withoutStop(std::string sentence) {
+  while (!sentence.empty() &&
+         (sentence.back() == '.' || std::isspace(static_cast<unsigned char>(sentence.back()))))
+    sentence.pop_back();
+  return sentence;
 }
 
 // CLI11 reports by exceptions; they end here.
@@ -75,7 +99,8 @@ int parseAndRun(CLI::App& app, int argc, char** argv, const std::vector<CLI::App
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return report({ErrorKind::Usage, fmt::format("{} Run with --help for the options.", error.what())});
+    return report(
+        {ErrorKind::Usage, fmt::format("{}. Run with --help for the options.", withoutStop(error.what()))});
   }
   const auto chosen =
       std::find_if(subcommands.begin(), subcommands.end(), [](auto* sub) { return sub->parsed(); });
@@ -83,7 +108,11 @@ int parseAndRun(CLI::App& app, int argc, char** argv, const std::vector<CLI::App
   try {
     const Status status = commands[index]->run(makeTerminalJob());
     clearProgress();
-    return status ? 0 : report(status.error());
+    if (!status) return report(status.error());
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return report(outputLost());
+    return 0;
+  } catch (const std::system_error&) {  // fmt's way to say that it could not print
+    return report(outputLost());
   } catch (const std::bad_alloc&) {
     return report({ErrorKind::Compute, "Out of memory; take a shorter input or fewer heads (--heads 0)."});
   }

@@ -9,6 +9,7 @@
 #include "app/cli/call_options.h"
 #include "app/cli/command.h"
 #include "app/cli/sweep_options.h"
+#include "core/base/csv_field.h"
 #include "core/base/units.h"
 #include "kernels/backend_registry.h"
 #include "kernels/fidelity.h"
@@ -78,7 +79,8 @@ void printCsv(const std::vector<Row>& rows) {
     std::vector<std::string> values;
     for (const auto& [key, value] : json.items()) {
       names.push_back(key);
-      values.push_back(value.is_null() ? std::string() : value.dump());
+      const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+      values.push_back(value.is_null() ? std::string() : csvField(text));
     }
     if (std::exchange(head, false)) fmt::print("{}\n", fmt::join(names, ","));
     fmt::print("{}\n", fmt::join(values, ","));
@@ -122,6 +124,9 @@ class CompareCommand final : public Command {
       row.fidelity = fidelity;
       rows.push_back(std::move(row));
     }
+    std::vector<const PlannedCall*> calls;
+    for (const Row& row : rows) calls.push_back(&row.exploration->call);
+    ATTN_TRY(checkWeightNames(m_arguments.weights, weights, calls));
     print(rows);
     return {};
   }

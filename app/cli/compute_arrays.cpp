@@ -112,6 +112,16 @@ void addParams(const FrozenPlan& plan, ArrayList& arrays) {
   for (const ParamTensor& param : plan.plan().params) arrays.push_back({"param/" + param.name, param.make()});
 }
 
+Status requirePatternMemory(const FrozenPlan& plan) {
+  Index pairs = 0;
+  for (Index head = 0; head < plan.plan().shape.heads; ++head) {
+    if (head > 0 && plan.sameSupport(head - 1, head)) continue;
+    const PatternPtr support = plan.support(head);
+    for (Index i = 0; i < support->rows(); ++i) pairs += rowCount(*support, i);
+  }
+  return requirePairs(pairs);
+}
+
 Status addPattern(const FrozenPlan& plan, ArrayList& arrays, const JobContext& job) {
   CompressedRows rows;
   for (Index head = 0; head < plan.plan().shape.heads; ++head) {

@@ -20,6 +20,8 @@ void addParams(const FrozenPlan& plan, ArrayList& arrays);
 // pattern/<h>/indptr (int64), indices (int32) and labels (uint8): compressed rows of each head's support on
 // the key axis [tokens | slots], columns rising. pattern/label_names: UTF-8 bytes, one name a line, in the
 // order of the labels.
+// Error (Compute) if there is no memory for what addPattern() makes, to be asked before a pass.
+[[nodiscard]] Status requirePatternMemory(const FrozenPlan& plan);
 [[nodiscard]] Status addPattern(const FrozenPlan& plan, ArrayList& arrays, const JobContext& job);
 [[nodiscard]] Status addOraclePattern(const OracleResult& result, Index rows, ArrayList& arrays);
 

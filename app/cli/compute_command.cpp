@@ -57,6 +57,7 @@ class ComputeCommand final : public Command {
     app.add_option("spec", m_spec, "Mechanism, with parameters if wanted: reformer:rounds=4,chunk=32")
         ->required();
     m_arguments.declare(app);
+    m_app = &app;
     app.get_option("--device")
         ->description("auto, cpu, cuda, or reference: dense, in double, without the plan");
     app.add_option("-o,--output", m_output, "File (.npz) for the arrays out, lse and param/<name>");
@@ -80,6 +81,8 @@ class ComputeCommand final : public Command {
     const auto start = std::chrono::steady_clock::now();
     ATTN_ASSIGN(call, planCall(spec, input, weights, job));
     const double planSeconds = secondsSince(start);
+    ATTN_TRY(checkWeightNames(m_arguments.weights, weights, {&call}));
+    ATTN_TRY(requireRoom(call));
     ATTN_ASSIGN(computed, m_arguments.device == "reference" ? runReference(call, input, job)
                                                             : runDevice(call, input, job));
     if (m_output.empty()) {
@@ -97,6 +100,8 @@ class ComputeCommand final : public Command {
       return fail(ErrorKind::Usage,
                   fmt::format("--precision {}: the reference computes in double. Leave --precision out.",
                               m_arguments.precision));
+    if (m_app->count("--output") > 0 && m_output.empty())
+      return fail(ErrorKind::Usage, "--output is empty; name a file that ends in .npz.");
     if (m_output.empty() && (m_pattern || m_matrix || m_trace)) {
       return fail(
           ErrorKind::Usage,
@@ -105,6 +110,16 @@ class ComputeCommand final : public Command {
     if (!m_output.empty() && !m_output.ends_with(".npz")) {
       return fail(ErrorKind::Usage, fmt::format("--output {} must end in .npz.", m_output));
     }
+    return {};
+  }
+
+  // What is asked for beside the output is known before the pass, which may take minutes.
+  Status requireRoom(const PlannedCall& call) const {
+    if (m_matrix) ATTN_TRY(requireMatrixMemory(call.plan->plan()));
+    if (m_pattern) ATTN_TRY(requirePatternMemory(*call.plan));
+    if (m_matrix && !m_output.empty() && !call.plan->plan().exact)
+      fmt::print(stderr,
+                 "attnscope: no matrix on the tokens gives exactly this output; see extended arrays.\n");
     return {};
   }
 
@@ -167,6 +182,7 @@ class ComputeCommand final : public Command {
     return writeNpz(m_output, arrays);
   }
 
+  const CLI::App* m_app = nullptr;
   CallArguments m_arguments;
   std::string m_spec;
   std::string m_output;

@@ -110,7 +110,23 @@ class FigureCommand final : public Command {
     figure.provenance = provenance(input.source, device.empty() ? "none (no pass)" : device);
     if (!m_sortBy.empty()) ATTN_TRY(sort(figure));
     if (!m_ownScale.empty()) ATTN_TRY(unlinkScales(figure));
+    ATTN_TRY(checkHidden(figure));
+    std::vector<const PlannedCall*> calls;
+    for (const FigureColumn& column : figure.columns) calls.push_back(&column.exploration->call);
+    ATTN_TRY(checkWeightNames(m_arguments.weights, weights, calls));
     return carrySession(figure, specs, job);
+  }
+
+  // A reason that no column has would be hidden without a trace.
+  static Status checkHidden(const FigureSpec& figure) {
+    std::vector<std::string> known;
+    for (const FigureColumn& column : figure.columns)
+      for (const Label& label : column.exploration->call.plan->plan().labels) known.push_back(label.name);
+    for (const QString& hidden : figure.style.hidden)
+      if (std::find(known.begin(), known.end(), hidden.toStdString()) == known.end())
+        return fail(ErrorKind::Usage, fmt::format("--hide {}: no column has this reason; they have {}.",
+                                                  hidden.toStdString(), fmt::join(known, ", ")));
+    return {};
   }
 
   // The wall that shows what the figure shows. The window computes with drawn tensors and compares with full

@@ -17,6 +17,8 @@ namespace attnscope {
 
 namespace {
 
+constexpr Index kSpareSegments = 4096;  // that a short input may number without having them
+
 constexpr Index kMaxTokens = Index{1} << 20;
 
 std::string tokenName(const std::vector<std::string>& texts, Index i) {
@@ -81,6 +83,14 @@ Status checkTokens(const AttentionInput& input, const std::string& where) {
     if (std::ssize(input.segments) != nK) return wrong("segments", input.segments.size(), nK);
     if (input.segments.front() < 0 || !std::is_sorted(input.segments.begin(), input.segments.end()))
       return fail(ErrorKind::Input, where + ": segments must count up from 0 and never decrease.");
+    // Numbers may be left out, but each stands for a segment that somebody will make.
+    const Index most = std::max(nK, kSpareSegments);
+    if (input.segments.back() >= most)
+      return fail(
+          ErrorKind::Input,
+          fmt::format("{}: segments count up to {}, but there are {} keys; expected numbers below {}. "
+                      "Number the segments 0, 1, 2 and so on.",
+                      where, input.segments.back(), nK, most));
   }
   if (input.grid) {
     const auto [height, width] = *input.grid;

@@ -29,6 +29,8 @@ class InputDocument {
   // The layer that the source names ("PATH:layer=3"), as an index into layerNames(); nothing where it names
   // none.
   [[nodiscard]] virtual std::optional<Index> chosenLayer() const { return std::nullopt; }
+  // What the source says of itself that this program does not do unasked, in sentences.
+  [[nodiscard]] virtual std::vector<std::string> remarks(Index /*layer*/) const { return {}; }
   // Lines of "key: value" for `attnscope info FILE`: format, tensors, dtype, metadata.
   [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> facts() const = 0;
 };

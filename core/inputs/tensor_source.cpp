@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 
+#include "core/inputs/capture_remarks.h"
 #include "core/inputs/tensor_labels.h"
 #include "core/inputs/tensor_layout.h"
 
@@ -51,6 +52,9 @@ class TensorDocument final : public InputDocument {
   [[nodiscard]] Result<AttentionInput> layer(Index layer) const override;
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> facts() const override;
   [[nodiscard]] std::optional<Index> chosenLayer() const override { return m_chosen; }
+  [[nodiscard]] std::vector<std::string> remarks(Index layer) const override {
+    return captureRemarks(*m_file, layerShape(layer), m_layoutSaid);
+  }
 
  private:
   [[nodiscard]] Result<bool> tokensFirst() const;
@@ -68,6 +72,7 @@ class TensorDocument final : public InputDocument {
   std::vector<LayerParts> m_layers;
   std::vector<Index> m_numbers;  // as in the names, rising
   std::optional<Index> m_chosen;
+  bool m_layoutSaid = false;  // by the file, by an option, or by the names of hooks
 };
 
 Result<bool> TensorDocument::tokensFirst() const {
@@ -100,6 +105,7 @@ Status TensorDocument::addPart(const ArrayFile::Entry& entry, bool tokensFirst,
   const std::string where = fmt::format("{}: array '{}'", m_file->path(), entry.name);
   // The names of hooks say the layout; the option may still overrule them.
   const bool hook = role->tokensFirst && !m_options.isGiven("layout");
+  m_layoutSaid = m_layoutSaid || hook;
   ATTN_ASSIGN(axes, headAxes(entry.shape, tokensFirst || hook, where));
   const Index batch = m_options.integer("batch");
   if (batch >= axes.batch)
@@ -112,6 +118,8 @@ Status TensorDocument::addPart(const ArrayFile::Entry& entry, bool tokensFirst,
 
 Status TensorDocument::arrange() {
   ATTN_ASSIGN(first, tokensFirst());
+  ATTN_ASSIGN(said, readText(*m_file, "layout"));
+  m_layoutSaid = m_options.isGiven("layout") || !said.empty();
   std::map<Index, LayerParts> found;
   for (const ArrayFile::Entry& entry : m_file->entries()) ATTN_TRY(addPart(entry, first, found));
   if (found.empty())

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -49,6 +50,18 @@ Result<Tensor> narrowed(const std::string& name, const Tensor& wide) {
   return narrow;
 }
 
+// What a mechanism decides by, or multiplies with, has to be a number.
+Status requireFinite(const std::string& name, const Tensor& tensor) {
+  if (tensor.dtype() != DType::F32) return {};
+  const auto values = tensor.values<float>();
+  const auto bad = std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+  if (bad == values.end()) return {};
+  return fail(ErrorKind::Input,
+              fmt::format("Weights: '{}' holds {} at place {} of {}, expected finite numbers. "
+                          "Replace it.",
+                          name, *bad, bad - values.begin(), values.size()));
+}
+
 Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& name, const Tensor& given,
                            DType type, const std::vector<Index>& rest,
                            const std::vector<std::size_t>& atLeast) {
@@ -61,6 +74,7 @@ Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& na
   if (found.dtype() != type)
     return fail(ErrorKind::Input, fmt::format("Weights: '{}' is {}, but must be {}.", name,
                                               dtypeName(found.dtype()), dtypeName(type)));
+  ATTN_TRY(requireFinite(name, found));
   if (shapeFits(found.shape(), rest, atLeast)) return repeatedForHeads(found, heads);
   std::vector<std::size_t> shifted;
   for (const std::size_t axis : atLeast) shifted.push_back(axis + 1);
@@ -79,19 +93,19 @@ Result<Tensor> fromWeights(const LoweringRequest& request, const std::string& na
 Result<OwnedTensor> ownTensor(const LoweringRequest& request, const std::string& name, DType type,
                               const std::vector<Index>& rest, const std::vector<std::size_t>& atLeast,
                               const std::function<Tensor()>& draw) {
-  const auto it = request.weights.find(name);
-  if (it == request.weights.end()) return OwnedTensor{draw(), false};
-  ATTN_ASSIGN(tensor, fromWeights(request, name, it->second, type, rest, atLeast));
+  const Tensor* given = request.given(name);
+  if (given == nullptr) return OwnedTensor{draw(), false};
+  ATTN_ASSIGN(tensor, fromWeights(request, name, *given, type, rest, atLeast));
   return OwnedTensor{std::move(tensor), true};
 }
 
 Result<Tensor> givenTensor(const LoweringRequest& request, const std::string& name, DType type,
                            const std::vector<Index>& rest) {
-  return fromWeights(request, name, request.weights.at(name), type, rest, {});
+  return fromWeights(request, name, *request.given(name), type, rest, {});
 }
 
 bool isGivenTensor(const LoweringRequest& request, const std::string& name) {
-  return request.weights.contains(name);
+  return request.given(name) != nullptr;
 }
 
 std::string originText(const LoweringRequest& request, bool fromFile) {

@@ -70,6 +70,12 @@ const char* familyName(Family family) {
   return "";
 }
 
+const Tensor* LoweringRequest::given(const std::string& name) const {
+  if (asked != nullptr) asked->insert(name);
+  const auto found = weights.find(name);
+  return found == weights.end() ? nullptr : &found->second;
+}
+
 double LoweringRequest::defaultScale() const {
   return scaleOr(1.0 / std::sqrt(static_cast<double>(input.shape().d)));
 }
@@ -100,7 +106,9 @@ Result<PlannedCall> planCall(const MechanismSpec& spec, const AttentionInput& in
     ATTN_ASSIGN(made, withValues(input, job));
     read = std::move(made);
   }
-  ATTN_ASSIGN(plan, mechanism->lower({read, call.params, call.options, weights, job}));
+  std::set<std::string> asked;
+  ATTN_ASSIGN(plan, mechanism->lower({read, call.params, call.options, weights, job, &asked}));
+  call.givable.assign(asked.begin(), asked.end());
   ATTN_ASSIGN(frozen, FrozenPlan::freeze(std::move(plan), job, tiles));
   call.plan = std::move(frozen);
   return call;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,10 @@ struct LoweringRequest {
   const CallOptions& options;
   const WeightSet& weights;
   const JobContext& job;
+  std::set<std::string>* asked = nullptr;  // collects the names of tensors that could have been given
 
+  // The tensor that was given under this name, or null.
+  [[nodiscard]] const Tensor* given(const std::string& name) const;
   // The plan is for looking at only: tensors that a pass would need may stay outlines.
   [[nodiscard]] bool patternOnly() const { return input.isOutline(); }
   [[nodiscard]] double scaleOr(double fallback) const { return options.scale.value_or(fallback); }
@@ -96,6 +100,7 @@ struct PlannedCall {
   ParamValues params;
   CallOptions options;  // settled: causal as it will be executed
   std::shared_ptr<const FrozenPlan> plan;
+  std::vector<std::string> givable;  // names of the tensors that this call takes in place of its own, sorted
 };
 // With Tiles::Later the input may be an outline; its values are made where the pattern needs them, and
 // dropped again.

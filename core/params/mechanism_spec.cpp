@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 namespace attnscope {
 
@@ -124,6 +125,7 @@ Result<MechanismSpec> parseMechanismSpec(const std::string& text) {
                 fmt::format("'{}' names no mechanism; write for example reformer:rounds=4.", text));
   if (colon == std::string::npos) return spec;
   std::size_t begin = colon + 1;
+  std::set<std::string> seen;
   while (begin <= text.size()) {
     const std::string part = text.substr(begin, text.find(',', begin) - begin);
     const std::size_t equals = part.find('=');
@@ -132,6 +134,9 @@ Result<MechanismSpec> parseMechanismSpec(const std::string& text) {
           ErrorKind::Usage,
           fmt::format("'{}' in '{}' is not of the form name=value; lists are joined by '+'.", part, text));
     ATTN_ASSIGN(read, readValue(text, begin + equals + 1));
+    if (!seen.insert(part.substr(0, equals)).second)
+      return fail(ErrorKind::Usage,
+                  fmt::format("'{}' says {} twice; leave one of them out.", text, part.substr(0, equals)));
     ATTN_TRY(takeCommon(spec, part.substr(0, equals), read.value));
     begin = read.end + 1;
   }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/base/csv_field.h"
 #include "core/base/shell_word.h"
 
 namespace attnscope {
@@ -78,14 +79,6 @@ SweepPoint pointOf(const Json& json, std::size_t spec) {
   point.peakBytes = json.value("peak_bytes", 0.0);
   point.peakFlops = json.value("ceiling_flops", 0.0);
   return point;
-}
-
-// A field of CSV: quoted where it must be.
-std::string csvField(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
 }
 
 Result<SweepRun> runOf(const Json& json) {

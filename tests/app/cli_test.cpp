@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The program as a user of the command line meets it: statuses, messages, files.
 #include <QtTest>
+#include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/io/array_file.h"
@@ -57,6 +59,11 @@ class CliTest : public QObject {
   void missingFileIsNamed();
   void truncatedFileIsNamed();
   void unwritableOutputIsNamed();
+  void lostOutputIsAnError();
+  void weightsAreLookedAt();
+  void capturedSettingsAreSaid();
+  void manySegmentsAreRefused();
+  void csvOfAnyRule();
   void oneToken();
   void sameBytesTwice();
   void agreesWithReference_data();
@@ -160,6 +167,29 @@ void CliTest::slipsAreUsageErrors_data() {
       << QStringList{"neither maps nor differences"};
   QTest::newRow("pattern without a file")
       << QStringList{"compute", "full", "--pattern"} << QStringList{"--output"};
+  const QStringList full{"compute", "full"};
+  for (const char* scale : {"-1", "0", "nan", "-inf"})
+    QTest::addRow("scale %s", scale) << (full + small + QStringList{QString("--scale=%1").arg(scale)})
+                                     << QStringList{"--scale", "above 0"};
+  for (const char* seed : {"-1", "1.5", "99999999999999999999999"})
+    QTest::addRow("seed %s", seed) << (full + small + QStringList{QString("--seed=%1").arg(seed)})
+                                   << QStringList{seed, "whole number"};
+  QTest::newRow("a parameter twice") << (QStringList{"compute", "longformer:window=4,window=6"} + small)
+                                     << QStringList{"window", "twice"};
+  QTest::newRow("output without a name")
+      << (full + small + QStringList{"-o", ""}) << QStringList{"--output", ".npz"};
+  QTest::newRow("reason")
+      << (QStringList{"figure", "pattern", "longformer", "-o", "x.png", "--hide", "nosuch"} + small)
+      << QStringList{"nosuch", "local"};
+  QTest::newRow("seconds") << QStringList{"bench", "full", "--lengths", "64", "--seconds=nan"}
+                           << QStringList{"--seconds", "nan"};
+  QTest::newRow("two outputs at once")
+      << QStringList{"bench", "full", "--lengths", "64", "--json", "-", "--csv", "-"}
+      << QStringList{"--csv -"};
+  QTest::newRow("recipe") << QStringList{"bench", "full", "--lengths", "64", "--recipe", "nosuch"}
+                          << QStringList{"nosuch"};
+  QTest::newRow("neither a file nor a command")
+      << QStringList{"nowhere/q.npz"} << QStringList{"nowhere/q.npz"};
   QTest::newRow("lengths") << QStringList{"bench", "full", "--lengths", "512..256"}
                            << QStringList{"256..65536"};
 }
@@ -198,6 +228,86 @@ void CliTest::unwritableOutputIsNamed() {
       attnscope({"figure", "map", "full", "--input", "clustered:n=64", "-o", "no/folder/out.png"});
   QCOMPARE(figure.status, 5);
   QVERIFY2(figure.err.contains("no/folder"), qPrintable(figure.err));
+}
+
+// /dev/full refuses every byte.
+void CliTest::lostOutputIsAnError() {
+  for (const char* command : {"list", "info"}) {
+    QProcess process;
+    process.setStandardOutputFile(QStringLiteral("/dev/full"));
+    process.start(QStringLiteral(ATTNSCOPE_BINARY), {QString(command)});
+    QVERIFY(process.waitForFinished(60'000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 5);
+    QVERIFY(process.readAllStandardError().contains("Standard output"));
+  }
+}
+
+void CliTest::weightsAreLookedAt() {
+  attnscope::Tensor omega(attnscope::DType::F32, {4, 8});
+  const auto values = omega.mutableValues<float>();
+  std::fill(values.begin(), values.end(), 0.5F);
+  const QStringList call{"compute", "performer:features=4", "--input", "gaussian:n=16,d=8,heads=1"};
+  QVERIFY(attnscope::writeNpz(path("w.npz").toStdString(), {{"omga", omega}}));
+  const Outcome misspelt = attnscope(call + QStringList{"--weights", "w.npz"});
+  QCOMPARE(misspelt.status, 2);
+  QVERIFY2(misspelt.err.contains("did you mean 'omega'"), qPrintable(misspelt.err));
+  QVERIFY(attnscope::writeNpz(path("w.npz").toStdString(), {{"omega", omega}, {"elsewhere", omega}}));
+  const Outcome more = attnscope(call + QStringList{"--weights", "w.npz"});
+  QCOMPARE(more.status, 0);
+  QVERIFY2(more.err.contains("'elsewhere' is not used"), qPrintable(more.err));
+  values[5] = std::numeric_limits<float>::quiet_NaN();
+  QVERIFY(attnscope::writeNpz(path("w.npz").toStdString(), {{"omega", omega}}));
+  const Outcome nan = attnscope(call + QStringList{"--weights", "w.npz"});
+  QCOMPARE(nan.status, 3);
+  QVERIFY2(nan.err.contains("'omega' holds nan at place 5"), qPrintable(nan.err));
+}
+
+void CliTest::capturedSettingsAreSaid() {
+  attnscope::Tensor rows(attnscope::DType::F32, {9, 4, 16});
+  const auto values = rows.mutableValues<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.01F * static_cast<float>(i % 7);
+  QVERIFY(attnscope::writeNpz(path("c.npz").toStdString(),
+                              {{"q", rows}, {"k", rows}, {"v", rows}, {"mask", rows}}));
+  const Outcome said = attnscope({"compute", "full", "--input", "c.npz"});
+  QCOMPARE(said.status, 0);
+  QVERIFY2(said.err.contains("'mask' is not applied"), qPrintable(said.err));
+  QVERIFY2(said.err.contains("9 heads of 4 tokens"), qPrintable(said.err));
+  const Outcome told = attnscope({"compute", "full", "--input", "c.npz:layout=nhd"});
+  QVERIFY2(!told.err.contains("heads of"), qPrintable(told.err));
+}
+
+// A number of a segment is a promise of as many notes; a wrong one took all memory.
+void CliTest::manySegmentsAreRefused() {
+  attnscope::Tensor rows(attnscope::DType::F32, {1, 8, 4});
+  const auto values = rows.mutableValues<float>();
+  std::fill(values.begin(), values.end(), 0.5F);
+  attnscope::Tensor segments(attnscope::DType::I64, {8});
+  std::fill(segments.mutableValues<std::int64_t>().begin(), segments.mutableValues<std::int64_t>().end(),
+            std::int64_t{1000000000});
+  QVERIFY(attnscope::writeNpz(path("s.npz").toStdString(),
+                              {{"q", rows}, {"k", rows}, {"v", rows}, {"segments", segments}}));
+  const Outcome outcome = attnscope({"compute", "etc", "--input", "s.npz"});
+  QCOMPARE(outcome.status, 3);
+  QVERIFY2(outcome.err.contains("1000000000"), qPrintable(outcome.err));
+}
+
+void CliTest::csvOfAnyRule() {
+  const Outcome outcome = attnscope({"compare", "custom:rule=\"local: k <= q and q - k < w\",w=4", "full",
+                                     "--input", "clustered:n=32", "--csv"});
+  QCOMPARE(outcome.status, 0);
+  const QStringList lines = outcome.out.trimmed().split(QLatin1Char('\n'));
+  const auto fields = [](const QString& line) {
+    int count = 1;
+    bool quoted = false;
+    for (const QChar c : line) {
+      if (c == QLatin1Char('"')) quoted = !quoted;
+      if (c == QLatin1Char(',') && !quoted) ++count;
+    }
+    return count;
+  };
+  QCOMPARE(lines.size(), 3);
+  for (const QString& line : lines) QCOMPARE(fields(line), fields(lines[0]));
 }
 
 void CliTest::oneToken() {

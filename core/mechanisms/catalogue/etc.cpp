@@ -51,7 +51,8 @@ std::vector<ParamSpec> makeParams() {
   std::vector<ParamSpec> params;
   params.push_back(intParam(
       "radius", "r", "Tokens to each side that a token reads.", 0, noLimit,
-      [](const Shape& s) { return std::max<Index>(1, ceilSqrt(s.nK) / 2); }, "ceil(sqrt n) / 2"));
+      [](const Shape& s) { return std::max<Index>(1, ceilDiv(ceilSqrt(s.nK), 2)); },
+      "half of sqrt n, rounded up"));
   params.back().unit = "tokens";
   params.back().paperValue = ParamValue{Index{84}};
   params.back().paperText = "84, large model 169";

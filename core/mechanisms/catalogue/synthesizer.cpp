@@ -86,9 +86,9 @@ Result<Tensor> drawNormals(const LoweringRequest& request, const std::string& na
 
 // Last size of a given tensor, counted from its end: 0 is the last axis. 0 where it is not given.
 Index givenSize(const LoweringRequest& request, const std::string& name, std::size_t fromEnd = 0) {
-  const auto it = request.weights.find(name);
-  if (it == request.weights.end() || it->second.rank() <= fromEnd) return 0;
-  return it->second.dim(it->second.rank() - 1 - fromEnd);
+  const Tensor* given = request.given(name);
+  if (given == nullptr || given->rank() <= fromEnd) return 0;
+  return given->dim(given->rank() - 1 - fromEnd);
 }
 
 Index firstPositive(std::initializer_list<Index> sizes) {
