@@ -35,8 +35,8 @@ Result<RunResult> FallbackBackend::run(const FrozenPlan& plan, const AttentionIn
     how = " in fp32";
   }
   ATTN_ASSIGN(instead, m_second.run(plan, input, again, job));
-  instead.fellBack = fmt::format("{} computed it{} since {} failed: {}", behind.name, how,
-                                 m_first.info().id, result.error().message);
+  instead.fellBack = fmt::format("{} computed it{} since {} failed: {}", behind.name, how, m_first.info().id,
+                                 result.error().message);
   return instead;
 }
 
