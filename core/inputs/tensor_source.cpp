@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/inputs/capture_remarks.h"
+#include "core/inputs/packed_array.h"
 #include "core/inputs/tensor_labels.h"
 #include "core/inputs/tensor_layout.h"
 
@@ -235,6 +236,10 @@ const std::vector<SourceKey>& tensorKeys() {
 
 Result<std::shared_ptr<const InputDocument>> openTensors(std::shared_ptr<const ArrayFile> file,
                                                          const std::string& options) {
+  if (file->format() == "npy") {
+    ATTN_ASSIGN(three, unpacked(std::move(file)));
+    file = std::move(three);
+  }
   ATTN_ASSIGN(parsed, SourceOptions::parse(file->path(), tensorKeys(), options));
   auto document = std::make_shared<TensorDocument>(std::move(file), std::move(parsed));
   ATTN_TRY(document->arrange());

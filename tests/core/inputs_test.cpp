@@ -293,6 +293,25 @@ class InputsTest : public QObject {
     QCOMPARE(loadInput(path("h.npz"))->digest, plain.digest);
   }
 
+  // A .npy has room for one array: the three one after the other.
+  void threeArraysInOne() {
+    Tensor packed(DType::F32, {3, 2, 5, 4});
+    const auto values = packed.mutableValues<float>();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 64.0F;
+    QVERIFY(writeNpy(path("p.npy"), packed));
+    const auto input = loadInput(path("p.npy"));
+    QVERIFY2(input, input ? "" : input.error().message.c_str());
+    QCOMPARE(input->q.shape(), (std::vector<Index>{2, 5, 4}));
+    QCOMPARE(input->q.values<float>()[1], values[1]);
+    QCOMPARE(input->k.values<float>()[1], values[41]);
+    QCOMPARE(input->v.values<float>()[39], values[119]);
+    QVERIFY(writeNpy(path("p.npy"), Tensor::zeros(DType::F32, {5, 4})));
+    const auto one = loadInput(path("p.npy"));
+    QVERIFY(!one && one.error().kind == ErrorKind::Input);
+    QVERIFY2(one.error().message.find("(3, heads, tokens, width)") != std::string::npos,
+             one.error().message.c_str());
+  }
+
   void missingArraysAreNamed() {
     const Tensor t = ramp({2, 5, 3});
     QVERIFY(writeNpz(path("m.npz"), {{"q", t}, {"k", t}, {"values", t}}));
