@@ -48,7 +48,7 @@ void Wall::fitRows() {
                               : static_cast<std::size_t>(row);
     full[static_cast<std::size_t>(row)] = first.panels[measured]->heightForWidth(width);
     if (m_noMaps && needsPass(kRowOrder[static_cast<std::size_t>(row)].kind))
-      full[static_cast<std::size_t>(row)] = first.panels[measured]->messageHeight();
+      full[static_cast<std::size_t>(row)] = first.panels[static_cast<std::size_t>(row)]->messageHeight();
     sum += full[static_cast<std::size_t>(row)];
     ++shown;
   }
