@@ -13,6 +13,7 @@
 #include "core/simd/row_math.h"
 #include "core/simd/tile_math.h"
 #include "kernels/cpu/upcoming_rows.h"
+#include "kernels/shared/run_checks.h"
 
 namespace attnscope {
 
@@ -417,7 +418,7 @@ Status linearAttendOnCpu(const LinearAttendStep& step, BufferTable& buffers, con
   buffers.create(step.out);
   buffers.create(step.denominator);
   for (Index h = 0; h < buffers.plan().shape.heads; ++h) ATTN_TRY(HeadPass(step, buffers, h).run(job));
-  return {};
+  return checkDenominators(step, buffers.plan(), buffers.tensor(step.denominator));
 }
 
 double linearScratchBytes(Index n, Index features, Index dV) {

@@ -77,6 +77,12 @@ Status fetchResults(DeviceRun& run, RunResult& result) {
     result.lse = lse.reshaped({plan.shape.heads, plan.shape.nQ});
   }
   ATTN_TRY(checkFinite(result.out, plan.mechanism));
+  for (const Step& step : plan.steps) {
+    const auto* linear = std::get_if<LinearAttendStep>(&step);
+    if (linear == nullptr || linear->exponents) continue;
+    ATTN_ASSIGN(denominators, run.fetch(linear->denominator));
+    ATTN_TRY(checkDenominators(*linear, plan, denominators));
+  }
   if (!run.options().keepBuffers) return {};
   for (std::size_t b = 3; b < plan.buffers.size(); ++b) {
     ATTN_ASSIGN(buffer, run.fetch(static_cast<BufferId>(b)));

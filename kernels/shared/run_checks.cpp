@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kernels/shared/run_checks.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -25,6 +26,39 @@ Status checkProductRange(const AttendStep& step, Index d, double largestQ, doubl
               mechanism +
                   ": products of queries and keys can overflow float32. The input's values are too "
                   "large; scale q and k down, or give a smaller --scale.");
+}
+
+namespace {
+
+// Features that are above 0 for every finite number.
+bool featuresArePositive(const Plan& plan, BufferId features) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
+    const auto* map = std::get_if<FeatureMapStep>(&step);
+    return map != nullptr && map->out == features &&
+           (map->feature == Feature::Elu1 || map->feature == Feature::Exp);
+  });
+}
+
+}  // namespace
+
+Status checkDenominators(const LinearAttendStep& step, const Plan& plan, const Tensor& denominators) {
+  if (step.exponents) return {};
+  constexpr float kLeast = 0x1p-100F;  // below it products may have lost digits
+  const bool positive = featuresArePositive(plan, step.phiQ) && featuresArePositive(plan, step.phiK);
+  const Index rows = plan.shape.nQ;
+  // When causal, the first queries may be before all keys.
+  const Index first = step.causal ? std::max<Index>(0, rows - plan.shape.nK) : 0;
+  const auto values = denominators.values<float>();
+  for (std::size_t at = 0; at < values.size(); ++at) {
+    const float size = std::abs(values[at]);
+    const bool lost = size == 0.0F ? positive && static_cast<Index>(at) % rows >= first : size < kLeast;
+    if (lost)
+      return fail(ErrorKind::Compute,
+                  plan.mechanism +
+                      ": the features of queries and keys are so small that their products leave float32's "
+                      "range. Give q and k other sizes, or use --device reference.");
+  }
+  return {};
 }
 
 }  // namespace attnscope

@@ -15,4 +15,10 @@ namespace attnscope {
 [[nodiscard]] Status checkProductRange(const AttendStep& step, Index d, double largestQ, double largestK,
                                        const std::string& mechanism);
 
+// Products of tiny features leave float32's range downwards, and a quotient of what is left of them looks
+// like a number. `denominators` are those of the step, (H, n_q, 1). A denominator of 0 is right where
+// features can be 0 or nothing is read, and refused where they cannot.
+[[nodiscard]] Status checkDenominators(const LinearAttendStep& step, const Plan& plan,
+                                       const Tensor& denominators);
+
 }  // namespace attnscope

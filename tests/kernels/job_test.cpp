@@ -2,6 +2,7 @@
 // Cancel, progress and refusals of the CPU backend.
 #include <QElapsedTimer>
 #include <QTest>
+#include <algorithm>
 #include <optional>
 #include <thread>
 
@@ -114,6 +115,27 @@ class JobTest : public QObject {
     QVERIFY(points && points->empty());
     // On one thread a pass takes about 3 s where this was written.
     QVERIFY2(sinceCancel.elapsed() < 500, qPrintable(QString("%1 ms").arg(sinceCancel.elapsed())));
+  }
+
+  // Features whose products vanish are refused as well; where a feature may be 0, a row of 0 is right.
+  void underflowIsAnError() {
+    AttentionInput input = attnscope::testing::inputOf("gaussian:n=40,d=8,heads=2");
+    Tensor low(DType::F32, input.q.shape());
+    std::fill(low.mutableValues<float>().begin(), low.mutableValues<float>().end(), -60.0F);
+    input.q = low;
+    input.k = low;
+    for (const char* spec : {"linear", "linear:causal=on", "linear:feature=exp"}) {
+      const auto call = planCall(*parseMechanismSpec(spec), input);
+      QVERIFY(call);
+      const auto run = cpuBackend().run(*call->plan, input, {}, {});
+      QVERIFY2(!run, spec);
+      QVERIFY2(run.error().message.find("so small") != std::string::npos, run.error().message.c_str());
+    }
+    const auto relu = planCall(*parseMechanismSpec("linear:feature=relu"), input);
+    QVERIFY(relu);
+    const auto run = cpuBackend().run(*relu->plan, input, {}, {});
+    QVERIFY2(run, run ? "" : run.error().message.c_str());
+    for (const float x : run->out.values<float>()) QCOMPARE(x, 0.0F);
   }
 
   // Finite inputs whose products overflow are refused, not drawn as NaN.
