@@ -82,11 +82,12 @@ class BenchCommand final : public Command {
                                                 m_request.secondsPerPoint));
     if (m_json == "-" && m_csv == "-")
       return fail(ErrorKind::Usage, "--json - and --csv - both take standard output; name a file for one.");
-    if (findRecipe(m_request.recipe.substr(0, m_request.recipe.find(':'))) == nullptr)
-      return fail(ErrorKind::Usage,
-                  fmt::format("--recipe {}: there is no such recipe; see attnscope info for "
-                              "what an input may be.",
-                              m_request.recipe));
+    if (findRecipe(m_request.recipe.substr(0, m_request.recipe.find(':'))) == nullptr) {
+      std::vector<std::string> known;
+      for (const Recipe& recipe : recipes()) known.emplace_back(recipe.id);
+      return fail(ErrorKind::Usage, fmt::format("--recipe {}: there is no such recipe; they are {}.",
+                                                m_request.recipe, fmt::join(known, ", ")));
+    }
     if (!m_figurePath.empty()) ATTN_TRY(checkFigurePath(m_figurePath));
     ATTN_ASSIGN(lengths, parseLengths(m_lengths));
     m_request.lengths = std::move(lengths);

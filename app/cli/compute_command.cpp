@@ -118,8 +118,7 @@ class ComputeCommand final : public Command {
     if (m_matrix) ATTN_TRY(requireMatrixMemory(call.plan->plan()));
     if (m_pattern) ATTN_TRY(requirePatternMemory(*call.plan));
     if (m_matrix && !m_output.empty() && !call.plan->plan().exact)
-      fmt::print(stderr,
-                 "attnscope: no matrix on the tokens gives exactly this output; see extended arrays.\n");
+      fmt::print(stderr, "attnscope: no matrix on the tokens gives exactly this output.\n");
     return {};
   }
 

@@ -38,6 +38,14 @@ class NoPassTest final : public QObject {
     QVERIFY(compute && compute->isVisible());
     QVERIFY(map->rect().contains(compute->geometry()));
     QVERIFY(!wall()->findChild<ColorBar*>()->isVisible());
+    // Without a row of maps the insides make the offer.
+    QVERIFY(!insides->findChild<QPushButton*>());
+    m_window->document()->setRowVisible(PanelKind::Map, false);
+    auto* other = insides->findChild<QPushButton*>();
+    QVERIFY(other && other->isVisible());
+    QTRY_VERIFY(insides->rect().contains(other->geometry()));
+    m_window->document()->setRowVisible(PanelKind::Map, true);
+    QVERIFY(!other->isVisible());
     // An input with maps has its rows and its bar again.
     m_window->openSource(QStringLiteral("sample"));
     QTRY_VERIFY_WITH_TIMEOUT(m_window->isSettled() && column(0).exploration->hasPass(), 20000);

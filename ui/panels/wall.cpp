@@ -147,7 +147,9 @@ void Wall::updateStructure() {
     m_grid->setColumnStretch(i + 1, used ? 1 : 0);
     for (int row = 0; row < kRows; ++row)
       column.cells[static_cast<std::size_t>(row)]->setVisible(used && rowVisible(row));
-    if (used) updateHeader(i);
+    if (!used) continue;
+    updateHeader(i);
+    updateInsides(i);  // who offers a pass depends on the rows
   }
   m_service->setInsidesWanted(m_document->state().rows.insides);
   m_reach->setWanted(m_document->state().rows.reach);
@@ -256,7 +258,7 @@ void Wall::updateDifference(int index) {
   const BaselineResult baseline = m_baselines->of(index);
   if (result.exploration && !result.exploration->hasPass()) {
     column.differs = nullptr;
-    shown->setNote(tr("It comes with the map."));
+    showWithoutPass(*shown, tr("It comes with the map."), result);
     shown->setBusy(result.busy || result.passBusy);
     return;
   }
@@ -315,7 +317,7 @@ void Wall::updateInsides(int index) {
     return;
   }
   if (!result.exploration->hasPass()) {
-    shown->setNote(tr("They come with the map."));
+    showWithoutPass(*shown, tr("They come with the map."), result);
     shown->setBusy(result.busy || result.passBusy);
     column.insides = nullptr;
     return;

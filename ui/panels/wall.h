@@ -16,6 +16,7 @@ class ColorBar;
 class ColumnHeader;
 class MarginalService;
 class ComputeService;
+struct ColumnResult;
 class PanelCell;
 class ReachService;
 class RowTitle;
@@ -95,6 +96,7 @@ class Wall final : public QWidget {
   void placeColorBars();
   [[nodiscard]] bool rowVisible(int row) const;
   [[nodiscard]] bool noMaps() const;
+  void showWithoutPass(Panel& panel, const QString& note, const ColumnResult& column) const;
 
   Document* m_document;
   ComputeService* m_service;

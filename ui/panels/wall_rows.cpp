@@ -22,6 +22,14 @@ bool needsPass(PanelKind kind) {
 
 }  // namespace
 
+// The map offers the pass; where no map is shown, every row that needs one does.
+void Wall::showWithoutPass(Panel& panel, const QString& note, const ColumnResult& column) const {
+  if (m_document->state().rows.map)
+    panel.setNote(note);
+  else
+    panel.setRefused(passSentence(column));
+}
+
 // No pass has run, and none will unless somebody asks: the rows that need one fold to their sentences.
 bool Wall::noMaps() const {
   for (int i = 0; i < m_document->columnCount(); ++i) {

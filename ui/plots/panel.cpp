@@ -305,7 +305,7 @@ int Panel::heightForWidth(int width) const {
 }
 
 int Panel::messageHeight() const {
-  const int lines = m_impl->kind == PanelKind::Map ? 8 : 4;  // the map's sentence has a button below it
+  const int lines = m_impl->refused.isEmpty() ? 4 : 8;  // a sentence that refuses has a button below it
   return lines * m_impl->metrics().em;
 }
 
