@@ -8,7 +8,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "core/analysis/channel_mixing.h"
 #include "core/simd/row_math.h"
@@ -345,28 +344,16 @@ void EffectiveRows::addProject(const ProjectStep& project, const Asked& asked, s
   if (const auto* blocks = std::get_if<BlockMix>(&project.weight)) {
     const Index u = asked.row / blocks->block;
     const Index slot = asked.row % blocks->block;
-    const Index count = blocks->mix.dim(2);
-    const Index n = m_plan.buffers[at(project.in)].rows;
-    const float* shares = blocks->mix.slice<float>(blocks->mix.dim(0) == 1 ? 0 : m_head).data() + u * count;
-    // Every block has the row but, perhaps, the last, which may be short.
-    const bool lastLacksIt = (count - 1) * blocks->block + slot >= n;
-    double factor = 1.0;
-    if (lastLacksIt) {
-      const double present = std::accumulate(shares, shares + count - 1, 0.0);
-      factor = present > 0.0 ? (present + shares[count - 1]) / present : 0.0;
-    }
+    const auto shares = blocks->shares(m_head, u, slot, m_plan.buffers[at(project.in)].rows);
     Index first = 0;
-    Index end = lastLacksIt ? count - 1 : count;
+    Index end = blocks->mix.dim(2);
     if (isTokenValues(project.in)) {  // only blocks whose row is looked at
       first = std::max(first, (m_col0 - slot + blocks->block - 1) / blocks->block);
       end = std::min(end, (m_col0 + m_cols - 1 - slot + blocks->block) / blocks->block);
     }
     for (Index v = first; v < end; ++v)
-      if (shares[v] != 0.0F)
-        add(project.in,
-            {v * blocks->block + slot, static_cast<float>(asked.weight * shares[v] * factor),
-             asked.depth + 1},
-            row, scratch);
+      if (const float share = shares[static_cast<std::size_t>(v)]; share != 0.0F)
+        add(project.in, {v * blocks->block + slot, asked.weight * share, asked.depth + 1}, row, scratch);
     return;
   }
   const auto& reduce = std::get<SegmentReduce>(project.weight);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/simd/row_math.h"
 
@@ -136,7 +137,20 @@ Result<Balanced> sinkhorn(std::vector<double> logits, Index blocks, Index iterat
     balanced.rowErrors.push_back(worst(rows));
     balanced.columnErrors.push_back(worst(columns));
   }
+  balanced.logs = std::move(logits);
   return balanced;
+}
+
+std::vector<double> withoutLastBlock(const Balanced& balanced, Index blocks) {
+  std::vector<double> shares(balanced.matrix.size(), 0.0);
+  for (Index u = 0; u < blocks && blocks > 1; ++u) {
+    const double* row = balanced.matrix.data() + u * blocks;
+    const double* logs = balanced.logs.data() + u * blocks;
+    const double kept = std::accumulate(row, row + blocks, 0.0);
+    const double total = logSum(logs, blocks - 1, 1);
+    for (Index v = 0; v + 1 < blocks; ++v) shares[at(u * blocks + v)] = kept * std::exp(logs[v] - total);
+  }
+  return shares;
 }
 
 std::vector<double> earlierRows(const std::vector<double>& logits, Index blocks) {

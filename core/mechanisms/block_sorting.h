@@ -40,6 +40,7 @@ struct SortNet {
 // each half-iteration (rows, columns, rows, ...).
 struct Balanced {
   std::vector<double> matrix;
+  std::vector<double> logs;  // of the matrix, where it has left double's range as well
   std::vector<double> rowErrors;
   std::vector<double> columnErrors;
 };
@@ -51,6 +52,10 @@ struct Balanced {
 // Rows over the earlier blocks v < u only, each scaled to sum 1; row 0 is 0. Columns are left alone: their
 // sums run over later rows.
 [[nodiscard]] std::vector<double> earlierRows(const std::vector<double>& logits, Index blocks);
+
+// The shares of rows that the last block lacks: those of the others, scaled to keep the sum of the row. From
+// logarithms, since all that is left may be out of double's range. The last column is 0.
+[[nodiscard]] std::vector<double> withoutLastBlock(const Balanced& balanced, Index blocks);
 
 // One source for each destination: the largest of its row (the first), -1 for a row of 0.
 [[nodiscard]] std::vector<std::int32_t> largestOfRows(std::span<const double> matrix, Index blocks);

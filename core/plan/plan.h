@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -115,11 +116,22 @@ struct SegmentReduce {
   std::vector<Index> bounds;
 };
 
-// Blocks of rows mixed slot by slot: row t of mixed block u is rho_u sum_v P_uv in_v[t] / sum_v P_uv, both
-// sums over the blocks v that have a row t, rho_u = sum_v P_uv over all blocks. A row that no block has is 0.
+// Blocks of rows mixed slot by slot: row t of mixed block u is sum_v P_uv in_v[t]. The last block may be
+// short; rows that it lacks are mixed with shares of their own, so that who writes the plan decides what
+// takes the place of the last block's share.
 struct BlockMix {
-  Tensor mix;  // P: (H, mixed blocks, ceil(n / block))
+  Tensor mix;  // P: (H or 1, mixed blocks, ceil(n / block))
   Index block = 1;
+  Tensor shortMix;  // P of the rows that the last block lacks, its last column 0; empty if there are none
+
+  // Rows [0, whole) of a block of n rows altogether are in every block.
+  [[nodiscard]] Index whole(Index n) const { return n - (mix.dim(2) - 1) * block; }
+  // The shares of row t of mixed block u, one for each block.
+  [[nodiscard]] std::span<const float> shares(Index head, Index u, Index t, Index n) const {
+    const Tensor& from = t < whole(n) ? mix : shortMix;
+    return from.slice<float>(from.dim(0) == 1 ? 0 : head)
+        .subspan(static_cast<std::size_t>(u * mix.dim(2)), static_cast<std::size_t>(mix.dim(2)));
+  }
 };
 
 // out = weight x in along the length: a dense (H or 1, k, >= n) tensor (only its first n columns are used),

@@ -131,28 +131,6 @@ void projectDense(const float* weight, Index ldw, const float* in, Index n, floa
   for (std::size_t i = 0; i < total.size(); ++i) out[i] = static_cast<float>(total[i]);
 }
 
-// Mixed block u of one head: every row t is a mean of the rows t of the blocks that have one, times rho_u.
-void mixBlock(const BlockMix& blocks, const float* shares, const float* in, Index n, float* out, Index cols) {
-  const Index count = blocks.mix.dim(2);
-  double rho = 0.0;
-  for (Index v = 0; v < count; ++v) rho += shares[v];
-  std::vector<double> sum(static_cast<std::size_t>(cols));
-  for (Index t = 0; t < blocks.block; ++t) {
-    std::fill(sum.begin(), sum.end(), 0.0);
-    double present = 0.0;
-    for (Index v = 0; v < count && v * blocks.block + t < n; ++v) {
-      const double share = shares[v];
-      if (share == 0.0) continue;
-      present += share;
-      const float* row = in + (v * blocks.block + t) * cols;
-      for (Index c = 0; c < cols; ++c) sum[static_cast<std::size_t>(c)] += share * row[c];
-    }
-    const double factor = present > 0.0 ? rho / present : 0.0;
-    for (Index c = 0; c < cols; ++c)
-      out[t * cols + c] = static_cast<float>(factor * sum[static_cast<std::size_t>(c)]);
-  }
-}
-
 // phi of `count` rows.
 void mapFeatures(Feature feature, const float* in, float* out, Index count, Index d) {
   switch (feature) {
@@ -200,42 +178,60 @@ Status mergeOnCpu(const MergeStep& step, BufferTable& buffers, const JobContext&
 
 namespace {
 
+// Some columns of all mixed blocks of one head: the product of their shares with the blocks as rows.
+class BlockColumns {
+ public:
+  BlockColumns(const float* shares, Index ld, Index mixed, Index width)
+      : m_shares(shares), m_ld(ld), m_mixed(mixed), m_width(width) {}
+
+  // Columns of the first `sources` blocks; `in` and `out` point at the first of them.
+  void mix(const float* in, Index sources, Index columns, float* out) {
+    const Index padded = (columns + 15) / 16 * 16;
+    const bool direct = padded == columns && sources > 0;
+    m_rows.assign(static_cast<std::size_t>(kMixedBlocks * padded), 0.0F);
+    if (!direct) m_mixes.assign(static_cast<std::size_t>(m_mixed * padded), 0.0F);
+    float* target = direct ? out : m_mixes.data();
+    // The columns are copied first: rows of blocks lie a power of two apart, which is one place in the cache.
+    for (Index first = 0; first < sources; first += kMixedBlocks) {
+      const Index some = std::min(kMixedBlocks, sources - first);
+      for (Index v = 0; v < some; ++v)
+        std::copy_n(in + (first + v) * m_width, columns, m_rows.data() + v * padded);
+      tile_math::gemm(m_shares + first, m_ld, m_rows.data(), padded, target, direct ? m_width : padded,
+                      m_mixed, padded, some, first > 0);
+    }
+    for (Index u = 0; u < m_mixed && !direct; ++u)
+      std::copy_n(m_mixes.data() + u * padded, columns, out + u * m_width);
+  }
+
+ private:
+  const float* m_shares;
+  Index m_ld;
+  Index m_mixed;
+  Index m_width;  // of a block as one row
+  std::vector<float> m_rows;
+  std::vector<float> m_mixes;
+};
+
 Status mixBlocksOnCpu(const ProjectStep& step, BufferTable& buffers, const JobContext& job) {
   const auto& blocks = std::get<BlockMix>(step.weight);
   Tensor& out = buffers.create(step.out);
   const Index cols = buffers.cols(step.in);
-  const Index mixed = blocks.mix.dim(1);
   const Index count = blocks.mix.dim(2);
+  const Index n = buffers.rows(step.in);
   const Index width = blocks.block * cols;
-  if (buffers.rows(step.in) == count * blocks.block && width % 16 == 0) {
-    // Every block has every row: one product of the mix with the blocks as rows, a few columns at a time. The
-    // columns are copied first: rows of blocks lie a power of two apart, which is one place in the cache.
-    const Index pieces = (width + kMixedColumns - 1) / kMixedColumns;
-    tbb::parallel_for(Index{0}, pieces * buffers.plan().shape.heads, [&](Index task) {
-      if (job.isCancelled()) return;
-      const Index h = task / pieces;
-      const Index column = task % pieces * kMixedColumns;
-      const Index part = std::min(kMixedColumns, width - column);
-      const float* mix = blocks.mix.slice<float>(blocks.mix.dim(0) == 1 ? 0 : h).data();
-      const float* in = buffers.head(step.in, h) + column;
-      float* target = out.mutableSlice<float>(h).data() + column;
-      std::vector<float> rows(static_cast<std::size_t>(kMixedBlocks * part));
-      for (Index first = 0; first < count; first += kMixedBlocks) {
-        const Index some = std::min(kMixedBlocks, count - first);
-        for (Index v = 0; v < some; ++v) std::copy_n(in + (first + v) * width, part, rows.data() + v * part);
-        tile_math::gemm(mix + first, count, rows.data(), part, target, width, mixed, part, some, first > 0);
-      }
-    });
-    if (job.isCancelled()) return cancelled();
-    return {};
-  }
-  tbb::parallel_for(Index{0}, mixed * buffers.plan().shape.heads, [&](Index task) {
+  const Index whole = blocks.whole(n) * cols;  // columns that every block has
+  const Index wholePieces = (whole + kMixedColumns - 1) / kMixedColumns;
+  const Index pieces = wholePieces + (width - whole + kMixedColumns - 1) / kMixedColumns;
+  tbb::parallel_for(Index{0}, pieces * buffers.plan().shape.heads, [&](Index task) {
     if (job.isCancelled()) return;
-    const Index h = task / mixed;
-    const Index u = task % mixed;
-    mixBlock(blocks, blocks.mix.slice<float>(blocks.mix.dim(0) == 1 ? 0 : h).data() + u * count,
-             buffers.head(step.in, h), buffers.rows(step.in),
-             out.mutableSlice<float>(h).data() + u * blocks.block * cols, cols);
+    const Index h = task / pieces;
+    const Index piece = task % pieces;
+    const bool inAll = piece < wholePieces;
+    const Index column = inAll ? piece * kMixedColumns : whole + (piece - wholePieces) * kMixedColumns;
+    BlockColumns columns(blocks.shares(h, 0, column / cols, n).data(), count, blocks.mix.dim(1), width);
+    columns.mix(buffers.head(step.in, h) + column, inAll ? count : count - 1,
+                std::min(kMixedColumns, (inAll ? whole : width) - column),
+                out.mutableSlice<float>(h).data() + column);
   });
   if (job.isCancelled()) return cancelled();
   return {};
@@ -270,35 +266,83 @@ Status projectOnCpu(const ProjectStep& step, BufferTable& buffers, const JobCont
   return {};
 }
 
+namespace {
+
+// The slots of one head. The `stride` rows of a slot lie behind each other, so slots are one product with the
+// taps: (slots, stride cols) x (stride cols, cols).
+class Convolution {
+ public:
+  Convolution(const ConvolveStep& step, Index head, const float* in, Index n, Index cols)
+      : m_in(in), m_n(n), m_cols(cols), m_stride(step.weight.dim(1)) {
+    m_taps = step.weight.slice<float>(head).data();
+    if (!step.bias.empty()) m_bias = step.bias.slice<float>(head).data();
+  }
+
+  [[nodiscard]] Index slots() const { return (m_n + m_stride - 1) / m_stride; }
+  [[nodiscard]] Index wholeSlots() const { return m_n / m_stride; }
+
+  // Slots [first, first + count), which are whole or the last one.
+  void write(Index first, Index count, float* out) {
+    if (count == 0) return;
+    const Index padded = (m_cols + 15) / 16 * 16;
+    const float* taps = padded == m_cols ? m_taps : widened(padded);
+    std::vector<float> made(static_cast<std::size_t>(count * padded), 0.0F);
+    for (Index b = 0; b < count && m_bias != nullptr; ++b)
+      std::copy_n(m_bias, m_cols, made.data() + b * padded);
+    const Index width = m_stride * m_cols;
+    tile_math::gemm(m_in + first * width, width, taps, padded, made.data(), padded, count, padded,
+                    std::min(width, m_n * m_cols - first * width), true);
+    for (Index b = 0; b < count; ++b)
+      std::copy_n(made.data() + b * padded, m_cols, out + (first + b) * m_cols);
+  }
+
+  // The same for the identity, whose channels are keys and may not be mixed: of a tap its mean diagonal.
+  void writeAlone(Index first, Index count, float* out) const {
+    std::fill_n(out + first * m_cols, count * m_cols, 0.0F);
+    for (Index t = 0; t < m_stride; ++t) {
+      const auto share = static_cast<float>(meanDiagonal(m_taps + t * m_cols * m_cols, m_cols));
+      for (Index b = first; b < first + count && b * m_stride + t < m_n; ++b)
+        for (Index c = 0; c < m_cols; ++c)
+          out[b * m_cols + c] += share * m_in[(b * m_stride + t) * m_cols + c];
+    }
+  }
+
+ private:
+  // The taps with rows as a product takes them.
+  const float* widened(Index padded) {
+    const Index rows = m_stride * m_cols;
+    if (m_wide.empty()) m_wide.assign(static_cast<std::size_t>(rows * padded), 0.0F);
+    for (Index r = 0; r < rows; ++r) std::copy_n(m_taps + r * m_cols, m_cols, m_wide.data() + r * padded);
+    return m_wide.data();
+  }
+
+  const float* m_in;
+  Index m_n;
+  Index m_cols;
+  Index m_stride;
+  const float* m_taps = nullptr;
+  const float* m_bias = nullptr;
+  std::vector<float> m_wide;
+};
+
+}  // namespace
+
 Status convolveOnCpu(const ConvolveStep& step, BufferTable& buffers, const JobContext& job) {
   Tensor& out = buffers.create(step.out);
   const Index cols = buffers.cols(step.in);
-  const Index n = buffers.rows(step.in);
-  const Index stride = step.weight.dim(1);
-  const Index slotCount = (n + stride - 1) / stride;
   const bool identity = buffers.options().identity.has_value() && movesTokenValues(buffers.plan(), step.in);
   return forRows(buffers, buffers.rows(step.out), job, [&](Index h, Index begin, Index end) {
-    const float* in = buffers.head(step.in, h);
-    const float* taps = step.weight.slice<float>(h).data();
-    std::vector<double> sum(static_cast<std::size_t>(cols));
-    for (Index b = begin; b < end; ++b) {
-      std::fill(sum.begin(), sum.end(), 0.0);
-      if (!identity && !step.bias.empty() && b < slotCount)
-        for (Index c = 0; c < cols; ++c)
-          sum[static_cast<std::size_t>(c)] = step.bias.slice<float>(h)[static_cast<std::size_t>(c)];
-      for (Index t = 0; t < stride && b * stride + t < n; ++t) {
-        const float* row = in + (b * stride + t) * cols;
-        const float* tap = taps + t * cols * cols;
-        const double alone = identity ? meanDiagonal(tap, cols) : 0.0;
-        for (Index a = 0; a < cols; ++a)
-          if (identity)
-            sum[static_cast<std::size_t>(a)] += alone * row[a];
-          else
-            for (Index c = 0; c < cols; ++c)
-              sum[static_cast<std::size_t>(c)] += static_cast<double>(row[a]) * tap[a * cols + c];
-      }
-      std::copy(sum.begin(), sum.end(), out.mutableSlice<float>(h).data() + b * cols);
+    Convolution slots(step, h, buffers.head(step.in, h), buffers.rows(step.in), cols);
+    float* target = out.mutableSlice<float>(h).data();
+    const Index made = std::clamp(slots.slots(), begin, end);
+    std::fill(target + made * cols, target + end * cols, 0.0F);  // slots of no rows
+    if (identity) {
+      slots.writeAlone(begin, made - begin, target);
+      return;
     }
+    const Index whole = std::clamp(slots.wholeSlots(), begin, made);
+    slots.write(begin, whole - begin, target);
+    slots.write(whole, made - whole, target);
   });
 }
 

@@ -125,7 +125,7 @@ Result<Setting> settle(const LoweringRequest& request) {
                             "value is {}.",
                             sortcut, shape.nK, blocks, block, blocks));
   ATTN_TRY(requireMemory(static_cast<double>(blocks) * static_cast<double>(blocks) *
-                             (12.0 * static_cast<double>(shape.heads) + 40.0),
+                             (16.0 * static_cast<double>(shape.heads) + 48.0),
                          fmt::format("sinkhorn: sorting {} blocks", blocks)));
   return Setting{shape, block, blocks, sortcut > 0 ? sortcut : blocks, sortcut, causal};
 }
@@ -236,8 +236,14 @@ void freezeShares(const std::vector<double>& from, std::span<float> to) {
   });
 }
 
-// P of all heads, as executed, (H, N_B, N_B). What led to it is kept with the plan.
-Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting, Plan& plan) {
+// As executed, (H, N_B, N_B) each; `cut` for the rows that the last block lacks, empty if it lacks none.
+struct Shares {
+  Tensor whole;
+  Tensor cut;
+};
+
+// What led to the shares is kept with the plan.
+Result<Shares> sortBlocks(const LoweringRequest& request, const Setting& setting, Plan& plan) {
   ATTN_ASSIGN(tensors, makeTensors(request, setting, plan));
   const Index heads = setting.shape.heads;
   const Index blocks = setting.blocks;
@@ -246,7 +252,9 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
   const std::vector<Index> square{heads, blocks, blocks};
   Tensor scores(DType::F32, square);
   Tensor soft(DType::F32, square);
-  Tensor shares = hard == "none" ? soft : Tensor(DType::F32, square);
+  Shares shares;
+  shares.whole = hard == "none" ? soft : Tensor(DType::F32, square);
+  if (setting.blocks * setting.block != setting.shape.nK) shares.cut = Tensor(DType::F32, square);
   Tensor errors(DType::F32, {heads, 2 * iterations, 2});
   Tensor halves;
   if (!setting.causal &&
@@ -261,8 +269,10 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
       logits[at] = (logits[at] + (tensors.gumbel.empty() ? 0.0 : tensors.gumbel.slice<float>(h)[at])) /
                    request.params.real("temperature");
     std::vector<double> matrix;
+    std::vector<double> cut;
     if (setting.causal) {
       matrix = earlierRows(logits, blocks);
+      cut = matrix;  // there the last block is nobody's source
     } else {
       const auto keep = [&](Index half, std::span<const double> after) {
         if (halves.empty()) return;
@@ -276,16 +286,22 @@ Result<Tensor> sortBlocks(const LoweringRequest& request, const Setting& setting
         *error++ = static_cast<float>(balanced.rowErrors[half]);
         *error++ = static_cast<float>(balanced.columnErrors[half]);
       }
+      if (!shares.cut.empty()) cut = withoutLastBlock(balanced, blocks);
       matrix = std::move(balanced.matrix);
     }
     freezeShares(matrix, soft.mutableSlice<float>(h));
-    if (hard == "none") continue;
-    ATTN_TRY(roundMatrix(hard, blocks, request.job, matrix));
-    freezeShares(matrix, shares.mutableSlice<float>(h));
+    if (hard != "none") {
+      ATTN_TRY(roundMatrix(hard, blocks, request.job, matrix));
+      freezeShares(matrix, shares.whole.mutableSlice<float>(h));
+      // The one source either has the row or the row has none.
+      cut = std::move(matrix);
+      for (Index u = 0; u < blocks; ++u) cut[static_cast<std::size_t>((u + 1) * blocks - 1)] = 0.0;
+    }
+    if (!shares.cut.empty()) freezeShares(cut, shares.cut.mutableSlice<float>(h));
   }
   plan.trace.push_back({"sort_scores", scores});
   plan.trace.push_back({"sort_soft", soft});
-  plan.trace.push_back({"sort_matrix", shares});
+  plan.trace.push_back({"sort_matrix", shares.whole});
   if (!setting.causal) plan.trace.push_back({"sort_errors", errors});
   if (!halves.empty()) plan.trace.push_back({"sort_iterations", halves});
   return shares;
@@ -303,24 +319,18 @@ Tensor firstRows(const Tensor& shares, Index rows) {
 }
 
 // What each slot's value is made of: row t of mixed block u holds row t of every block that has one.
-Tensor compose(const Tensor& shares, Index block, Index n) {
-  const Index heads = shares.dim(0);
-  const Index mixed = shares.dim(1);
-  const Index blocks = shares.dim(2);
-  Tensor tensor = Tensor::zeros(DType::F32, {heads, mixed * block, n});
+Tensor compose(const BlockMix& blocks, Index n) {
+  const Index heads = blocks.mix.dim(0);
+  const Index slots = blocks.mix.dim(1) * blocks.block;
+  Tensor tensor = Tensor::zeros(DType::F32, {heads, slots, n});
   for (Index h = 0; h < heads; ++h) {
     auto cells = tensor.mutableSlice<float>(h);
-    for (Index slot = 0; slot < mixed * block; ++slot) {
-      const float* row = shares.slice<float>(h).data() + slot / block * blocks;
-      double rho = 0.0;
-      double present = 0.0;
-      for (Index v = 0; v < blocks; ++v) {
-        rho += row[v];
-        if (v * block + slot % block < n) present += row[v];
+    for (Index slot = 0; slot < slots; ++slot) {
+      Index j = slot % blocks.block;
+      for (const float share : blocks.shares(h, slot / blocks.block, j, n)) {
+        if (j < n) cells[static_cast<std::size_t>(slot * n + j)] = share;
+        j += blocks.block;
       }
-      for (Index v = 0; v < blocks && present > 0.0; ++v)
-        if (const Index j = v * block + slot % block; j < n)
-          cells[static_cast<std::size_t>(slot * n + j)] = static_cast<float>(row[v] * rho / present);
     }
   }
   return tensor;
@@ -328,22 +338,24 @@ Tensor compose(const Tensor& shares, Index block, Index n) {
 
 // Slots of each mixed block that are made of something. Only the last block can be short, so what is missing
 // is at the end.
-std::vector<Index> filledSlots(const Setting& setting, std::span<const float> shares) {
-  const Index last = setting.shape.nK - (setting.blocks - 1) * setting.block;
+std::vector<Index> filledSlots(const Setting& setting, const BlockMix& blocks, Index head) {
+  const Index n = setting.shape.nK;
+  const auto made = [&](Index u, Index t) {
+    const auto shares = blocks.shares(head, u, t, n);
+    return std::any_of(shares.begin(), shares.end(), [](float p) { return p > 0.0F; });
+  };
+  const Index whole = blocks.whole(n);
   std::vector<Index> filled;
-  for (Index u = 0; u < setting.mixed; ++u) {
-    const float* row = shares.data() + u * setting.blocks;
-    const bool whole = std::any_of(row, row + setting.blocks - 1, [](float p) { return p > 0.0F; });
-    filled.push_back(whole ? setting.block : row[setting.blocks - 1] > 0.0F ? last : 0);
-  }
+  for (Index u = 0; u < setting.mixed; ++u)
+    filled.push_back(whole < setting.block && made(u, whole) ? setting.block : made(u, 0) ? whole : 0);
   return filled;
 }
 
-std::vector<HeadAttend> sortedHeads(const Setting& setting, const Tensor& shares) {
+std::vector<HeadAttend> sortedHeads(const Setting& setting, const BlockMix& blocks) {
   std::map<std::vector<Index>, PatternPtr> known;
   std::vector<HeadAttend> heads;
   for (Index h = 0; h < setting.shape.heads; ++h) {
-    std::vector<Index> filled = filledSlots(setting, shares.slice<float>(h));
+    std::vector<Index> filled = filledSlots(setting, blocks, h);
     PatternPtr& pattern = known[filled];
     if (!pattern)
       pattern =
@@ -387,16 +399,16 @@ Result<Plan> Sinkhorn::lower(const LoweringRequest& request) const {
                  Label{"sorted block", setting.sortcut > 0 ? "a slot of the first sorted blocks"
                                                            : "a slot of the block brought to this place"}};
   ATTN_ASSIGN(all, sortBlocks(request, setting, plan));
-  const Tensor shares = firstRows(all, setting.mixed);
+  const BlockMix mix{firstRows(all.whole, setting.mixed), setting.block,
+                     all.cut.empty() ? all.cut : firstRows(all.cut, setting.mixed)};
   plan.slotCount = setting.mixed * setting.block;
-  plan.slotComposition = [shares, block = setting.block, n = shape.nK] { return compose(shares, block, n); };
+  plan.slotComposition = [mix, n = shape.nK] { return compose(mix, n); };
   const BufferId keys = plan.addBuffer("sorted_keys", plan.slotCount, shape.d, "sorted_keys");
   plan.slotValues = plan.addBuffer("sorted_values", plan.slotCount, shape.dV, "sorted_values");
-  plan.steps.emplace_back(ProjectStep{"sort the keys", kKey, keys, BlockMix{shares, setting.block}});
-  plan.steps.emplace_back(
-      ProjectStep{"sort the values", kValue, plan.slotValues, BlockMix{shares, setting.block}});
+  plan.steps.emplace_back(ProjectStep{"sort the keys", kKey, keys, mix});
+  plan.steps.emplace_back(ProjectStep{"sort the values", kValue, plan.slotValues, mix});
   JoinedAttention joined(plan, request.defaultScale());
-  joined.addSlots("sorted blocks", "sorted", sortedHeads(setting, shares), keys, plan.slotValues);
+  joined.addSlots("sorted blocks", "sorted", sortedHeads(setting, mix), keys, plan.slotValues);
   if (setting.sortcut == 0 || request.params.flag("sortcut_own"))
     joined.add("own block", "own", sameForAllHeads(shape.heads, {nullptr, nullptr, ownBlock(setting)}));
   joined.finish("one softmax over both");

@@ -135,7 +135,8 @@ struct SegmentsArgs {
 
 struct MixArgs {
   Rows in;
-  Rows mix;  // (mixed, blocks)
+  Rows mix;       // (mixed, blocks)
+  Rows shortMix;  // the same for rows that the last block lacks; no data: it lacks none
   float* out;
   std::int64_t n;
   std::int64_t mixed;

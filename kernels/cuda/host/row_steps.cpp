@@ -51,7 +51,11 @@ Status project(const SegmentReduce& reduce, const ProjectStep& step, float* out,
 
 Status project(const BlockMix& blocks, const ProjectStep& step, float* out, DeviceRun& run) {
   ATTN_ASSIGN(mix, run.uploadRows(blocks.mix));
-  const MixArgs args{run.rows(step.in), mix, out, run.rowCount(step.in), blocks.mix.dim(1), blocks.block};
+  MixArgs args{run.rows(step.in), mix, {}, out, run.rowCount(step.in), blocks.mix.dim(1), blocks.block};
+  if (!blocks.shortMix.empty()) {
+    ATTN_ASSIGN(cut, run.uploadRows(blocks.shortMix));
+    args.shortMix = cut;
+  }
   return run.device().launch(args, rowBlocks(args.mixed * args.block, run.heads()));
 }
 
@@ -256,7 +260,7 @@ struct ScratchOf {
   double operator()(const ProjectStep& step) const {
     if (const auto* dense = std::get_if<Tensor>(&step.weight)) return static_cast<double>(dense->bytes());
     if (const auto* blocks = std::get_if<BlockMix>(&step.weight))
-      return static_cast<double>(blocks->mix.bytes());
+      return static_cast<double>(blocks->mix.bytes() + blocks->shortMix.bytes());
     return 8.0 * static_cast<double>(std::get<SegmentReduce>(step.weight).bounds.size());
   }
   double operator()(const ConvolveStep& step) const { return static_cast<double>(step.weight.bytes()); }

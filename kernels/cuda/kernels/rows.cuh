@@ -101,20 +101,14 @@ ATTN_KERNEL runMix(MixArgs args) {
   const std::int64_t cols = args.in.cols;
   const std::int64_t blocks = args.mix.cols;
   const std::int64_t t = row % args.block;
-  const float* shares = headOf(args.mix, head) + row / args.block * blocks;
+  const bool inAll = (blocks - 1) * args.block + t < args.n;
+  const float* shares = headOf(inAll ? args.mix : args.shortMix, head) + row / args.block * blocks;
   const float* in = headOf(args.in, head);
-  double rho = 0.0;
-  double present = 0.0;
-  for (std::int64_t v = 0; v < blocks; ++v) {
-    rho += static_cast<double>(shares[v]);
-    if (v * args.block + t < args.n) present += static_cast<double>(shares[v]);
-  }
-  const double factor = present > 0.0 ? rho / present : 0.0;
   for (std::int64_t c = lane(); c < cols; c += 32) {
     double sum = 0.0;
     for (std::int64_t v = 0; v < blocks && v * args.block + t < args.n; ++v)
       sum += static_cast<double>(shares[v]) * static_cast<double>(in[(v * args.block + t) * cols + c]);
-    args.out[(head * args.mixed * args.block + row) * cols + c] = static_cast<float>(factor * sum);
+    args.out[(head * args.mixed * args.block + row) * cols + c] = static_cast<float>(sum);
   }
 }
 

@@ -76,6 +76,7 @@ void normalise(Index count, const Cell& cell) {
   for (Index a = 0; a < count; ++a) cell(a) -= top + std::log(sum);
 }
 
+// Logarithms of P.
 dense::Matrix balanced(const OracleRequest& request, const Blocks& blocks) {
   dense::Matrix raw = rawScores(request, blocks);
   dense::Matrix log(blocks.count, blocks.count);
@@ -93,11 +94,10 @@ dense::Matrix balanced(const OracleRequest& request, const Blocks& blocks) {
     for (Index v = 0; v < blocks.count && !causal; ++v)
       normalise(blocks.count, [&](Index u) -> double& { return log.at(u, v); });
   }
-  dense::Matrix p(blocks.count, blocks.count);
   for (Index u = 0; u < blocks.count; ++u)
-    for (Index v = 0; v < blocks.count; ++v)
-      if (!causal || v < u) p.at(u, v) = std::exp(log.at(u, v));
-  return p;
+    for (Index v = u; v < blocks.count && causal; ++v)
+      log.at(u, v) = -std::numeric_limits<double>::infinity();
+  return log;
 }
 
 // The first (by row) of the best permutations, from the best value of every set of columns left for the last
@@ -137,35 +137,63 @@ dense::Matrix largestOfEachRow(const dense::Matrix& p) {
   return hard;
 }
 
-// P as executed: in float32, without its subnormal numbers.
-Result<dense::Matrix> frozenShares(const OracleRequest& request, const Blocks& blocks) {
-  dense::Matrix p = balanced(request, blocks);
+dense::Matrix exponentials(const dense::Matrix& logs) {
+  dense::Matrix p(logs.rows, logs.cols);
+  for (std::size_t i = 0; i < p.cells.size(); ++i) p.cells[i] = std::exp(logs.cells[i]);
+  return p;
+}
+
+// As executed: in float32, without its subnormal numbers.
+void freezeShares(dense::Matrix& p) {
+  for (double& cell : p.cells)
+    cell = cell < std::numeric_limits<float>::min() ? 0.0 : static_cast<double>(static_cast<float>(cell));
+}
+
+// P for rows that all blocks have, and for those that the last one lacks: there the others make up for it.
+struct Shares {
+  dense::Matrix whole;
+  dense::Matrix cut;
+};
+
+Result<Shares> sharesOf(const OracleRequest& request, const Blocks& blocks) {
+  dense::Matrix logs = balanced(request, blocks);
   const std::string& hard = request.params.choice("hard");
   if (hard == "hungarian" && blocks.count > kMostPermuted)
     return fail(ErrorKind::Compute,
                 "sinkhorn: the reference tries all permutations and takes at most 20 blocks with "
                 "hard=hungarian. Use larger blocks.");
-  if (hard != "none") p = hard == "argmax" ? largestOfEachRow(p) : bestOfAllPermutations(p);
-  for (double& cell : p.cells)
-    cell = cell < std::numeric_limits<float>::min() ? 0.0 : static_cast<double>(static_cast<float>(cell));
-  return p;
+  Shares shares{exponentials(logs), dense::Matrix(blocks.count, blocks.count)};
+  if (hard != "none") {
+    shares.whole = hard == "argmax" ? largestOfEachRow(shares.whole) : bestOfAllPermutations(shares.whole);
+    shares.cut = shares.whole;
+  } else {
+    for (Index u = 0; u < blocks.count; ++u) {
+      double rho = 0.0;
+      for (Index v = 0; v < blocks.count; ++v) rho += shares.whole.at(u, v);
+      if (rho == 0.0) continue;
+      normalise(blocks.count - 1, [&](Index v) -> double& { return logs.at(u, v); });
+      for (Index v = 0; v + 1 < blocks.count; ++v) shares.cut.at(u, v) = rho * std::exp(logs.at(u, v));
+    }
+  }
+  for (Index u = 0; u < blocks.count; ++u) shares.cut.at(u, blocks.count - 1) = 0.0;
+  freezeShares(shares.whole);
+  freezeShares(shares.cut);
+  return shares;
 }
 
 // The mix as a matrix on the tokens: row u B + t is slot t of mixed block u. `filled` says which are made of
 // something.
-dense::Matrix mixMatrix(const dense::Matrix& p, const Blocks& blocks, std::vector<std::uint8_t>& filled) {
+dense::Matrix mixMatrix(const Shares& shares, const Blocks& blocks, std::vector<std::uint8_t>& filled) {
   dense::Matrix mix(blocks.count * blocks.size, blocks.n);
   for (Index u = 0; u < blocks.count; ++u)
     for (Index t = 0; t < blocks.size; ++t) {
-      double rho = 0.0;
-      double present = 0.0;
-      for (Index v = 0; v < blocks.count; ++v) rho += p.at(u, v);
-      for (Index v = 0; v < blocks.count; ++v)
-        if (blocks.has(v, t)) present += p.at(u, v);
-      filled.push_back(present > 0.0 ? 1 : 0);
-      for (Index v = 0; v < blocks.count; ++v)
-        if (blocks.has(v, t) && present > 0.0)
-          mix.at(u * blocks.size + t, v * blocks.size + t) = rho * p.at(u, v) / present;
+      const dense::Matrix& p = blocks.has(blocks.count - 1, t) ? shares.whole : shares.cut;
+      double sum = 0.0;
+      for (Index v = 0; v < blocks.count; ++v) {
+        sum += p.at(u, v);
+        if (blocks.has(v, t)) mix.at(u * blocks.size + t, v * blocks.size + t) = p.at(u, v);
+      }
+      filled.push_back(sum > 0.0 ? 1 : 0);
     }
   return mix;
 }
@@ -180,9 +208,9 @@ Result<OracleHead> sinkhornOracle(const OracleRequest& request) {
   const Index size = request.params.integer("block");
   const Blocks blocks{size, (n + size - 1) / size, n};
   const double scale = request.options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.cols)));
-  ATTN_ASSIGN(p, frozenShares(request, blocks));
+  ATTN_ASSIGN(shares, sharesOf(request, blocks));
   std::vector<std::uint8_t> filled;
-  const auto mix = mixMatrix(p, blocks, filled);
+  const auto mix = mixMatrix(shares, blocks, filled);
   const auto mixedKeys = dense::multiply(mix, k);
   const Index sortcut = request.params.integer("sortcut");
   const Index slots = (sortcut > 0 ? sortcut : blocks.count) * size;
