@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Linformer: Wang, Li, Khabsa, Fang, Ma, arXiv 2006.04768, section 4.
 #include <fmt/format.h>
+#include <tbb/parallel_for.h>
 
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "core/analysis/softmax.h"
 #include "core/analysis/spectrum.h"
+#include "core/base/byte_cache.h"
 #include "core/base/memory.h"
 #include "core/base/rng.h"
 #include "core/mechanisms/catalogue_support.h"
@@ -112,26 +115,38 @@ Tensor segmentMatrix(const SegmentReduce& reduce) {
   return tensor;
 }
 
-Tensor drawProjection(const LoweringRequest& request, const std::string& name, Index k) {
+// What is drawn: by seed, name, heads, summaries, keys and whether normal.
+using Drawn = std::tuple<std::uint64_t, std::string, Index, Index, Index, bool>;
+
+Result<Tensor> drawProjection(const LoweringRequest& request, const std::string& name, Index k) {
+  // A million numbers are drawn again whenever a slider of the window moves or a measurement repeats.
+  static ByteCache<Drawn, Tensor> kept(std::size_t{32} << 20);
   const Shape shape = request.input.shape();
   const bool gaussian = request.params.choice("projection") == "gaussian";
-  const bool perHead = request.params.choice("sharing") == "none";
+  const Index heads = request.params.choice("sharing") == "none" ? shape.heads : 1;
+  const std::string& drawn = request.params.choice("sharing") == "kv" ? "proj_k" : name;
+  const Drawn key{request.options.seed, drawn, heads, k, shape.nK, gaussian};
+  if (const auto known = kept.find(key)) return *known;
   const double deviation = 1.0 / std::sqrt(static_cast<double>(k));
   const double bound = std::sqrt(6.0 / static_cast<double>(k + shape.nK));
-  const RandomStream stream(request.options.seed, "linformer",
-                            request.params.choice("sharing") == "kv" ? "proj_k" : name);
-  Tensor tensor(DType::F32, {perHead ? shape.heads : 1, k, shape.nK});
-  auto values = tensor.mutableValues<float>();
-  std::size_t at = 0;
-  for (Index h = 0; h < tensor.dim(0); ++h)
-    for (Index a = 0; a < k; ++a)
-      for (Index j = 0; j < shape.nK; ++j) {
-        const RandomStream::Counter counter = {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(a),
-                                               0};
-        const auto last = static_cast<std::uint32_t>(j);
-        values[at++] = static_cast<float>(gaussian ? deviation * stream.normal(counter, last)
-                                                   : bound * (2.0 * stream.uniform(counter, last) - 1.0));
-      }
+  const RandomStream stream(request.options.seed, "linformer", drawn);
+  Tensor tensor(DType::F32, {heads, k, shape.nK});
+  const auto values = tensor.mutableValues<float>();
+  tbb::parallel_for(Index{0}, heads * k, [&](Index line) {
+    if (request.job.isCancelled()) return;
+    const RandomStream::Counter counter = {static_cast<std::uint32_t>(line / k),
+                                           static_cast<std::uint32_t>(line % k), 0};
+    std::vector<double> row(static_cast<std::size_t>(shape.nK));
+    if (gaussian)
+      stream.fillNormals(counter, row);
+    else
+      for (std::size_t j = 0; j < row.size(); ++j)
+        row[j] = 2.0 * stream.uniform(counter, static_cast<std::uint32_t>(j)) - 1.0;
+    std::transform(row.begin(), row.end(), values.begin() + line * shape.nK,
+                   [&](double x) { return static_cast<float>((gaussian ? deviation : bound) * x); });
+  });
+  if (request.job.isCancelled()) return cancelled();
+  kept.insert(key, std::make_shared<const Tensor>(tensor), tensor.bytes());
   return tensor;
 }
 
@@ -226,7 +241,8 @@ Result<LengthWeight> ownProjection(const LoweringRequest& request, Plan& plan, c
         4.0 * static_cast<double>(k) * static_cast<double>(plan.shape.nK) *
         static_cast<double>(request.params.choice("sharing") == "none" ? plan.shape.heads : 1);
     ATTN_TRY(requireMemory(bytes, "linformer: the projection " + name));
-    weight = drawProjection(request, name, k);
+    ATTN_ASSIGN(projection, drawProjection(request, name, k));
+    weight = std::move(projection);
     origin = originText(request, false);
   } else if (kind == "strided") {
     weight = SegmentReduce{SegmentReduce::Kind::First, segments.bounds};
