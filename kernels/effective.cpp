@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 
+#include "core/analysis/channel_mixing.h"
 #include "core/base/memory.h"
 #include "kernels/effective_rows.h"
 
@@ -30,19 +31,31 @@ bool hasNegative(const Tensor& tensor) {
   return std::any_of(values.begin(), values.end(), [](float x) { return x < 0.0F; });
 }
 
+// Some tap gives its token a share below 0, as far as channels can be told apart.
+bool hasNegativeTap(const Tensor& weight) {
+  const Index cols = weight.dim(2);
+  for (Index h = 0; h < weight.dim(0); ++h)
+    for (Index t = 0; t < weight.dim(1); ++t)
+      if (meanDiagonal(weight.slice<float>(h).data() + t * cols * cols, cols) < 0.0) return true;
+  return false;
+}
+
+// A softmax gives no weight below 0; what makes the values that it weighs, and features, may.
 bool planIsSigned(const Plan& plan, const RunResult& run) {
-  for (const Step& step : plan.steps) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
     if (const auto* project = std::get_if<ProjectStep>(&step)) {
-      if (project->out != plan.slotValues) continue;
-      if (const auto* weight = std::get_if<Tensor>(&project->weight)) return hasNegative(*weight);
+      const auto* weight = std::get_if<Tensor>(&project->weight);
+      return project->out == plan.slotValues && weight != nullptr && hasNegative(*weight);
     }
+    if (const auto* convolve = std::get_if<ConvolveStep>(&step))
+      return convolve->out == plan.slotValues && hasNegativeTap(convolve->weight);
     if (const auto* linear = std::get_if<LinearAttendStep>(&step); linear && !linear->exponents) {
       const auto& name = plan.buffers[static_cast<std::size_t>(linear->phiK)].name;
       const auto features = run.buffers.find(name);
-      if (features != run.buffers.end() && hasNegative(features->second)) return true;
+      return features != run.buffers.end() && hasNegative(features->second);
     }
-  }
-  return false;
+    return false;
+  });
 }
 
 // Which cells a number stands for, along one axis.
@@ -310,7 +323,7 @@ Status requireRoomFor(Index heads, Index rows, Index cols) {
 }
 
 Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& frozen, const AttentionInput& input,
-                             RunOptions options, Axis axis, const JobContext& job) {
+                             RunOptions options, Axis axis, const JobContext& job, std::string* fellBack) {
   const Plan& plan = frozen.plan();
   const Shape& shape = plan.shape;
   const Index cols = shape.nK + (axis == Axis::Tokens ? 0 : plan.slotCount);
@@ -319,15 +332,17 @@ Result<Tensor> matrixBySlabs(const Backend& backend, const FrozenPlan& frozen, c
   ATTN_TRY(requireRoomFor(shape.heads, rows, cols));
   Tensor matrix(DType::F32, {shape.heads, rows, cols});
   options.keepBuffers = slotRows;
+  job.beginPhase(static_cast<double>((cols + shape.dV - 1) / shape.dV));
   for (Index begin = 0; begin < cols; begin += shape.dV) {
-    if (job.isCancelled()) return cancelled();
     options.identity = IdentitySlab{begin, shape.dV, axis != Axis::Tokens};
     ATTN_ASSIGN(run, backend.run(frozen, input, options, job.quiet()));
+    if (fellBack != nullptr && fellBack->empty()) *fellBack = run.fellBack;
     const Index width = std::min(shape.dV, cols - begin);
     copySlab(run.out, begin, width, 0, matrix);
     if (slotRows)
       copySlab(run.buffers.at(plan.buffers[static_cast<std::size_t>(plan.slotOut)].name), begin, width,
                shape.nQ, matrix);
+    if (!job.advance()) return cancelled();
   }
   return matrix;
 }
@@ -339,13 +354,13 @@ Status requireMatrixMemory(const Plan& plan) {
 }
 
 Result<Tensor> executedMatrix(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
-                              const RunOptions& options, const JobContext& job) {
-  return matrixBySlabs(backend, plan, input, options, Axis::Tokens, job);
+                              const RunOptions& options, const JobContext& job, std::string* fellBack) {
+  return matrixBySlabs(backend, plan, input, options, Axis::Tokens, job, fellBack);
 }
 
 Result<Tensor> extendedMatrix(const Backend& backend, const FrozenPlan& plan, const AttentionInput& input,
-                              const RunOptions& options, const JobContext& job) {
-  return matrixBySlabs(backend, plan, input, options, Axis::ExtendedBothSides, job);
+                              const RunOptions& options, const JobContext& job, std::string* fellBack) {
+  return matrixBySlabs(backend, plan, input, options, Axis::ExtendedBothSides, job, fellBack);
 }
 
 std::vector<Index> extendedMatrixShape(const Plan& plan) {
@@ -357,7 +372,7 @@ Result<Tensor> maskProbe(const Backend& backend, const FrozenPlan& plan, const A
                          const RunOptions& options, const JobContext& job) {
   RunOptions probe = options;
   probe.zeroLogits = true;
-  return matrixBySlabs(backend, plan, input, probe, Axis::Extended, job);
+  return matrixBySlabs(backend, plan, input, probe, Axis::Extended, job, nullptr);
 }
 
 }  // namespace attnscope

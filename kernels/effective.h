@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "core/base/error.h"
 #include "core/base/job_context.h"
@@ -57,17 +58,18 @@ class EffectiveMatrix {
 [[nodiscard]] Status requireMatrixMemory(const Plan& plan);
 
 // The matrix as the backend executes it: the plan run on the identity, slab by slab. Slow (n_k / 64 passes),
-// for files and tests; asks for memory first. (H, n_q, n_k), or (H, n_q, n_k + slots) for the probe on the
-// key axis.
+// for files and tests; asks for memory first and reports a unit of progress a slab. (H, n_q, n_k), or (H,
+// n_q, n_k + slots) for the probe on the key axis. `fellBack`, if not null, gets what the first slab said
+// that another device computed (RunResult::fellBack).
 [[nodiscard]] Result<Tensor> executedMatrix(const Backend& backend, const FrozenPlan& plan,
                                             const AttentionInput& input, const RunOptions& options,
-                                            const JobContext& job = {});
+                                            const JobContext& job = {}, std::string* fellBack = nullptr);
 // What was applied on the key axis [tokens | slots], before slots are resolved into tokens: (H, n_q, n_k +
 // slots), and below these the rows of slots that live on themselves (Plan::slotOut), (H, n_q + slots, n_k +
 // slots). Rows sum to 1 where all weights of a query are one softmax.
 [[nodiscard]] Result<Tensor> extendedMatrix(const Backend& backend, const FrozenPlan& plan,
                                             const AttentionInput& input, const RunOptions& options,
-                                            const JobContext& job = {});
+                                            const JobContext& job = {}, std::string* fellBack = nullptr);
 [[nodiscard]] std::vector<Index> extendedMatrixShape(const Plan& plan);
 [[nodiscard]] Result<Tensor> maskProbe(const Backend& backend, const FrozenPlan& plan,
                                        const AttentionInput& input, const RunOptions& options,

@@ -133,7 +133,9 @@ class ComputeCommand final : public Command {
     noteFallback(run.fellBack);
     computed.run = std::move(run);
     if (m_matrix) {
-      ATTN_ASSIGN(matrix, executedMatrix(*backend, *call.plan, input, options, job));
+      std::string fellBack;
+      ATTN_ASSIGN(matrix, executedMatrix(*backend, *call.plan, input, options, job, &fellBack));
+      noteFallback(fellBack);
       computed.extras.push_back({"matrix", toFloat32(matrix)});
     }
     if (m_pattern) ATTN_TRY(addPattern(*call.plan, computed.extras, job));
@@ -153,7 +155,9 @@ class ComputeCommand final : public Command {
                  bytesText(bytes));
       return {};
     }
-    ATTN_ASSIGN(matrix, extendedMatrix(backend, plan, input, options, job));
+    std::string fellBack;
+    ATTN_ASSIGN(matrix, extendedMatrix(backend, plan, input, options, job, &fellBack));
+    noteFallback(fellBack);
     extras.push_back({"trace/matrix_ext", std::move(matrix)});
     return {};
   }

@@ -2,10 +2,12 @@
 // Linformer with a strided convolution: taps and biases given by the user against the dense oracle, and the
 // numbers of summaries that a convolution can make.
 #include <QTest>
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/rng.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/effective.h"
 #include "kernels/reference/oracle.h"
 #include "tests/support/call_table.h"
 
@@ -44,6 +46,36 @@ class ConvolvedSlotsTest : public QObject {
       const auto at = static_cast<std::size_t>(i);
       QVERIFY(std::abs(run->out.values<float>()[at] - oracle->out.values<float>()[at]) < 2e-5F);
     }
+  }
+
+  // Taps and features below 0 make weights below 0, which a map must show as such; a softmax alone makes
+  // none.
+  void weightsBelowZeroAreAnnounced() {
+    const AttentionInput input = inputOf("gaussian:n=24,d=4,heads=1");
+    const auto isSigned = [&](const std::string& spec, const WeightSet& weights) {
+      const auto call = planCall(*parseMechanismSpec(spec), input, weights);
+      if (!call) qFatal("%s", call.error().message.c_str());
+      auto run = cpuBackend().run(*call->plan, input, {}, {});
+      if (!run) qFatal("%s", run.error().message.c_str());
+      const EffectiveMatrix matrix(call->plan, input, std::move(*run));
+      const auto block = matrix.block(0, 0, 24, 0, 24);
+      if (!block) qFatal("%s", block.error().message.c_str());
+      const auto cells = block->values<float>();
+      const bool below = std::any_of(cells.begin(), cells.end(), [](float x) { return x < 0.0F; });
+      if (below != matrix.isSigned()) qFatal("%s: the map and what it says differ", spec.c_str());
+      return below;
+    };
+    Tensor taps = Tensor::zeros(DType::F32, {2, 4, 4});
+    for (std::size_t c = 0; c < 4; ++c) {
+      taps.mutableValues<float>()[c * 5] = 1.5F;
+      taps.mutableValues<float>()[16 + c * 5] = -0.5F;
+    }
+    QVERIFY(isSigned("linformer:projection=conv,k=12", {{"conv_v", taps}}));
+    QVERIFY(!isSigned("linformer:projection=conv,k=12", {{"conv_k", taps}}));
+    QVERIFY(isSigned("memory-compressed:stride=2,function=conv", {{"conv_v", taps}}));
+    QVERIFY(isSigned("linformer:projection=gaussian,k=12", {}));
+    QVERIFY(!isSigned("linformer", {}));
+    QVERIFY(!isSigned("full", {}));
   }
 
   // A mean of equal segments, whether it is written as a projection or as a convolution.

@@ -5,6 +5,7 @@
 #include "core/inputs/input_document.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/emulation/emulated_device.h"
+#include "kernels/effective.h"
 #include "kernels/explore.h"
 #include "kernels/fallback_backend.h"
 #include "tests/support/same_numbers.h"
@@ -50,6 +51,24 @@ class FallbackTest final : public QObject {
     QCOMPARE((*found)->device, (*expected)->device);
     QCOMPARE((*found)->fellBack,
              cpuBackend().info().name + " computed it since cuda:0 failed: The device was lost.");
+  }
+
+  // The slabs of a matrix are passes too: what falls back there is said, and progress goes on over all of
+  // them.
+  void aDeviceLostWhileTheMatrixIsMade() {
+    StandInDevice device;
+    device.fails = true;
+    const AttentionInput input = smallInput();
+    const auto call = planCall(longformer(), input);
+    QVERIFY(call);
+    std::vector<double> fractions;
+    const JobContext job([&](double fraction) { fractions.push_back(fraction); });
+    std::string fellBack;
+    const auto matrix =
+        executedMatrix(FallbackBackend(device, cpuBackend()), *call->plan, input, {}, job, &fellBack);
+    QVERIFY(matrix && sameNumbers(*matrix, *executedMatrix(cpuBackend(), *call->plan, input, {})));
+    QVERIFY(fellBack.ends_with("computed it since cuda:0 failed: The device was lost."));
+    QVERIFY(fractions.size() >= 7 && std::abs(fractions.back() - 1.0) < 1e-9);  // 100 columns, 16 at once
   }
 
   void aPlanThatItCannotDo() {
