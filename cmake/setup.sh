@@ -32,7 +32,7 @@ apt_install() {
 # Installs those of the packages that are not there yet.
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then
-    say "Not a Debian system: expecting the libraries of README.md to be installed."
+    say "Not a Debian system: expecting the libraries of cmake/AttnscopeDependencies.cmake to be installed."
     return
   fi
   local missing
@@ -49,6 +49,14 @@ install_packages() {
     as_root apt-get update -qq >&2
     apt_install "${missing[@]}"
   fi
+}
+
+# The compute capabilities of the GPUs that are here, as CMake lists them; where there are none, the first one with
+# tensor cores that the program uses, so that all kernels are compiled.
+cuda_architectures() {
+  local found
+  found=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d '. ' | grep -xE '[0-9]+' | sort -u | paste -sd ';' || true)
+  printf '%s' "${found:-80}"
 }
 
 # configure FOLDER OPTION...: only if it has not been configured with the same options and compilers before.

@@ -81,7 +81,12 @@ class GpuDevice final : public cuda::Device, private cuda::CopyStream {
     info.available = status == cudaSuccess;
     info.memory = free;
     info.products = m_blas && m_blasWorks ? m_blas->name() : "this program's kernel; " + m_withoutBlas;
-    if (properties.major >= 8) info.precisions = {Precision::Fp32, Precision::Tf32, Precision::Bf16};
+    // Tensor cores need code that was made for them: what the driver makes of a build for older GPUs is
+    // empty.
+    cudaFuncAttributes tensorCores{};
+    if (info.available && cudaFuncGetAttributes(&tensorCores, cuda::runAttendTf32) == cudaSuccess &&
+        tensorCores.ptxVersion >= 80)
+      info.precisions = {Precision::Fp32, Precision::Tf32, Precision::Bf16};
     if (!info.available)
       info.reason = std::string(cudaGetErrorString(status)) + " (compute capability " +
                     std::to_string(properties.major) + "." + std::to_string(properties.minor) + ")";

@@ -21,17 +21,26 @@ class FaultyBackend final : public Backend {
   using Fault = std::function<Status(const FrozenPlan&, RunResult&)>;
   explicit FaultyBackend(Fault fault) : m_fault(std::move(fault)) {}
 
-  DeviceInfo info() const override { return cpuBackend().info(); }
+  DeviceInfo info() const override {
+    DeviceInfo info = cpuBackend().info();
+    if (idleTensorCores) info.precisions.push_back(Precision::Bf16);
+    return info;
+  }
   Status supports(const FrozenPlan& plan) const override { return cpuBackend().supports(plan); }
   double memoryNeeded(const FrozenPlan& plan, const RunOptions& options) const override {
     return cpuBackend().memoryNeeded(plan, options);
   }
   Result<RunResult> run(const FrozenPlan& plan, const AttentionInput& input, const RunOptions& options,
                         const JobContext& job) const override {
-    ATTN_ASSIGN(result, cpuBackend().run(plan, input, options, job));
+    RunOptions own = options;
+    own.precision = Precision::Fp32;
+    ATTN_ASSIGN(result, cpuBackend().run(plan, input, own, job));
     ATTN_TRY(m_fault(plan, result));
+    if (options.precision != Precision::Fp32) result.out = Tensor::zeros(DType::F32, result.out.shape());
     return result;
   }
+
+  bool idleTensorCores = false;  // offers bf16 and writes nothing there
 
  private:
   Fault m_fault;
@@ -79,6 +88,15 @@ class SelfCheckTest : public QObject {
     });
     const Status status = selfCheck(device);
     QVERIFY(!status && status.error().message.find("lse[3] is nan") != std::string::npos);
+  }
+
+  void kernelsThatDoNothingAreFound() {
+    FaultyBackend device([](const FrozenPlan&, RunResult&) { return Status{}; });
+    QVERIFY(selfCheck(device));
+    device.idleTensorCores = true;
+    const Status status = selfCheck(device);
+    QVERIFY(!status);
+    QVERIFY2(status.error().message.starts_with("full in bf16: out["), status.error().message.c_str());
   }
 
   void whatTheDeviceSaysIsPassedOn() {

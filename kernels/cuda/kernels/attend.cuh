@@ -295,17 +295,22 @@ ATTN_KERNEL runAttend(AttendArgs args) {
   attend<Float32Math>(args, shared);
 }
 
-// Before sm_80 these do nothing: the host does not launch them there.
+// Before sm_80 there are no such instructions: a build for older GPUs is not offered these (DeviceInfo::
+// precisions), and stops the launch if it is asked for them.
 ATTN_KERNEL runAttendTf32(AttendTf32Args args) {
 #if ATTN_AMPERE
   ATTN_SHARED(AttendShared<TensorMath<Tf32>>, shared);
   attend<TensorMath<Tf32>>(args, shared);
+#else
+  __trap();
 #endif
 }
 ATTN_KERNEL runAttendBf16(AttendBf16Args args) {
 #if ATTN_AMPERE
   ATTN_SHARED(AttendShared<TensorMath<Bf16>>, shared);
   attend<TensorMath<Bf16>>(args, shared);
+#else
+  __trap();
 #endif
 }
 
