@@ -46,7 +46,7 @@ class BenchCommand final : public Command {
                    "Drawn beside, scaled to each curve's end: none, pairs, flops or bytes")
         ->check(CLI::IsMember({"none", "pairs", "flops", "bytes"}))
         ->capture_default_str();
-    m_figure.declare(app);
+    m_figure.declarePage(app);
   }
 
   Status run(const JobContext& job) override {

@@ -79,6 +79,18 @@ std::string resolvedSource(const std::string& source) {
 }
 
 void CallArguments::declare(CLI::App& app) {
+  declareCall(app);
+  app.add_option("--weights", weights, "File with tensors of the mechanism, named as compute writes them");
+  app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
+  app.add_option(
+         "--precision", precision,
+         "What attention rounds the inputs of its products to: fp32, or on a GPU with tensor cores for "
+         "them tf32 or bf16")
+      ->capture_default_str();
+  app.add_option("--threads", threads, "Threads of the CPU (default: all cores)")->check(CLI::Range(0, 4096));
+}
+
+void CallArguments::declareCall(CLI::App& app) {
   m_app = &app;
   app.add_option("-i,--input", source,
                  "A file (.npz .npy .safetensors, text, picture), 'sample', or a recipe such as "
@@ -94,14 +106,6 @@ void CallArguments::declare(CLI::App& app) {
   app.add_option("--scale", scale, "Multiplies the logits (default: 1/sqrt(d))");
   app.add_option("--seed", seed, "Seed of drawn tensors (default: 0)")
       ->check(CLI::Validator(isSeed, "", "whole number from 0"));
-  app.add_option("--weights", weights, "File with tensors of the mechanism, named as compute writes them");
-  app.add_option("--device", device, "auto, cpu or cuda")->capture_default_str();
-  app.add_option(
-         "--precision", precision,
-         "What attention rounds the inputs of its products to: fp32, or on a GPU with tensor cores for "
-         "them tf32 or bf16")
-      ->capture_default_str();
-  app.add_option("--threads", threads, "Threads of the CPU (default: all cores)")->check(CLI::Range(0, 4096));
 }
 
 bool CallArguments::causalGiven() const {
@@ -183,7 +187,7 @@ Result<MechanismSpec> chosenSpec(const std::string& text, const CallArguments& a
     spec.options.causalGiven = true;
   }
   if (!spec.options.scale) spec.options.scale = arguments.scale;
-  if (spec.options.seed == 0) spec.options.seed = arguments.seed.value_or(0);
+  if (!spec.options.seedGiven) spec.options.seed = arguments.seed.value_or(0);
   return spec;
 }
 

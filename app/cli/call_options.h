@@ -31,7 +31,8 @@ struct CallArguments {
   std::string precision = "fp32";
   int threads = 0;
 
-  void declare(CLI::App& app);
+  void declare(CLI::App& app);      // all
+  void declareCall(CLI::App& app);  // input and call, for what needs no pass
   // After parsing: whether --causal or --no-causal was written.
   [[nodiscard]] bool causalGiven() const;
 

@@ -69,7 +69,8 @@ class FigureCommand final : public Command {
     app.add_option("--own-scale", m_ownScale,
                    "Columns whose maps and differences are coloured by their own weights, by their numbers "
                    "from 1: 2+4");
-    m_figure.declare(app);
+    m_figure.declarePage(app);
+    m_figure.declareMaps(app);
   }
 
   Status run(const JobContext& job) override {

@@ -70,7 +70,7 @@ void startQtOffscreen() {
 
 }  // namespace
 
-void FigureArguments::declare(CLI::App& app) {
+void FigureArguments::declarePage(CLI::App& app) {
   app.add_option("--size", size, "Width and height, or the width alone: 183x89mm, 183mm, 7.2in")
       ->capture_default_str();
   app.add_option("--dpi", dpi, "Dots per inch of PNG")
@@ -80,6 +80,9 @@ void FigureArguments::declare(CLI::App& app) {
       ->check(CLI::Range(3.0, 40.0))
       ->capture_default_str();
   app.add_option("--theme", theme, "light or dark")->capture_default_str();
+}
+
+void FigureArguments::declareMaps(CLI::App& app) {
   app.add_option("--colormap", colorMap, fmt::format("{}", fmt::join(colorMapNames(), ", ")))
       ->capture_default_str();
   app.add_option("--scale-kind", scaleKind,

@@ -27,7 +27,8 @@ struct FigureArguments {
   bool marginals = false;
   std::string hidden;
 
-  void declare(CLI::App& app);
+  void declarePage(CLI::App& app);  // size, resolution, text, theme
+  void declareMaps(CLI::App& app);  // the rest: what only patterns and maps have
   // A FigureSpec with everything but its contents. Errors (Usage) name the option and the valid values.
   [[nodiscard]] Result<FigureSpec> makeSpec() const;
 };

@@ -84,7 +84,7 @@ class RuleCommand final : public Command {
         "is explained");
     app.add_option("--mask-mod", m_maskMod,
                    "Write the rule as a Python function for FlexAttention to this file ('-': print it)");
-    m_arguments.declare(app);
+    m_arguments.declareCall(app);
   }
 
   Status run(const JobContext& job) override {

@@ -11,6 +11,9 @@ namespace attnscope {
 
 namespace {
 
+// Heads of published models are 32 to 256 wide.
+constexpr Index kWidestHead = 256;
+
 std::string metadataOf(const ArrayFile& file, const std::string& key) {
   const auto found = file.metadata().find(key);
   return found == file.metadata().end() ? std::string() : found->second;
@@ -48,9 +51,15 @@ std::vector<std::string> captureRemarks(const ArrayFile& file, const Shape& shap
     if (isMaskOrBias(entry.name)) remarks.push_back(fmt::format("'{}' is not applied.", entry.name));
   if (!layoutSaid && shape.heads > shape.nQ)
     remarks.push_back(
-        fmt::format("Taken as {} heads of {} tokens. If it is {} tokens of {} heads, write layout=nhd behind "
-                    "the file's name.",
+        fmt::format("Taken as {} heads of {} tokens. If it is {} tokens of {} heads, choose the layout nhd "
+                    "(':layout=nhd' "
+                    "behind the file's name).",
                     shape.heads, shape.nQ, shape.heads, shape.nQ));
+  if (shape.d > shape.nQ && shape.d > kWidestHead)
+    remarks.push_back(fmt::format(
+        "Taken as {} tokens of width {}. If it is {} tokens of width {}, exchange the last two axes "
+        "of the arrays.",
+        shape.nQ, shape.d, shape.d, shape.nQ));
   return remarks;
 }
 

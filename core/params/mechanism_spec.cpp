@@ -53,6 +53,7 @@ Status takeCommon(MechanismSpec& spec, const std::string& key, const std::string
     if (!parseWhole(value, spec.options.seed))
       return fail(ErrorKind::Usage,
                   fmt::format("{}: seed is '{}', but must be a whole number from 0.", spec.id, value));
+    spec.options.seedGiven = true;
   } else {
     spec.params[key] = value;
   }
@@ -112,7 +113,7 @@ std::string MechanismSpec::text() const {
   for (const auto& [key, value] : params) parts.push_back(key + "=" + quoted(value));
   if (options.causalGiven) parts.push_back(std::string("causal=") + (options.causal ? "on" : "off"));
   if (options.scale) parts.push_back(fmt::format("scale={}", *options.scale));
-  if (options.seed != 0) parts.push_back(fmt::format("seed={}", options.seed));
+  if (options.seedGiven || options.seed != 0) parts.push_back(fmt::format("seed={}", options.seed));
   return parts.empty() ? id : fmt::format("{}:{}", id, fmt::join(parts, ","));
 }
 

@@ -17,6 +17,7 @@ struct CallOptions {
   bool causalGiven = false;     // some papers are causal by default: only an explicit choice overrides that
   std::optional<double> scale;  // multiplies the whole logit; default 1/sqrt(d), or what the mechanism says
   std::uint64_t seed = 0;
+  bool seedGiven = false;  // a seed of 0 may be meant: what holds for all SPECs does not override it
 };
 
 // "reformer:rounds=4,chunk=32": which mechanism with which choices. Values with commas, blanks or other signs

@@ -66,6 +66,7 @@ class CliTest : public QObject {
   void csvOfAnyRule();
   void oneToken();
   void sameBytesTwice();
+  void aSeedInTheSpecWins();
   void agreesWithReference_data();
   void agreesWithReference();
   void patternCountsItsPairs();
@@ -275,6 +276,10 @@ void CliTest::capturedSettingsAreSaid() {
   QVERIFY2(said.err.contains("9 heads of 4 tokens"), qPrintable(said.err));
   const Outcome told = attnscope({"compute", "full", "--input", "c.npz:layout=nhd"});
   QVERIFY2(!told.err.contains("heads of"), qPrintable(told.err));
+  attnscope::Tensor wide = attnscope::Tensor::zeros(attnscope::DType::F32, {1, 8, 300});
+  QVERIFY(attnscope::writeNpz(path("w.npz").toStdString(), {{"q", wide}, {"k", wide}, {"v", wide}}));
+  const Outcome transposed = attnscope({"compute", "full", "--input", "w.npz"});
+  QVERIFY2(transposed.err.contains("8 tokens of width 300"), qPrintable(transposed.err));
 }
 
 // A number of a segment is a promise of as many notes; a wrong one took all memory.
@@ -325,6 +330,23 @@ void CliTest::sameBytesTwice() {
   QCOMPARE(attnscope(call + QStringList{"-o", "second.npz"}).status, 0);
   QVERIFY(!contentOf(path("first.npz")).isEmpty());
   QVERIFY(contentOf(path("first.npz")) == contentOf(path("second.npz")));
+}
+
+// Also one of 0.
+void CliTest::aSeedInTheSpecWins() {
+  const auto out = [&](const char* spec, const char* seed) {
+    const QStringList call{"compute", spec, "--input", "clustered:n=120", "--seed", seed, "-o", "seeded.npz"};
+    if (attnscope(call).status != 0) return attnscope::Tensor();
+    const auto file = attnscope::openArrayFile(path("seeded.npz").toStdString());
+    return file ? *(*file)->read("out") : attnscope::Tensor();
+  };
+  const attnscope::Tensor zero = out("reformer", "0");
+  QVERIFY(!zero.empty());
+  const attnscope::Tensor given = out("reformer:seed=0", "5");
+  const attnscope::Tensor other = out("reformer", "5");
+  QVERIFY(!given.empty() && !other.empty());
+  QCOMPARE(largestDifference(given.values<float>(), zero.values<float>()), 0.0);
+  QVERIFY(largestDifference(other.values<float>(), zero.values<float>()) > 0.0);
 }
 
 void CliTest::agreesWithReference_data() {

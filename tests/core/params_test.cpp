@@ -18,7 +18,7 @@ class ParamsTest : public QObject {
   void specRoundTrip() {
     for (const char* text :
          {"full", "reformer:chunk=32,rounds=4", "longformer:dilation=1+1+2+2,window=64,causal=on",
-          "linformer:k=8,scale=0.25,seed=7", "custom:rule=\"abs(q - k) <= w, or\",w=8",
+          "linformer:k=8,scale=0.25,seed=7", "reformer:seed=0", "custom:rule=\"abs(q - k) <= w, or\",w=8",
           "custom:rule=\"a: q<k; \"\"b\"\": k % 2 == 0\",causal=on"}) {
       const auto spec = parseMechanismSpec(text);
       QVERIFY(spec);

@@ -36,7 +36,7 @@ MechanismSpec callSpec(const DocumentState& state, int column) {
     spec.options.causal = state.causal == CausalChoice::On;
   }
   if (!spec.options.scale) spec.options.scale = state.scale;
-  if (spec.options.seed == 0) spec.options.seed = state.seed;
+  if (!spec.options.seedGiven) spec.options.seed = state.seed;
   return spec;
 }
 
