@@ -66,10 +66,11 @@ Result<const Backend*> findBackend(const std::string& device) {
   if (const int number = cudaNumber(device); number >= 0) {
     auto backend = cudaBackend(number);
     if (backend) return *backend;
-    return fail(ErrorKind::Compute, "--device " + device + ": no usable CUDA device: " +
-                                        backend.error().message + ". Use --device cpu, or auto.");
+    return fail(ErrorKind::Compute, "The device '" + device + "' cannot be used: " + backend.error().message +
+                                        ". Choose cpu, or auto.");
   }
-  return fail(ErrorKind::Usage, "There is no device '" + device + "'. Known: auto, cpu, cuda, reference.");
+  return fail(ErrorKind::Usage,
+              "There is no device '" + device + "'. Known: auto, cpu, cuda, and cuda:0 and so on.");
 }
 
 }  // namespace attnscope

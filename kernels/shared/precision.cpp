@@ -23,7 +23,7 @@ std::string precisionName(Precision precision) {
 Result<Precision> parsePrecision(const std::string& name) {
   for (const Precision precision : {Precision::Fp32, Precision::Tf32, Precision::Bf16})
     if (name == precisionName(precision)) return precision;
-  return fail(ErrorKind::Usage, fmt::format("--precision {} is not one of fp32, tf32, bf16.", name));
+  return fail(ErrorKind::Usage, fmt::format("The precision '{}' is not one of fp32, tf32, bf16.", name));
 }
 
 Status requirePrecision(const DeviceInfo& device, Precision precision) {
@@ -32,10 +32,10 @@ Status requirePrecision(const DeviceInfo& device, Precision precision) {
   const bool cpu = device.id == "cpu";
   return fail(
       ErrorKind::Compute,
-      fmt::format("--precision {}: {} computes in fp32 only. {}", precisionName(precision), device.name,
-                  cpu ? "Use --precision fp32, or --device cuda where there is one with tensor cores."
-                      : "Tensor cores for tf32 and bf16 come with compute capability 8.0; use "
-                        "--precision fp32."));
+      fmt::format("The precision {}: {} computes in fp32 only. {}", precisionName(precision), device.name,
+                  cpu ? "Choose fp32, or a GPU with tensor cores."
+                      : "Tensor cores for tf32 and bf16 come with compute capability 8.0; "
+                        "choose fp32."));
 }
 
 }  // namespace attnscope

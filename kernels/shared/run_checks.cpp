@@ -12,11 +12,10 @@ namespace attnscope {
 Status checkFinite(const Tensor& out, const std::string& mechanism) {
   const auto values = out.values<float>();
   if (std::isfinite(tile_math::largestSize(values.data(), static_cast<Index>(values.size())))) return {};
-  return fail(
-      ErrorKind::Compute,
-      mechanism +
-          ": the output overflows float32. The input's values are too large; scale q and k down, or give a "
-          "smaller --scale.");
+  return fail(ErrorKind::Compute, mechanism +
+                                      ": the output overflows float32. Values v, or products of q and k, are "
+                                      "too large; scale them down, or "
+                                      "choose a smaller scale.");
 }
 
 Status checkProductRange(const AttendStep& step, Index d, double largestQ, double largestK,
@@ -25,7 +24,7 @@ Status checkProductRange(const AttendStep& step, Index d, double largestQ, doubl
   return fail(ErrorKind::Compute,
               mechanism +
                   ": products of queries and keys can overflow float32. The input's values are too "
-                  "large; scale q and k down, or give a smaller --scale.");
+                  "large; scale q and k down, or choose a smaller scale.");
 }
 
 namespace {
@@ -56,7 +55,7 @@ Status checkDenominators(const LinearAttendStep& step, const Plan& plan, const T
       return fail(ErrorKind::Compute,
                   plan.mechanism +
                       ": the features of queries and keys are so small that their products leave float32's "
-                      "range. Give q and k other sizes, or use --device reference.");
+                      "range. Give q and k other sizes, or have the reference compute it.");
   }
   return {};
 }

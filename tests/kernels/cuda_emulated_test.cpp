@@ -138,7 +138,7 @@ class CudaEmulatedTest : public QObject {
       QVERIFY(onOlder.error().message.find("compute capability 8.0") != std::string::npos);
       const auto onCpu = cpuBackend().run(*planned->plan, input, options, {});
       QVERIFY(!onCpu);
-      QVERIFY(onCpu.error().message.find("--precision " + precisionName(precision)) != std::string::npos);
+      QVERIFY(onCpu.error().message.find("precision " + precisionName(precision)) != std::string::npos);
       QVERIFY(onCpu.error().message.find("fp32 only") != std::string::npos);
     }
   }
