@@ -29,7 +29,8 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 // A source with one layer that was made while it was opened.
 class SingleInput final : public InputDocument {
  public:
-  SingleInput(AttentionInput input, Facts facts) : m_input(std::move(input)), m_facts(std::move(facts)) {
+  SingleInput(AttentionInput input, Facts facts, std::optional<FileReading> reading)
+      : m_input(std::move(input)), m_facts(std::move(facts)), m_reading(std::move(reading)) {
     m_facts.emplace_back("q", shapeText(m_input.q.shape()));
     m_facts.emplace_back("k", shapeText(m_input.k.shape()));
     m_facts.emplace_back("v", shapeText(m_input.v.shape()));
@@ -44,14 +45,16 @@ class SingleInput final : public InputDocument {
                 fmt::format("{}: there is no layer {}; it has one, number 0.", m_input.source, layer));
   }
   [[nodiscard]] Facts facts() const override { return m_facts; }
+  [[nodiscard]] std::optional<FileReading> reading() const override { return m_reading; }
 
  private:
   AttentionInput m_input;
   Facts m_facts;
+  std::optional<FileReading> m_reading;
 };
 
-Document single(AttentionInput input, Facts facts) {
-  return std::make_shared<const SingleInput>(std::move(input), std::move(facts));
+Document single(AttentionInput input, Facts facts, std::optional<FileReading> reading = {}) {
+  return std::make_shared<const SingleInput>(std::move(input), std::move(facts), std::move(reading));
 }
 
 bool isFile(const std::string& path) {
@@ -76,8 +79,11 @@ std::string beginning(std::string_view text, std::size_t most) {
 // A recipe or a text that is too large to be made before anybody asks for its values.
 class LargeInput final : public InputDocument {
  public:
-  LargeInput(AttentionInput outline, JobContext job, Facts facts)
-      : m_outline(std::move(outline)), m_job(std::move(job)), m_facts(std::move(facts)) {
+  LargeInput(AttentionInput outline, JobContext job, Facts facts, std::optional<FileReading> reading)
+      : m_outline(std::move(outline)),
+        m_job(std::move(job)),
+        m_facts(std::move(facts)),
+        m_reading(std::move(reading)) {
     m_facts.emplace_back("q", shapeText(m_outline.q.shape()));
     m_facts.emplace_back("k", shapeText(m_outline.k.shape()));
     m_facts.emplace_back("v", shapeText(m_outline.v.shape()));
@@ -96,11 +102,13 @@ class LargeInput final : public InputDocument {
                 fmt::format("{}: there is no layer {}; it has one, number 0.", m_outline.source, layer));
   }
   [[nodiscard]] Facts facts() const override { return m_facts; }
+  [[nodiscard]] std::optional<FileReading> reading() const override { return m_reading; }
 
  private:
   AttentionInput m_outline;
   JobContext m_job;
   Facts m_facts;
+  std::optional<FileReading> m_reading;
 };
 
 double valueBytes(const AttentionInput& input) {
@@ -112,7 +120,8 @@ Result<Document> openRecipe(const std::string& source, const JobContext& job) {
   ATTN_ASSIGN(outline, outlineRecipe(source));
   if (valueBytes(outline) > kLargeBytes) {
     Facts facts = {{"recipe", outline.source}, {"about", recipe->help}};
-    return Document(std::make_shared<const LargeInput>(std::move(outline), job, std::move(facts)));
+    return Document(
+        std::make_shared<const LargeInput>(std::move(outline), job, std::move(facts), std::nullopt));
   }
   ATTN_ASSIGN(input, makeRecipe(source, job));
   Facts facts = {{"recipe", input.source}, {"about", recipe->help}};
@@ -130,13 +139,15 @@ Facts textFacts(const AttentionInput& input, const SourceOptions& options, std::
 }
 
 // With its values where these are small.
-Result<Document> openText(AttentionInput outline, Facts facts, const JobContext& job) {
+Result<Document> openText(AttentionInput outline, Facts facts, const JobContext& job,
+                          std::optional<FileReading> reading = {}) {
   if (valueBytes(outline) > kLargeBytes)
-    return Document(std::make_shared<const LargeInput>(std::move(outline), job, std::move(facts)));
+    return Document(
+        std::make_shared<const LargeInput>(std::move(outline), job, std::move(facts), std::move(reading)));
   ATTN_ASSIGN(input, outline.make(job));
   input.title = outline.title;
   input.source = outline.source;
-  return single(std::move(input), std::move(facts));
+  return single(std::move(input), std::move(facts), std::move(reading));
 }
 
 // "text:unit=word:The cat": the options end at the second colon.
@@ -165,7 +176,8 @@ Result<Document> openTextFile(const FileBytes& file, const std::string& given, c
   input.source = withOptions(file.path, options.text());
   Facts facts = textFacts(input, options, text.size());
   facts.insert(facts.begin(), {"file", file.path});
-  return openText(std::move(input), std::move(facts), job);
+  return openText(std::move(input), std::move(facts), job,
+                  FileReading{file.path, textKeys(), options.text()});
 }
 
 Result<Document> openPicture(const FileBytes& file, const std::string& given, const JobContext& job) {
@@ -180,7 +192,7 @@ Result<Document> openPicture(const FileBytes& file, const std::string& given, co
       {"pixels", fmt::format("{} x {}", image.width, image.height)},
       {"grid", fmt::format("{} x {} tokens of {} x {} pixels", input.grid->width, input.grid->height,
                            options.integer("patch"), options.integer("patch"))}};
-  return single(std::move(input), std::move(facts));
+  return single(std::move(input), std::move(facts), FileReading{file.path, imageKeys(), options.text()});
 }
 
 // A name that promises a picture or tensors must not be read as text because the content turns out to be

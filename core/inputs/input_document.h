@@ -10,8 +10,21 @@
 #include "core/base/error.h"
 #include "core/base/job_context.h"
 #include "core/inputs/attention_input.h"
+#include "core/inputs/source_options.h"
 
 namespace attnscope {
+
+// How a file was read, and what else could have been said about it behind its name.
+struct FileReading {
+  std::string path;
+  std::vector<SourceKey> keys;
+  std::string options;  // "patch=8,max=64"; empty: all by default
+
+  // The source that reads it with other options.
+  [[nodiscard]] std::string sourceWith(const std::string& others) const {
+    return others.empty() ? path : path + ":" + others;
+  }
+};
 
 // What a source holds: one or more layers, each an AttentionInput with all of its heads. A captured model has
 // many layers, everything else has one. Opening reads headers only; layer() reads (or maps) the numbers.
@@ -31,6 +44,8 @@ class InputDocument {
   [[nodiscard]] virtual std::optional<Index> chosenLayer() const { return std::nullopt; }
   // What the source says of itself that this program does not do unasked, in sentences.
   [[nodiscard]] virtual std::vector<std::string> remarks(Index /*layer*/) const { return {}; }
+  // Nothing where the source is no file.
+  [[nodiscard]] virtual std::optional<FileReading> reading() const { return std::nullopt; }
   // Lines of "key: value" for `attnscope info FILE`: format, tensors, dtype, metadata.
   [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> facts() const = 0;
 };

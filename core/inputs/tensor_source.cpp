@@ -53,6 +53,9 @@ class TensorDocument final : public InputDocument {
   [[nodiscard]] Result<AttentionInput> layer(Index layer) const override;
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> facts() const override;
   [[nodiscard]] std::optional<Index> chosenLayer() const override { return m_chosen; }
+  [[nodiscard]] std::optional<FileReading> reading() const override {
+    return FileReading{m_file->path(), tensorKeys(), m_options.text()};
+  }
   [[nodiscard]] std::vector<std::string> remarks(Index layer) const override {
     return captureRemarks(*m_file, layerShape(layer), m_layoutSaid);
   }

@@ -156,6 +156,15 @@ QWidget* InputPanel::makeFilePage() {
   m_recent = makeNote({}, page);
   m_recent->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
   layout->addWidget(m_recent);
+  m_reading = new QWidget(page);
+  auto* reading = pageLayout(m_reading);
+  reading->addWidget(makeHeading(tr("How this file is read"), m_reading));
+  auto* again = new QPushButton(tr("Read it so"), m_reading);
+  again->setObjectName(QStringLiteral("readAgain"));
+  reading->addWidget(again);
+  m_reading->hide();
+  layout->addWidget(m_reading);
+  connect(again, &QPushButton::clicked, this, &InputPanel::readAgain);
   connect(open, &QPushButton::clicked, this, &InputPanel::fileDialogAsked);
   connect(m_recent, &QLabel::linkActivated, this, &InputPanel::sourceChosen);
   return page;
@@ -184,6 +193,28 @@ void InputPanel::useText() {
   Q_EMIT sourceChosen(QStringLiteral("text:unit=%1:%2").arg(m_unit->currentData().toString(), text));
 }
 
+// The form is made again for each file, since the keys are those of its kind. Layers are chosen in the
+// window's bar, also of files.
+void InputPanel::showReading() {
+  const std::optional<FileReading> reading = m_service->input()->document->reading();
+  m_reading->setVisible(reading.has_value());
+  delete m_readingForm;
+  m_readingForm = nullptr;
+  if (!reading) return;
+  std::vector<SourceKey> keys = reading->keys;
+  std::erase_if(keys, [](const SourceKey& key) { return key.id == "layer"; });
+  m_readingForm = new SourceForm(std::move(keys), m_reading);
+  m_readingForm->setText(toQ(reading->options));
+  static_cast<QVBoxLayout*>(m_reading->layout())->insertWidget(1, m_readingForm);
+  connect(m_readingForm, &SourceForm::submitted, this, &InputPanel::readAgain, Qt::QueuedConnection);
+}
+
+void InputPanel::readAgain() {
+  const std::optional<FileReading> reading = m_service->input()->document->reading();
+  if (reading && m_readingForm != nullptr)
+    Q_EMIT sourceChosen(toQ(reading->sourceWith(toStd(m_readingForm->text()))));
+}
+
 void InputPanel::showInput() {
   const LoadedInput& loaded = *m_service->input();
   const Shape shape = loaded.shape();
@@ -206,6 +237,8 @@ void InputPanel::showInput() {
     m_kind->setCurrentIndex(RecipePage);
   }
   if (recipeId == QLatin1String("text")) m_kind->setCurrentIndex(TextPage);
+  showReading();
+  if (m_readingForm != nullptr) m_kind->setCurrentIndex(FilePage);
 }
 
 }  // namespace attnscope

@@ -35,6 +35,8 @@ class InputPanel final : public QWidget {
   void showInput();
   void useRecipe();
   void useText();
+  void showReading();
+  void readAgain();
 
   ComputeService* m_service;
   QLabel* m_title;
@@ -48,6 +50,8 @@ class InputPanel final : public QWidget {
   QPlainTextEdit* m_text = nullptr;
   QComboBox* m_unit = nullptr;
   QLabel* m_recent = nullptr;
+  QWidget* m_reading = nullptr;  // of a file: how it is read, with a form for its kind
+  SourceForm* m_readingForm = nullptr;
 };
 
 }  // namespace attnscope
