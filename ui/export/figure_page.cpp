@@ -15,6 +15,8 @@ namespace {
 
 constexpr double kMillimetresPerInch = 25.4;
 constexpr std::size_t kMaxInsideRows = 6;
+constexpr int kLeastSide = 4;     // of a square, in heights of the font
+constexpr int kReadableSide = 8;  // that the name of a mechanism fits above
 
 // "a" ... "z", then "aa": as journals letter panels.
 QString panelLetter(int index) {
@@ -103,10 +105,24 @@ void FigurePage::measureColumns() {
   m_otherLeft = insides ? m_metrics.left : 2 * m_metrics.gap;
 }
 
-int FigurePage::insideRows() const {
+int FigurePage::insideRows(std::size_t first, std::size_t past) const {
   std::size_t rows = 0;
-  for (const FigureColumn& column : m_spec.columns) rows = std::max(rows, column.insides.size());
+  for (std::size_t column = first; column < past; ++column)
+    rows = std::max(rows, m_spec.columns[column].insides.size());
   return static_cast<int>(std::min(rows, kMaxInsideRows));
+}
+
+int FigurePage::bands() const {
+  const auto columns = static_cast<int>(m_spec.columns.size());
+  return (columns + m_perBand - 1) / m_perBand;
+}
+
+int FigurePage::tallestLegend() const {
+  int height = 0;
+  for (const FigureColumn& column : m_spec.columns)
+    for (const PanelKind kind : m_spec.rows)
+      height = std::max(height, legendHeight(legendOf(kind, column), m_side, m_metrics));
+  return height;
 }
 
 bool FigurePage::isLastSquareRow(std::size_t row) const {
@@ -141,13 +157,16 @@ int FigurePage::barWidth() const {
 }
 
 int FigurePage::sideThatFits(int width, int height) const {
-  const auto columns = static_cast<int>(m_spec.columns.size());
-  int side = (width - m_metrics.left - (columns - 1) * m_otherLeft) / columns - m_metrics.right;
+  int side = (width - m_metrics.left - (m_perBand - 1) * m_otherLeft) / m_perBand - m_metrics.right;
   if (height > 0) {
     const auto total = [this](int s) {
-      int sum = 0;
-      for (std::size_t row = 0; row < m_spec.rows.size(); ++row)
-        sum += rowHeight(row, s) * (isSquare(m_spec.rows[row]) ? 1 : insideRows());
+      int sum = (bands() - 1) * m_metrics.em;
+      for (std::size_t first = 0; first < m_spec.columns.size();
+           first += static_cast<std::size_t>(m_perBand)) {
+        const std::size_t past = std::min(first + static_cast<std::size_t>(m_perBand), m_spec.columns.size());
+        for (std::size_t row = 0; row < m_spec.rows.size(); ++row)
+          sum += rowHeight(row, s) * (isSquare(m_spec.rows[row]) ? 1 : insideRows(first, past));
+      }
       return sum;
     };
     while (side > 16 && total(side) > height) side -= std::max(1, side / 200);
@@ -173,33 +192,55 @@ Status FigurePage::layOutWall() {
   const double units = m_device.unitsPerInch / kMillimetresPerInch;
   const int width = static_cast<int>(std::lround(m_spec.millimetres.width() * units));
   const int height = static_cast<int>(std::lround(m_spec.millimetres.height() * units));
-  const bool maps = std::any_of(m_spec.rows.begin(), m_spec.rows.end(), showsWeights);
-  const int bar = maps ? barWidth() + 2 * m_metrics.gap : 0;
-  m_side = sideThatFits(width - bar, 0);
-  m_legendHeight = 0;
-  for (const FigureColumn& column : m_spec.columns)
-    for (const PanelKind kind : m_spec.rows)
-      m_legendHeight = std::max(m_legendHeight, legendHeight(legendOf(kind, column), m_side, m_metrics));
-  if (height > 0) m_side = sideThatFits(width - bar, height);
-  if (m_side < 4 * m_metrics.em)
-    return fail(
-        ErrorKind::Usage,
-        "The figure is too small for its panels. Make it larger (e.g. 183 mm wide), or take fewer columns.");
+  ATTN_TRY(fitColumns(width, height));
   int y = 0;
-  for (std::size_t row = 0; row < m_spec.rows.size(); ++row) {
-    const int repeats = isSquare(m_spec.rows[row]) ? 1 : insideRows();
-    for (int inside = 0; inside < repeats; ++inside) placeRow(row, inside, y);
+  for (std::size_t first = 0; first < m_spec.columns.size(); first += static_cast<std::size_t>(m_perBand)) {
+    if (first > 0) y += m_metrics.em;
+    placeBand(first, std::min(first + static_cast<std::size_t>(m_perBand), m_spec.columns.size()), y);
   }
   m_size = QSize(width, height > 0 ? height : y);
   return {};
 }
 
-void FigurePage::placeRow(std::size_t row, int inside, int& y) {
+// As many columns beside each other as can be read there; a page as narrow as a column of text has the others
+// below. With a given height that would make squares smaller, so there they stay beside each other as long as
+// they can.
+Status FigurePage::fitColumns(int width, int height) {
+  const bool maps = std::any_of(m_spec.rows.begin(), m_spec.rows.end(), showsWeights);
+  const int bar = maps ? barWidth() + 2 * m_metrics.gap : 0;
+  const auto columns = static_cast<int>(m_spec.columns.size());
+  for (int wanted = 1; wanted <= columns; ++wanted) {
+    m_perBand = (columns + wanted - 1) / wanted;
+    m_side = sideThatFits(width - bar, 0);
+    m_legendHeight = tallestLegend();
+    if (height > 0) m_side = sideThatFits(width - bar, height);
+    const int enough = height > 0 || m_perBand == 1 ? kLeastSide : kReadableSide;
+    if (m_side >= enough * m_metrics.em) return {};
+  }
+  if (height > 0)
+    return fail(
+        ErrorKind::Usage,
+        "The figure is too small for its panels. Make it larger, leave the height to the program, or take "
+        "fewer columns or views.");
+  const double units = m_device.unitsPerInch / kMillimetresPerInch;
+  const double least = (m_metrics.left + kLeastSide * m_metrics.em + m_metrics.right + bar) / units;
+  return fail(ErrorKind::Usage, "The figure is too narrow for a panel: it needs " +
+                                    std::to_string(static_cast<int>(std::ceil(least))) + " mm.");
+}
+
+void FigurePage::placeBand(std::size_t first, std::size_t past, int& y) {
+  for (std::size_t row = 0; row < m_spec.rows.size(); ++row) {
+    const int repeats = isSquare(m_spec.rows[row]) ? 1 : insideRows(first, past);
+    for (int inside = 0; inside < repeats; ++inside) placeRow(row, inside, first, past, y);
+  }
+}
+
+void FigurePage::placeRow(std::size_t row, int inside, std::size_t first, std::size_t past, int& y) {
   const PanelKind kind = m_spec.rows[row];
   const int height = rowHeight(row, m_side);
   int x = 0;
-  for (std::size_t column = 0; column < m_spec.columns.size(); ++column) {
-    const int left = column == 0 ? m_metrics.left : m_otherLeft;
+  for (std::size_t column = first; column < past; ++column) {
+    const int left = column == first ? m_metrics.left : m_otherLeft;
     const int width = left + m_side + m_metrics.right;
     if (isSquare(kind) || static_cast<std::size_t>(inside) < m_spec.columns[column].insides.size()) {
       Cell cell;
@@ -217,7 +258,7 @@ void FigurePage::placeRow(std::size_t row, int inside, int& y) {
       cell.firstRow =
           isSquare(kind) &&
           std::none_of(m_spec.rows.begin(), m_spec.rows.begin() + static_cast<std::ptrdiff_t>(row), isSquare);
-      cell.firstColumn = column == 0;
+      cell.firstColumn = column == first;
       cell.lastSquare = isLastSquareRow(row);
       m_cells.push_back(std::move(cell));
     }

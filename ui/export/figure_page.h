@@ -65,8 +65,12 @@ class FigurePage {
   [[nodiscard]] int sideThatFits(int width, int height) const;
   [[nodiscard]] int rowHeight(std::size_t row, int side) const;
   [[nodiscard]] bool isLastSquareRow(std::size_t row) const;
-  [[nodiscard]] int insideRows() const;
-  void placeRow(std::size_t row, int inside, int& y);
+  [[nodiscard]] int insideRows(std::size_t first, std::size_t past) const;  // of these columns
+  [[nodiscard]] Status fitColumns(int width, int height);
+  [[nodiscard]] int bands() const;
+  [[nodiscard]] int tallestLegend() const;
+  void placeBand(std::size_t first, std::size_t past, int& y);
+  void placeRow(std::size_t row, int inside, std::size_t first, std::size_t past, int& y);
   [[nodiscard]] std::shared_ptr<const TokenOrder> orderOf(const Exploration& exploration) const;
   [[nodiscard]] NumberRequest requestFor(const Cell& cell) const;
   [[nodiscard]] QRectF viewportOf(const Exploration& exploration) const;
@@ -88,13 +92,14 @@ class FigurePage {
   int m_otherLeft = 0;     // left margin of the other columns
   int m_legendHeight = 0;  // of a row of patterns or reach: the tallest of them
   int m_side = 0;
+  int m_perBand = 1;  // columns beside each other; the others follow below
   QSize m_size;
   std::vector<Cell> m_cells;
   struct Bar {
     BarContent content = BarContent::Weight;
     QRect area;
   };
-  std::vector<Bar> m_bars;  // one a row of maps or differences
+  std::vector<Bar> m_bars;  // one a row of maps or differences, in each band
 };
 
 }  // namespace attnscope
