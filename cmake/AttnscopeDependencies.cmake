@@ -1,4 +1,4 @@
-# Every outside library, by the package it comes from in Debian 12 (see ./run for the list of packages).
+# Every outside library, by the package it comes from in Debian 12 (cmake/setup.sh lists the packages).
 find_package(PkgConfig REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(TBB REQUIRED)
@@ -17,7 +17,7 @@ find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 find_path(SPECTRA_INCLUDE_DIR Spectra/SymEigsSolver.h REQUIRED)
 if(ATTNSCOPE_GUI)
   find_package(CLI11 REQUIRED)
-  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Widgets PrintSupport Svg Concurrent)
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Widgets PrintSupport Svg)
   find_package(QCustomPlotQt6 REQUIRED)  # after Qt6: its package does not look for Qt itself
 endif()
 if(ATTNSCOPE_TESTS)

@@ -24,7 +24,8 @@ struct PassEstimate {
 };
 
 // One mechanism on one input: everything that its panels, the inspector and the figures show. Without a pass
-// there is the pattern, a sampled cost and the estimate, and nothing else. Immutable, shared between threads.
+// there is the pattern, its cost (sampled beyond 4,096 queries) and the estimate, and nothing else.
+// Immutable, shared between threads.
 struct Exploration {
   std::uint64_t id = 0;  // unique in this process; the pass on a plan keeps the plan's
   PlannedCall call;
@@ -62,8 +63,9 @@ struct Exploration {
 };
 using ExplorationRef = std::shared_ptr<const Exploration>;
 
-// The pattern without a pass: plans and freezes, builds no tile maps, and takes an outline where the pattern
-// follows from positions. Errors as of planCall().
+// The pattern without a pass: plans and freezes, and takes an outline where the pattern follows from
+// positions. Up to 4,096 queries tile maps are built and the cost is counted; beyond, a pass builds them.
+// Errors as of planCall().
 [[nodiscard]] Result<ExplorationRef> explorePattern(const MechanismSpec& spec, const AttentionInput& input,
                                                     const WeightSet& weights = {},
                                                     const JobContext& job = {});
@@ -74,8 +76,8 @@ using ExplorationRef = std::shared_ptr<const Exploration>;
                                              const JobContext& job = {});
 
 // Plans, runs and wraps one call, whatever it takes. Errors as of planCall() and Backend::run().
-[[nodiscard]] Result<std::shared_ptr<const Exploration>> explore(
-    const MechanismSpec& spec, const AttentionInput& input, const Backend& backend,
-    const RunOptions& options = {}, const WeightSet& weights = {}, const JobContext& job = {});
+[[nodiscard]] Result<ExplorationRef> explore(const MechanismSpec& spec, const AttentionInput& input,
+                                             const Backend& backend, const RunOptions& options = {},
+                                             const WeightSet& weights = {}, const JobContext& job = {});
 
 }  // namespace attnscope

@@ -63,13 +63,6 @@ using CountTilePtr = std::shared_ptr<const CountTile>;
 // at level 0 they are those of coverageOf(). `total`: cells of the whole axis.
 [[nodiscard]] std::vector<Index> pixelBorders(Index begin, Index cells, Index out, int level, Index total);
 
-// A picture from the tiles of a level: every pixel is the sum of the numbers between its borders, exact.
-// `tileAt(tileRow, tileCol)` gives the tiles that the borders touch.
-template <class TileAt>
-[[nodiscard]] Coverage composeCoverage(const CountedArea& area, NumberLevel level,
-                                       const std::vector<Index>& down, const std::vector<Index>& across,
-                                       TileAt tileAt);
-
 // A first look: one row of cells for each row of pixels instead of all of them, exact along the columns.
 [[nodiscard]] Result<Coverage> sampleCoverage(const CountedArea& area, NumberLevel level,
                                               const std::vector<Index>& down,
@@ -80,7 +73,8 @@ template <class TileAt>
 [[nodiscard]] Result<std::vector<std::uint64_t>> labelPairs(const Pattern& pattern,
                                                             const JobContext& job = {});
 
-// Adds up one row of pixels at a time; the core of composeCoverage().
+// A picture from the tiles of a level: every pixel is the sum of the numbers between its borders, exact once
+// every tile that the borders touch was added.
 class PixelSums {
  public:
   PixelSums(const CountedArea& area, NumberLevel level, const std::vector<Index>& down,
@@ -96,15 +90,5 @@ class PixelSums {
   const std::vector<Index>& m_across;
   std::vector<std::pair<std::uint8_t, std::vector<std::uint64_t>>> m_planes;
 };
-
-template <class TileAt>
-Coverage composeCoverage(const CountedArea& area, NumberLevel level, const std::vector<Index>& down,
-                         const std::vector<Index>& across, TileAt tileAt) {
-  PixelSums sums(area, level, down, across);
-  for (Index r = down.front() / kTileNumbers; r * kTileNumbers < down.back(); ++r)
-    for (Index c = across.front() / kTileNumbers; c * kTileNumbers < across.back(); ++c)
-      sums.add(*tileAt(r, c), r, c);
-  return sums.coverage();
-}
 
 }  // namespace attnscope

@@ -35,8 +35,11 @@ CountTilePtr tileAt(const CountedArea& area, NumberLevel level, Index row, Index
 
 Coverage composed(const CountedArea& area, NumberLevel level, const std::vector<Index>& down,
                   const std::vector<Index>& across) {
-  return composeCoverage(area, level, down, across,
-                         [&](Index row, Index col) { return tileAt(area, level, row, col); });
+  PixelSums sums(area, level, down, across);
+  for (Index r = down.front() / kTileNumbers; r * kTileNumbers < down.back(); ++r)
+    for (Index c = across.front() / kTileNumbers; c * kTileNumbers < across.back(); ++c)
+      sums.add(*tileAt(area, level, r, c), r, c);
+  return sums.coverage();
 }
 
 Index total(const CountTile& tile) {
