@@ -109,6 +109,7 @@ T orDie(Result<T> result) {
 struct Series {
   std::string title;
   std::vector<double> times;
+  bool attends = false;
 
   [[nodiscard]] double median() const { return at(times.size() / 2); }
   [[nodiscard]] double least() const { return at(0); }
@@ -124,8 +125,8 @@ struct Series {
 struct Call {
   MechanismSpec spec;
   Index tiles = 0;
-  Series planning{"planning", {}};
-  Series pass{"pass", {}};
+  Series planning{"planning", {}, false};
+  Series pass{"pass", {}, false};
   std::vector<Series> steps;
 };
 
@@ -154,6 +155,7 @@ void measure(Call& call, const AttentionInput& input, const Options& options) {
   call.steps.resize(result.steps.size());
   for (std::size_t s = 0; s < result.steps.size(); ++s) {
     call.steps[s].title = result.steps[s].title;
+    call.steps[s].attends = result.steps[s].kind == "attend";
     call.steps[s].times.push_back(1e3 * result.steps[s].seconds);
   }
 }
@@ -162,10 +164,19 @@ void printSteps(const std::vector<Call>& calls) {
   const Call& full = calls.front();
   // Of minima: on a machine with other work a median says more about that work.
   const auto perTile = [](const Call& call) { return call.pass.least() / static_cast<double>(call.tiles); };
+  // By the clock, as steps are timed.
+  const auto attendPerTile = [](const Call& call) {
+    double sum = 0.0;
+    for (const Series& step : call.steps)
+      if (step.attends) sum += step.least();
+    return sum / static_cast<double>(call.tiles);
+  };
   for (const Call& call : calls) {
     fmt::print("{:40} pass {:8.3f} ms (least {:.3f})   planning {:8.3f} ms (least {:.3f})", call.spec.text(),
                call.pass.median(), call.pass.least(), call.planning.median(), call.planning.least());
-    if (call.tiles > 0) fmt::print("   {} tiles, {:.2f} x full's", call.tiles, perTile(call) / perTile(full));
+    if (call.tiles > 0)
+      fmt::print("   {} tiles, {:.2f} x full's, attend steps alone {:.2f} x", call.tiles,
+                 perTile(call) / perTile(full), attendPerTile(call) / attendPerTile(full));
     fmt::print("\n");
     for (const Series& step : call.steps)
       fmt::print("    {:36} {:8.3f} ms (least {:.3f})\n", step.title, step.median(), step.least());
