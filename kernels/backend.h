@@ -15,6 +15,8 @@
 
 namespace attnscope {
 
+class WeightSource;
+
 // Replaces the values by columns [begin, begin + width) of the identity on the key axis [tokens | slots], so
 // that the output is that slab of the matrix that was applied.
 struct IdentitySlab {
@@ -44,10 +46,15 @@ struct RunResult {
   Tensor lse;                             // (H, n_q); empty where the mechanism has none
   std::map<std::string, Tensor> buffers;  // by BufferSpec::name, (H, rows, cols)
   std::vector<StepTiming> steps;
-  double seconds = 0.0;          // whole pass, without planning
-  double transferSeconds = 0.0;  // of these, copying to and from a device; 0 where nothing is copied
-  std::string device;            // "CPU, 2 threads, AVX-512"; names the precision where it is not fp32
-  std::string fellBack;          // why another device than the one asked computed it; empty: it did itself
+  double seconds = 0.0;  // whole pass, without planning
+  // Of these, what this run copied to and from a device: the input, every result that was asked for, and what
+  // the plan itself says (tile maps, orders, weights) as far as no earlier run had left it there. 0 where
+  // nothing is copied.
+  double transferSeconds = 0.0;
+  double planTransferSeconds = 0.0;  // of these, what stays there for later runs of the plan
+  std::string device;                // "CPU, 2 threads, AVX-512"; names the precision where it is not fp32
+  std::string fellBack;  // why another device than the one asked computed it; empty: it did itself
+  std::shared_ptr<const WeightSource> weights;  // null where the device leaves none (weight_source.h)
 };
 
 struct DeviceInfo {
@@ -60,14 +67,15 @@ struct DeviceInfo {
   std::string products{};  // who multiplies dense matrices there: "cuBLAS 13.0"; empty: this program
 };
 
-// One device that executes frozen plans. Stateless between runs; run() may be called from any thread.
+// One device that executes frozen plans. No run changes the result of another; run() may be called from any
+// thread.
 class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual DeviceInfo info() const = 0;
   // Error (Compute) names the step that the device cannot do.
   [[nodiscard]] virtual Status supports(const FrozenPlan& plan) const = 0;
-  // Bytes that run() will allocate at its peak.
+  // Bytes that run() cannot do without. A device may use more where there is more.
   [[nodiscard]] virtual double memoryNeeded(const FrozenPlan& plan, const RunOptions& options) const = 0;
   // Refuses before it starts what does not fit in memory, and a precision that the device does not have.
   // Cancel ends within 100 ms.

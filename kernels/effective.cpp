@@ -10,6 +10,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <mutex>
 
 #include "core/analysis/channel_mixing.h"
 #include "core/base/memory.h"
@@ -20,8 +21,11 @@ namespace attnscope {
 struct EffectiveMatrix::Impl {
   std::shared_ptr<const FrozenPlan> plan;
   AttentionInput input;
-  RunResult run;
+  RunResult run;  // without its weights
   bool isSigned = false;
+  mutable std::mutex asking;  // of the two
+  mutable std::shared_ptr<const WeightSource> device;
+  mutable std::string fellBack;
 };
 
 namespace {
@@ -59,10 +63,6 @@ bool planIsSigned(const Plan& plan, const RunResult& run) {
 }
 
 // Which cells a number stands for, along one axis.
-struct CellRange {
-  Index begin;
-  Index end;
-};
 class Reduction {
  public:
   static Reduction to(Index cells, Index numbers) { return {cells, numbers, -1}; }
@@ -81,6 +81,11 @@ class Reduction {
     const Index origin = m_first > 0 ? wholeCells(m_first).begin : 0;
     const CellRange range = wholeCells(m_first + p);
     return {range.begin - origin, range.end - origin};
+  }
+  [[nodiscard]] std::vector<CellRange> all() const {
+    std::vector<CellRange> ranges;
+    for (Index p = 0; p < m_numbers; ++p) ranges.push_back(cells(p));
+    return ranges;
   }
 
  private:
@@ -218,6 +223,7 @@ EffectiveMatrix::EffectiveMatrix(std::shared_ptr<const FrozenPlan> plan, Attenti
   impl->isSigned = planIsSigned(plan->plan(), run);
   impl->plan = std::move(plan);
   impl->input = std::move(input);
+  impl->device = std::move(run.weights);
   impl->run = std::move(run);
   m_impl = std::move(impl);
 }
@@ -235,6 +241,36 @@ bool EffectiveMatrix::isSigned() const {
   return m_impl->isSigned;
 }
 
+std::string EffectiveMatrix::fellBack() const {
+  const std::lock_guard lock(m_impl->asking);
+  return m_impl->fellBack;
+}
+
+namespace {
+
+// The picture from the device, or an empty tensor where there is none or it does not answer. One that failed
+// is not asked again.
+Result<Tensor> fromDevice(const EffectiveMatrix::Impl& impl, const std::function<WeightPicture()>& picture,
+                          const JobContext& job) {
+  std::shared_ptr<const WeightSource> device;
+  {
+    const std::lock_guard lock(impl.asking);
+    device = impl.device;
+  }
+  if (!device) return Tensor();
+  const WeightPicture wanted = picture();
+  if (wanted.rows.empty() || wanted.cols.empty()) return Tensor();
+  auto numbers = device->numbers(wanted, job);
+  if (numbers || numbers.error().kind != ErrorKind::Compute) return numbers;
+  const std::lock_guard lock(impl.asking);
+  impl.device = nullptr;
+  impl.fellBack = fmt::format("maps of {} are computed on the CPU since {} failed: {}",
+                              impl.plan->plan().mechanism, device->name(), numbers.error().message);
+  return Tensor();
+}
+
+}  // namespace
+
 Result<Tensor> EffectiveMatrix::block(Index head, Index row0, Index rows, Index col0, Index cols,
                                       const JobContext& job) const {
   return reduced(head, row0, rows, col0, cols, rows, cols, Reduce::Max, job);
@@ -243,10 +279,14 @@ Result<Tensor> EffectiveMatrix::block(Index head, Index row0, Index rows, Index 
 Result<Tensor> EffectiveMatrix::reduced(Index head, Index row0, Index rows, Index col0, Index cols,
                                         Index outRows, Index outCols, Reduce reduce,
                                         const JobContext& job) const {
-  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, rows);
   const Reduction down = Reduction::to(rows, outRows);
+  const Reduction across = Reduction::to(cols, outCols);
+  const auto picture = [&] { return WeightPicture{head, {}, row0, col0, down.all(), across.all(), reduce}; };
+  ATTN_ASSIGN(made, fromDevice(*m_impl, picture, job));
+  if (!made.empty()) return made;
+  const EffectiveRows source(*m_impl->plan, m_impl->input, m_impl->run, head, col0, cols, rows);
   const auto rowsOf = [&](Index r) { return rowsFrom(row0, down.cells(r)); };
-  return paint(source, cols, {outRows, rowsOf, Reduction::to(cols, outCols), reduce}, job);
+  return paint(source, cols, {outRows, rowsOf, across, reduce}, job);
 }
 
 namespace {
@@ -266,8 +306,14 @@ void putColumns(const Tensor& part, Index begin, Tensor& whole) {
 Result<Tensor> EffectiveMatrix::tile(Index head, Index row0, Index rows, int down, Index col0, Index cols,
                                      int across, Reduce reduce, const JobContext& job) const {
   const Reduction byRows = Reduction::byLevel(rows, down);
+  const Reduction byCols = Reduction::byLevel(cols, across);
+  const auto picture = [&] {
+    return WeightPicture{head, {}, row0, col0, byRows.all(), byCols.all(), reduce};
+  };
+  ATTN_ASSIGN(made, fromDevice(*m_impl, picture, job));
+  if (!made.empty()) return made;
   const auto rowsOf = [&](Index r) { return rowsFrom(row0, byRows.cells(r)); };
-  const Index numbers = Reduction::byLevel(cols, across).numbers();
+  const Index numbers = byCols.numbers();
   const Index width = std::max<Index>(1, kSlabBytes / (4 * m_impl->plan->plan().shape.d) >> across);
   Tensor whole(DType::F32, {byRows.numbers(), numbers});
   for (Index first = 0; first < numbers; first += width) {
@@ -288,6 +334,12 @@ Result<Tensor> EffectiveMatrix::sampledRows(Index head, std::span<const Index> r
   const Index cell = std::max<Index>(1, cols / outCols);
   const Index width = std::max<Index>(1, kSlabBytes / (4 * m_impl->plan->plan().shape.d) / cell);
   const Reduction all = Reduction::to(cols, outCols);
+  const auto picture = [&] {
+    return WeightPicture{
+        head, {rows.begin(), rows.end()}, 0, col0, Reduction::to(count, count).all(), all.all(), reduce};
+  };
+  ATTN_ASSIGN(made, fromDevice(*m_impl, picture, job));
+  if (!made.empty()) return made;
   Tensor whole(DType::F32, {count, outCols});
   for (Index first = 0; first < outCols; first += width) {
     const Index past = std::min(first + width, outCols);

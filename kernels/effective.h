@@ -9,11 +9,14 @@
 #include "core/inputs/attention_input.h"
 #include "core/plan/plan.h"
 #include "kernels/backend.h"
+#include "kernels/shared/weight_source.h"
 
 namespace attnscope {
 
 // The matrix that was applied, made from what a pass leaves (q, k, lse, features), for the rectangle that is
-// looked at. Holds references by value (shared): may outlive the call and be used from any thread.
+// looked at: on the device that made the pass where it left a WeightSource, else, and while that is busy with
+// a pass, on the CPU; the numbers agree up to rounding, and their zeros exactly. Holds references by value
+// (shared): may outlive the call and be used from any thread.
 class EffectiveMatrix {
  public:
   // The run must have kept its buffers.
@@ -31,7 +34,7 @@ class EffectiveMatrix {
                                      const JobContext& job = {}) const;
 
   // How a block of many cells becomes one pixel.
-  enum class Reduce { Max, Mean };
+  using Reduce = WeightReduce;
   // The rectangle reduced to (outRows, outCols) cells: pixel (r, c) stands for the rows
   // [row0 + r * rows / outRows, row0 + (r + 1) * rows / outRows) and the like. Max takes the weight of
   // largest size, with its sign. Equal to block() where outRows = rows and outCols = cols.
@@ -47,6 +50,9 @@ class EffectiveMatrix {
   // A first look at a large rectangle: one row of `outCols` numbers for each of the given rows.
   [[nodiscard]] Result<Tensor> sampledRows(Index head, std::span<const Index> rows, Index col0, Index cols,
                                            Index outCols, Reduce reduce, const JobContext& job = {}) const;
+
+  // Why the CPU computes what the device was to compute; empty: that did not happen.
+  [[nodiscard]] std::string fellBack() const;
 
   struct Impl;
 

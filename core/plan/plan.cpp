@@ -135,6 +135,11 @@ const TileMap& FrozenPlan::tiles(std::size_t step, Index head) const {
   return *m_tiles[step][static_cast<std::size_t>(head)];
 }
 
+void FrozenPlan::attach(std::shared_ptr<const void> companion) const {
+  const std::lock_guard lock(m_attaching);
+  m_companions.push_back(std::move(companion));
+}
+
 bool FrozenPlan::sameSupport(Index a, Index b) const {
   return support(a) == support(b);
 }

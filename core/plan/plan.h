@@ -348,6 +348,9 @@ class FrozenPlan {
   // True where heads a and b have the same support object.
   [[nodiscard]] bool sameSupport(Index a, Index b) const;
 
+  // Something that lives as long as the plan: what a device remembers of it. Any thread.
+  void attach(std::shared_ptr<const void> companion) const;
+
   [[nodiscard]] Index pairs(Index head) const;          // score cells of a head, summed over its attend steps
   [[nodiscard]] Index executedTiles(Index head) const;  // tiles of a head, summed over its attend steps
 
@@ -358,6 +361,8 @@ class FrozenPlan {
   // [step][head]; empty for other steps. Written once, before m_hasTiles.
   mutable std::vector<std::vector<std::shared_ptr<const TileMap>>> m_tiles;
   std::vector<PatternPtr> m_support;
+  mutable std::mutex m_attaching;
+  mutable std::vector<std::shared_ptr<const void>> m_companions;
 };
 
 }  // namespace attnscope

@@ -46,7 +46,8 @@ struct Candidate {
   SweepPoint point;
   PlannedCall call;
   std::vector<double> seconds;
-  std::vector<double> transfers;
+  std::vector<double> transfers;  // of what every pass copies
+  double planTransfer = 0.0;      // of what only the first one does
   double spent = 0.0;
   bool done = false;
 };
@@ -165,11 +166,12 @@ class Sweep {
       candidate.done = true;
       return true;
     }
+    candidate.planTransfer = std::max(candidate.planTransfer, run->planTransferSeconds);
     candidate.spent += run->seconds;
     const bool slow = run->seconds > m_request.secondsPerPoint;
     if (round > 0 || slow) {
       candidate.seconds.push_back(passSeconds(*run));
-      candidate.transfers.push_back(run->transferSeconds);
+      candidate.transfers.push_back(run->transferSeconds - run->planTransferSeconds);
     }
     const auto repeats = static_cast<int>(candidate.seconds.size());
     candidate.done = slow || repeats >= m_request.maxRepeats ||
@@ -194,7 +196,7 @@ class Sweep {
     candidate.point.low = quantile(candidate.seconds, 0.25);
     candidate.point.high = quantile(candidate.seconds, 0.75);
     std::sort(candidate.transfers.begin(), candidate.transfers.end());
-    candidate.point.transferSeconds = quantile(candidate.transfers, 0.5);
+    candidate.point.transferSeconds = quantile(candidate.transfers, 0.5) + candidate.planTransfer;
     candidate.point.repeats = static_cast<int>(candidate.seconds.size());
   }
 

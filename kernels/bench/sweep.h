@@ -36,8 +36,10 @@ struct SweepPoint {
   double median = 0.0;  // seconds of the pass, without planning and without copies to and from a device
   double low = 0.0;     // quartiles
   double high = 0.0;
-  double planSeconds = 0.0;      // deciding and building tile maps
-  double transferSeconds = 0.0;  // median of copying to and from a device, beside the pass
+  double planSeconds = 0.0;  // deciding and building tile maps
+  // Copying to and from a device, beside the pass: the median of what every pass copies, and what the first
+  // one of a plan brings, which stays there. What one pass alone would cost.
+  double transferSeconds = 0.0;
   int repeats = 0;
   double pairs = 0.0;  // score cells, all heads
   double flops = 0.0;

@@ -11,13 +11,17 @@
 #include "kernels/reference/oracle.h"
 #include "tests/support/call_rows.h"
 #include "tests/support/error_bound.h"
+#include "tests/support/picture_case.h"
 #include "tests/support/same_numbers.h"
 
 using namespace attnscope;
 using attnscope::testing::addCalls;
 using attnscope::testing::bound;
 using attnscope::testing::Call;
+using attnscope::testing::pictureDifference;
+using attnscope::testing::picturesOf;
 using attnscope::testing::tensorBound;
+using attnscope::testing::weightTolerance;
 
 class CudaGpuTest : public QObject {
   Q_OBJECT
@@ -49,6 +53,15 @@ class CudaGpuTest : public QObject {
     const auto run = m_backend->run(*planned->plan, input, {}, {});
     QVERIFY2(run, run ? "" : run.error().message.c_str());
     verifyClose(*run, *oracle, bound(call, input, *oracle, *planned));
+    if (run->weights) {  // maps from what stayed on the device, against those from what came back
+      const EffectiveMatrix matrix(planned->plan, input, *run);
+      const auto found = picturesOf(matrix);
+      const auto expected = picturesOf(attnscope::testing::onCpu(planned->plan, input, *run));
+      QVERIFY2(found && expected, found ? "" : found.error().message.c_str());
+      QVERIFY2(matrix.fellBack().empty(), matrix.fellBack().c_str());
+      const QString wrong = pictureDifference(*found, *expected, weightTolerance(*run, input));
+      QVERIFY2(wrong.isEmpty(), qPrintable(wrong));
+    }
     const auto& steps = planned->plan->plan().steps;
     const auto attends = static_cast<int>(std::count_if(steps.begin(), steps.end(), [](const Step& step) {
       return std::holds_alternative<AttendStep>(step);

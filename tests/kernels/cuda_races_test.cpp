@@ -10,6 +10,7 @@
 
 #include "kernels/cuda/emulation/emulator.h"
 #include "kernels/cuda/kernels/async_copy.cuh"
+#include "kernels/effective.h"
 #include "tests/support/call_rows.h"
 #include "tests/support/step_case.h"
 
@@ -143,6 +144,14 @@ class CudaRacesTest : public QObject {
       const cuda::CudaBackend backend(makeEmulatedDevice());
       const auto run = backend.run(*planned->plan, input, options, {});
       QVERIFY2(run, run ? "" : run.error().message.c_str());
+      QCOMPARE(races, 0);
+      if (!run->weights) continue;
+      // One number, several on one axis, several on both; single cells.
+      const EffectiveMatrix matrix(planned->plan, input, *run);
+      for (const auto& [down, across] : {std::pair{7, 7}, std::pair{7, 2}, std::pair{3, 7}, std::pair{0, 0}})
+        for (const auto reduce : {WeightReduce::Max, WeightReduce::Mean})
+          QVERIFY(matrix.tile(1, 0, 65, down, 0, 65, across, reduce));
+      QVERIFY2(matrix.fellBack().empty(), matrix.fellBack().c_str());
       QCOMPARE(races, 0);
     }
   }

@@ -93,6 +93,43 @@ struct AttendArgs {
 struct AttendTf32Args : AttendArgs {};
 struct AttendBf16Args : AttendArgs {};
 
+// Where tokens stand in the orders of one head; null: at their own place. A query at one place, or -1; a key
+// j at keyPlaces[keyBegin[j]] .. keyPlaces[keyBegin[j + 1] - 1].
+struct HeadPositions {
+  const std::int32_t* ofQuery;
+  const std::int32_t* keyBegin;
+  const std::int32_t* keyPlaces;
+};
+// An attend step as a pass executed it, with what it left.
+struct WeightStep {
+  AttendArgs attend;
+  const HeadPositions* positions;  // by head
+  std::int32_t overTokens;         // 0: weighs what is made of no token, and only takes its share of a row
+};
+// Cells [begin, end) of a number of a picture, or numbers of a group.
+struct Cells {
+  std::int32_t begin;
+  std::int32_t end;
+};
+// Numbers of a picture (WeightPicture) of one head: the steps' weights, each times its share in the row.
+struct WeightsArgs {
+  const WeightStep* steps;
+  std::int32_t stepCount;
+  std::int32_t head;
+  std::int64_t row0;
+  std::int64_t col0;
+  const std::int32_t* queries;  // or null: row0, row0 + 1, ...
+  const Cells* rows;
+  const Cells* cols;
+  const Cells* rowGroups;
+  const Cells* colGroups;
+  std::int32_t firstRowGroup;  // of this launch
+  std::int32_t firstColGroup;
+  std::int64_t outCols;
+  float* out;
+  std::int32_t mean;
+};
+
 struct MergeArgs {
   const Rows* outs;
   const Rows* lses;
@@ -266,6 +303,7 @@ struct LinearReadArgs : LinearArgs {};
   X(Attend)                  \
   X(AttendTf32)              \
   X(AttendBf16)              \
+  X(Weights)                 \
   X(Merge)                   \
   X(Product)                 \
   X(Bias)                    \

@@ -50,10 +50,11 @@ class DeviceMemory {
  public:
   DeviceMemory() = default;
   DeviceMemory(DeviceMemory&& other) noexcept
-      : m_device(other.m_device), m_data(std::exchange(other.m_data, nullptr)) {}
+      : m_device(other.m_device), m_data(std::exchange(other.m_data, nullptr)), m_bytes(other.m_bytes) {}
   DeviceMemory& operator=(DeviceMemory&& other) noexcept {
     std::swap(m_device, other.m_device);
     std::swap(m_data, other.m_data);
+    std::swap(m_bytes, other.m_bytes);
     return *this;
   }
   ~DeviceMemory() {
@@ -65,8 +66,11 @@ class DeviceMemory {
     ATTN_ASSIGN(data, device.allocate(bytes == 0 ? 1 : bytes));
     memory.m_device = &device;
     memory.m_data = data;
+    memory.m_bytes = bytes;
     return memory;
   }
+
+  [[nodiscard]] std::size_t bytes() const { return m_bytes; }
 
   template <class T>
   [[nodiscard]] T* as() const {
@@ -76,6 +80,7 @@ class DeviceMemory {
  private:
   Device* m_device = nullptr;
   void* m_data = nullptr;
+  std::size_t m_bytes = 0;
 };
 
 }  // namespace attnscope::cuda

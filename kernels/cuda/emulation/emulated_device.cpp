@@ -89,6 +89,7 @@ class EmulatedDevice final : public Device, private CopyStream {
     m_allocations.erase(found);
   }
   Status upload(void* to, const void* from, std::size_t bytes) override {
+    if (m_options.uploadedBytes != nullptr) *m_options.uploadedBytes += bytes;
     return m_staging.upload(to, from, bytes);
   }
   Status download(void* to, const void* from, std::size_t bytes) override {
@@ -124,6 +125,7 @@ class EmulatedDevice final : public Device, private CopyStream {
 #define ATTN_LAUNCH(name)                                                                              \
   Status launch(const name##Args& args, const Blocks& blocks) override {                               \
     ATTN_TRY(mayFail());                                                                               \
+    countLaunch(args);                                                                                 \
     drain();                                                                                           \
     return finishLaunch(#name, m_emulator.run(blocks, m_options.order, [&args] { run##name(args); })); \
   }
@@ -131,6 +133,11 @@ class EmulatedDevice final : public Device, private CopyStream {
 #undef ATTN_LAUNCH
 
  private:
+  template <class Args>
+  void countLaunch(const Args&) {
+    if (std::is_same_v<Args, WeightsArgs> && m_options.pictureLaunches != nullptr)
+      ++*m_options.pictureLaunches;
+  }
   Status mayFail() {
     return m_options.fault ? m_options.fault() : Status{};
   }

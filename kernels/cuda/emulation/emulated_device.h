@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +20,8 @@ struct EmulationOptions {
   bool tensorCores = true;
   std::vector<std::string> blas{};  // libraries that stand for cuBLAS; none: products by the kernel
   std::function<Status()> fault{};  // asked before each call; its error is what the call returns
+  std::atomic<std::uint64_t>* uploadedBytes = nullptr;    // counts what is copied to the device
+  std::atomic<std::uint64_t>* pictureLaunches = nullptr;  // and launches of the kernel of weights
 };
 [[nodiscard]] std::unique_ptr<Device> makeEmulatedDevice(const EmulationOptions& options = {});
 

@@ -14,10 +14,6 @@ namespace {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-// Tiles, times chunks of value columns, that one launch executes: some 10 ms on a GPU of 2018, by the count
-// of its operations. A launch cannot be stopped, so this is the latency of cancel.
-constexpr double kTilesPerLaunch = 16384.0;
-
 // A tile map as arrays.
 struct FlatTiles {
   std::vector<std::int64_t> rowBegin{0};
@@ -59,6 +55,7 @@ class AttendLaunches {
     ATTN_TRY(checkRange());
     ATTN_TRY(makeOutputs());
     ATTN_TRY(describe());
+    m_run.setExecuted(m_index, m_args);
     return launchPieces();
   }
 
@@ -128,7 +125,7 @@ class AttendLaunches {
       described.keyOrder = keyOrder;
       heads.push_back(described);
     }
-    ATTN_ASSIGN(uploaded, m_run.upload(heads));
+    ATTN_ASSIGN(uploaded, m_run.keep<HeadTiles>(&m_step, 0, [&] { return heads; }));
     m_args.tiles = uploaded;
     return {};
   }
@@ -137,12 +134,18 @@ class AttendLaunches {
   Result<HeadTiles> describeTiles(const TileMap& map) {
     const auto known = m_tiles.find(&map);
     if (known != m_tiles.end()) return known->second;
-    const FlatTiles flat = flatten(map);
-    ATTN_ASSIGN(rowBegin, m_run.upload(flat.rowBegin));
-    ATTN_ASSIGN(runs, m_run.upload(flat.runs));
-    ATTN_ASSIGN(masks, m_run.upload(flat.masks));
-    ATTN_ASSIGN(planes, m_run.upload(flat.planes));
-    ATTN_ASSIGN(planeBits, m_run.upload(flat.planeBits));
+    FlatTiles flat;
+    ATTN_ASSIGN(rowBegin, m_run.keep<std::int64_t>(&map, 0, [&] {
+      flat = flatten(map);
+      return std::span<const std::int64_t>(flat.rowBegin);
+    }));
+    ATTN_ASSIGN(runs, m_run.keep<cuda::Run>(&map, 1, [&] { return std::span<const cuda::Run>(flat.runs); }));
+    ATTN_ASSIGN(masks, m_run.keep<std::uint64_t>(&map, 2,
+                                                 [&] { return std::span<const std::uint64_t>(flat.masks); }));
+    ATTN_ASSIGN(planes, m_run.keep<std::int32_t>(&map, 3,
+                                                 [&] { return std::span<const std::int32_t>(flat.planes); }));
+    ATTN_ASSIGN(planeBits, m_run.keep<std::uint64_t>(
+                               &map, 4, [&] { return std::span<const std::uint64_t>(flat.planeBits); }));
     const HeadTiles described{map.rows(), map.cols(), rowBegin, runs,   masks,
                               planes,     planeBits,  nullptr,  nullptr};
     m_tiles.emplace(&map, described);
@@ -153,7 +156,7 @@ class AttendLaunches {
     if (!order) return nullptr;
     const std::int32_t*& known = m_orders[order.get()];
     if (known == nullptr) {
-      ATTN_ASSIGN(uploaded, m_run.upload(*order));
+      ATTN_ASSIGN(uploaded, m_run.keep(*order));
       known = uploaded;
     }
     return known;
@@ -175,7 +178,7 @@ class AttendLaunches {
   static float inLog2(double weight) { return std::numbers::log2e_v<float> * static_cast<float>(weight); }
 
   Result<Term> describeTerm(const TableTerm& term) {
-    ATTN_ASSIGN(table, m_run.uploadRows(term.logits));
+    ATTN_ASSIGN(table, m_run.keepRows(term.logits));
     return Term{Term::Table, 0, inLog2(term.weight), table, {}, nullptr, nullptr};
   }
   Result<Term> describeTerm(const OuterTerm& term) {

@@ -8,23 +8,36 @@
 namespace attnscope::cuda {
 
 Status DeviceRun::set(BufferId id, const Tensor& tensor) {
-  ATTN_ASSIGN(memory, DeviceMemory::make(m_device, tensor.bytes()));
-  if (!tensor.empty()) ATTN_TRY(copyTo(memory.as<void>(), tensor.raw(), tensor.bytes()));
+  ATTN_ASSIGN(memory, uploadShared(tensor.raw(), tensor.bytes()));
   m_held[static_cast<std::size_t>(id)] = {std::move(memory), tensor.dim(0)};
   return {};
+}
+
+Status DeviceRun::setConstant(BufferId id, const Tensor& tensor) {
+  if (m_stays == nullptr || tensor.empty()) return set(id, tensor);
+  ATTN_ASSIGN(data, keep<float>(tensor.raw(), 0, [&] { return tensor.values<float>(); }));
+  (void)data;
+  m_held[static_cast<std::size_t>(id)] = {m_stepMemory.back(), tensor.dim(0)};
+  return {};
+}
+
+Result<SharedMemory> DeviceRun::uploadShared(const void* values, std::size_t bytes) {
+  ATTN_ASSIGN(memory, DeviceMemory::make(m_device, bytes));
+  if (bytes > 0) ATTN_TRY(copyTo(memory.as<void>(), values, bytes));
+  return std::make_shared<const DeviceMemory>(std::move(memory));
 }
 
 Result<float*> DeviceRun::create(BufferId id) {
   const auto bytes = static_cast<std::size_t>(heads() * rowCount(id) * colCount(id)) * sizeof(float);
   ATTN_ASSIGN(memory, DeviceMemory::make(m_device, bytes));
   Held& held = m_held[static_cast<std::size_t>(id)];
-  held = {std::move(memory), heads()};
-  return held.memory.as<float>();
+  held = {std::make_shared<const DeviceMemory>(std::move(memory)), heads()};
+  return held.memory->as<float>();
 }
 
 Rows DeviceRun::rows(BufferId id) const {
   const Held& held = m_held[static_cast<std::size_t>(id)];
-  return {held.memory.as<float>(), rowCount(id) * colCount(id), static_cast<std::int32_t>(held.heads),
+  return {held.memory->as<float>(), rowCount(id) * colCount(id), static_cast<std::int32_t>(held.heads),
           static_cast<std::int32_t>(heads()), colCount(id)};
 }
 
@@ -37,14 +50,19 @@ Result<Tensor> DeviceRun::fetch(BufferId id) {
   if (held.heads == 0) return Tensor();  // no step wrote it
   Tensor tensor(DType::F32, {held.heads, rowCount(id), colCount(id)});
   if (!tensor.empty())
-    ATTN_TRY(copyFrom(tensor.mutableValues<float>().data(), held.memory.as<void>(), tensor.bytes()));
+    ATTN_TRY(copyFrom(tensor.mutableValues<float>().data(), held.memory->as<void>(), tensor.bytes()));
   return tensor;
 }
 
-Result<Rows> DeviceRun::uploadRows(const Tensor& tensor) {
-  ATTN_ASSIGN(data, upload(tensor.values<float>()));
-  return Rows{data, tensor.size() / tensor.dim(0), static_cast<std::int32_t>(tensor.dim(0)),
-              static_cast<std::int32_t>(heads()), tensor.shape().back()};
+Rows DeviceRun::rowsOf(const float* data, const std::vector<Index>& shape) const {
+  Index headSize = 1;
+  for (std::size_t axis = 1; axis < shape.size(); ++axis) headSize *= shape[axis];
+  return {data, headSize, static_cast<std::int32_t>(shape.front()), static_cast<std::int32_t>(heads()),
+          shape.back()};
+}
+
+Result<Rows> DeviceRun::keepRows(const Tensor& tensor) {
+  return keepRows(tensor.raw(), tensor.shape(), [&] { return tensor; });
 }
 
 Status DeviceRun::copyTo(void* to, const void* from, std::size_t bytes) {

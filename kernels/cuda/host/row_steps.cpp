@@ -32,7 +32,7 @@ Status runStep(const MergeStep& step, std::size_t, DeviceRun& run) {
 namespace {
 
 Status project(const Tensor& weight, const ProjectStep& step, float* out, DeviceRun& run) {
-  ATTN_ASSIGN(left, run.uploadRows(weight));
+  ATTN_ASSIGN(left, run.keepRows(weight));
   const Index slots = run.rowCount(step.out);
   const Index cols = run.colCount(step.out);
   const ProductArgs args{left, run.rows(step.in), {}, out, slots, cols, run.rowCount(step.in), 0};
@@ -40,7 +40,7 @@ Status project(const Tensor& weight, const ProjectStep& step, float* out, Device
 }
 
 Status project(const SegmentReduce& reduce, const ProjectStep& step, float* out, DeviceRun& run) {
-  ATTN_ASSIGN(bounds, run.upload(reduce.bounds));
+  ATTN_ASSIGN(bounds, run.keep(reduce.bounds));
   const auto kind = reduce.kind == SegmentReduce::Kind::Mean  ? SegmentsArgs::Mean
                     : reduce.kind == SegmentReduce::Kind::Max ? SegmentsArgs::Max
                                                               : SegmentsArgs::First;
@@ -50,10 +50,10 @@ Status project(const SegmentReduce& reduce, const ProjectStep& step, float* out,
 }
 
 Status project(const BlockMix& blocks, const ProjectStep& step, float* out, DeviceRun& run) {
-  ATTN_ASSIGN(mix, run.uploadRows(blocks.mix));
+  ATTN_ASSIGN(mix, run.keepRows(blocks.mix));
   MixArgs args{run.rows(step.in), mix, {}, out, run.rowCount(step.in), blocks.mix.dim(1), blocks.block};
   if (!blocks.shortMix.empty()) {
-    ATTN_ASSIGN(cut, run.uploadRows(blocks.shortMix));
+    ATTN_ASSIGN(cut, run.keepRows(blocks.shortMix));
     args.shortMix = cut;
   }
   return run.device().launch(args, rowBlocks(args.mixed * args.block, run.heads()));
@@ -70,11 +70,11 @@ Status runStep(const ConvolveStep& step, std::size_t, DeviceRun& run) {
   ATTN_ASSIGN(out, run.create(step.out));
   const Index cols = run.colCount(step.in);
   const Index stride = step.weight.dim(1);
-  ATTN_ASSIGN(weight, run.uploadRows(step.weight));
+  ATTN_ASSIGN(weight, run.keepRows(step.weight));
   ConvolveArgs args{run.rows(step.in),      weight, {}, nullptr, out, run.rowCount(step.in),
                     run.rowCount(step.out), stride};
   if (!step.bias.empty()) {
-    ATTN_ASSIGN(bias, run.uploadRows(step.bias));
+    ATTN_ASSIGN(bias, run.keepRows(step.bias));
     args.bias = bias;
   }
   // Channels of the identity are keys: of a tap only the part that does not mix channels is used.
@@ -164,7 +164,8 @@ Status runStep(const RandomFeatureStep& step, std::size_t, DeviceRun& run) {
     return run.fillFloats(out, run.floats(step.out), holdsExponents(step.kind) ? 0.0F : 1.0F);
   const Index rows = run.rowCount(step.in);
   const Index m = step.omega.dim(1);
-  ATTN_ASSIGN(directions, run.uploadRows(transposedDirections(step)));
+  ATTN_ASSIGN(directions, run.keepRows(&step, {step.omega.dim(0), step.omega.dim(2), m},
+                                       [&] { return transposedDirections(step); }));
   ATTN_ASSIGN(products, run.scratch<float>(run.heads() * rows * m));
   ATTN_ASSIGN(half, run.scratch<double>(run.heads() * rows));
   ATTN_ASSIGN(largest, run.scratch<unsigned long long>(run.heads()));
@@ -190,15 +191,17 @@ Status runStep(const GatherStep& step, std::size_t, DeviceRun& run) {
       heads.push_back(heads.back());
       continue;
     }
-    std::vector<GatherEntry> entries;
-    entries.reserve(rows->entries.size());
-    for (const SparseRows::Entry& entry : rows->entries)
-      entries.push_back({entry.input, entry.row, entry.weight});
-    ATTN_ASSIGN(begin, run.upload(rows->begin));
-    ATTN_ASSIGN(uploaded, run.upload(entries));
+    ATTN_ASSIGN(begin, run.keep(rows->begin));
+    ATTN_ASSIGN(uploaded, run.keep<GatherEntry>(rows.get(), 0, [&] {
+      std::vector<GatherEntry> entries;
+      entries.reserve(rows->entries.size());
+      for (const SparseRows::Entry& entry : rows->entries)
+        entries.push_back({entry.input, entry.row, entry.weight});
+      return entries;
+    }));
     heads.push_back({begin, uploaded});
   }
-  ATTN_ASSIGN(sparse, run.upload(heads));
+  ATTN_ASSIGN(sparse, run.keep<GatherHead>(&step, 0, [&] { return heads; }));
   const Index rows = run.rowCount(step.out);
   return run.device().launch(GatherArgs{inputs, sparse, out, rows, run.colCount(step.out)},
                              rowBlocks(rows, run.heads()));
@@ -208,7 +211,7 @@ Status runStep(const AffineStep& step, std::size_t, DeviceRun& run) {
   ATTN_ASSIGN(out, run.create(step.out));
   Rows bias;
   if (!step.bias.empty()) {
-    ATTN_ASSIGN(uploaded, run.uploadRows(step.bias));
+    ATTN_ASSIGN(uploaded, run.keepRows(step.bias));
     bias = uploaded;
   }
   const Index rows = run.rowCount(step.out);
@@ -217,7 +220,7 @@ Status runStep(const AffineStep& step, std::size_t, DeviceRun& run) {
   if (step.weight.empty())
     return run.device().launch(BiasArgs{run.rows(step.in), bias, out, rows, relu},
                                cellBlocks(rows * cols, run.heads()));
-  ATTN_ASSIGN(weight, run.uploadRows(step.weight));
+  ATTN_ASSIGN(weight, run.keepRows(step.weight));
   const ProductArgs args{run.rows(step.in), weight, bias, out, rows, cols, run.colCount(step.in), relu};
   return run.multiply(args);
 }
@@ -240,11 +243,13 @@ Status runStep(const RotateStep& step, std::size_t, DeviceRun& run) {
   ATTN_ASSIGN(out, run.create(step.out));
   const Index rows = run.rowCount(step.out);
   const Index cols = run.colCount(step.in);
-  std::vector<double> frequencies;
-  for (Index c = 0; c < cols / 2; ++c)
-    frequencies.push_back(std::pow(10000.0, -2.0 * static_cast<double>(c) / static_cast<double>(cols)));
-  ATTN_ASSIGN(positions, run.upload(step.positions));
-  ATTN_ASSIGN(uploaded, run.upload(frequencies));
+  ATTN_ASSIGN(positions, run.keep(step.positions));
+  ATTN_ASSIGN(uploaded, run.keep<double>(&step, 0, [cols] {
+    std::vector<double> frequencies;
+    for (Index c = 0; c < cols / 2; ++c)
+      frequencies.push_back(std::pow(10000.0, -2.0 * static_cast<double>(c) / static_cast<double>(cols)));
+    return frequencies;
+  }));
   return run.device().launch(RotateArgs{run.rows(step.in), positions, uploaded, out, rows},
                              rowBlocks(rows, run.heads()));
 }

@@ -5,6 +5,10 @@
 
 namespace attnscope::cuda {
 
+// Tiles, times chunks of value columns, that one launch executes: some 10 ms on a GPU of 2018, by the count
+// of its operations. A launch cannot be stopped, so this is the latency of cancel.
+inline constexpr double kTilesPerLaunch = 16384.0;
+
 // Each writes the buffers that its step names, by launches of the run's device.
 [[nodiscard]] Status runStep(const AttendStep& step, std::size_t index, DeviceRun& run);
 [[nodiscard]] Status runStep(const MergeStep& step, std::size_t index, DeviceRun& run);

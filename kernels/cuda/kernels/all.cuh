@@ -5,3 +5,4 @@
 #include "kernels/cuda/kernels/linear.cuh"
 #include "kernels/cuda/kernels/products.cuh"
 #include "kernels/cuda/kernels/rows.cuh"
+#include "kernels/cuda/kernels/weights.cuh"
