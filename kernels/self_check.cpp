@@ -9,6 +9,7 @@
 #include "core/inputs/recipes.h"
 #include "core/mechanisms/registry.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/effective.h"
 
 namespace attnscope {
 
@@ -48,6 +49,21 @@ Status compare(const std::string& call, const char* what, const Tensor& found, c
   return {};
 }
 
+// Weights that the device makes of what its pass left there: cells, and numbers of several.
+Status compareMaps(const std::string& call, const EffectiveMatrix& mine, const EffectiveMatrix& theirs,
+                   const JobContext& job) {
+  const Index rows = mine.rows();
+  const Index cols = mine.cols();
+  for (Index head = 0; head < mine.heads(); ++head)
+    for (const auto& [level, reduce] : {std::pair{0, WeightReduce::Max}, std::pair{2, WeightReduce::Max},
+                                        std::pair{3, WeightReduce::Mean}, std::pair{8, WeightReduce::Mean}}) {
+      ATTN_ASSIGN(found, mine.tile(head, 0, rows, level, 0, cols, level, reduce, job.quiet()));
+      ATTN_ASSIGN(expected, theirs.tile(head, 0, rows, level, 0, cols, level, reduce, job.quiet()));
+      ATTN_TRY(compare(call, "map", found, expected, toleranceOf(Precision::Fp32)));
+    }
+  return {};
+}
+
 Status checkCall(const Backend& backend, const MechanismSpec& spec, const AttentionInput& input,
                  Precision precision, const JobContext& job) {
   ATTN_ASSIGN(planned, planCall(spec, input, {}, job));
@@ -59,7 +75,13 @@ Status checkCall(const Backend& backend, const MechanismSpec& spec, const Attent
   const std::string name =
       precision == Precision::Fp32 ? spec.text() : spec.text() + " in " + precisionName(precision);
   ATTN_TRY(compare(name, "out", found.out, expected.out, toleranceOf(precision)));
-  return compare(name, "lse", found.lse, expected.lse, toleranceOf(precision));
+  ATTN_TRY(compare(name, "lse", found.lse, expected.lse, toleranceOf(precision)));
+  if (!found.weights || precision != Precision::Fp32) return {};  // maps are in float32 anyway
+  const EffectiveMatrix mine(planned.plan, input, std::move(found));
+  const EffectiveMatrix theirs(planned.plan, input, std::move(expected));
+  ATTN_TRY(compareMaps(name, mine, theirs, job));
+  if (mine.fellBack().empty()) return {};
+  return fail(ErrorKind::Compute, mine.fellBack());
 }
 
 }  // namespace

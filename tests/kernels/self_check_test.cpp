@@ -10,6 +10,7 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/emulation/emulated_device.h"
 #include "kernels/self_check.h"
+#include "kernels/shared/weight_source.h"
 
 using namespace attnscope;
 
@@ -46,6 +47,16 @@ class FaultyBackend final : public Backend {
   Fault m_fault;
 };
 
+class WrongWeights final : public WeightSource {
+ public:
+  Result<Tensor> numbers(const WeightPicture& picture, const JobContext&) const override {
+    Tensor all = Tensor::zeros(DType::F32, {std::ssize(picture.rows), std::ssize(picture.cols)});
+    all.mutableValues<float>()[0] = 2.0F;
+    return all;
+  }
+  std::string name() const override { return "wrong"; }
+};
+
 Status change(Tensor& tensor, std::size_t at, float by) {
   Tensor copy = Tensor::zeros(DType::F32, tensor.shape());
   const auto from = tensor.values<float>();
@@ -80,6 +91,16 @@ class SelfCheckTest : public QObject {
     const Status status = selfCheck(device);
     QVERIFY(!status && status.error().kind == ErrorKind::Compute);
     QVERIFY2(status.error().message.starts_with("set: out[777] is "), status.error().message.c_str());
+  }
+
+  void aWrongMapIsFound() {
+    const FaultyBackend device([](const FrozenPlan& plan, RunResult& result) -> Status {
+      if (plan.plan().mechanism == "sparse") result.weights = std::make_shared<const WrongWeights>();
+      return {};
+    });
+    const Status status = selfCheck(device);
+    QVERIFY(!status && status.error().kind == ErrorKind::Compute);
+    QVERIFY2(status.error().message.starts_with("sparse: map[0] is 2, and "), status.error().message.c_str());
   }
 
   void aNumberThatNobodyWroteIsFound() {
