@@ -82,7 +82,11 @@ class FigureCommand final : public Command {
     ATTN_ASSIGN(figure, m_figure.makeSpec());
     figure.rows = rows;
     ATTN_TRY(rows.empty() ? measure(figure, specs, job) : compute(figure, specs, job));
-    return drawFigure(figure, m_output, job);
+    ATTN_TRY(drawFigure(figure, m_output, job));
+    for (const FigureColumn& column : figure.columns)
+      if (column.exploration && column.exploration->matrix)
+        noteFallback(column.exploration->matrix->fellBack());
+    return {};
   }
 
  private:

@@ -6,8 +6,18 @@
 #include <atomic>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/shared/weight_source.h"
 
 namespace attnscope::testing {
+
+// Weights on a device that is lost.
+class LostWeights final : public WeightSource {
+ public:
+  Result<Tensor> numbers(const WeightPicture&, const JobContext&) const override {
+    return fail(ErrorKind::Compute, "The maps were lost.");
+  }
+  std::string name() const override { return "cuda:0"; }
+};
 
 class StandInDevice final : public Backend {
  public:
@@ -33,11 +43,13 @@ class StandInDevice final : public Backend {
     own.precision = Precision::Fp32;
     ATTN_ASSIGN(result, cpuBackend().run(plan, input, own, job));
     result.device = "Stand-in GPU, " + precisionName(options.precision);
+    if (losesWeights) result.weights = std::make_shared<const LostWeights>();
     return result;
   }
 
   std::atomic<bool> refuses = false;
   std::atomic<bool> fails = false;
+  std::atomic<bool> losesWeights = false;
   mutable std::atomic<int> runs = 0;
 };
 

@@ -24,6 +24,7 @@ class DeviceTest final : public QObject {
   void init() {
     QSettings().clear();
     m_device.fails = false;
+    m_device.losesWeights = false;
     m_window = opened();
   }
 
@@ -68,6 +69,16 @@ class DeviceTest final : public QObject {
     QCOMPARE(shownDevice(0), expectedCpu());
     QVERIFY2(bar()->notes().contains(QStringLiteral("since cuda:0 failed: The device was lost.")),
              qPrintable(bar()->notes()));
+  }
+
+  void mapsThatItFailsAtAreSaid() {
+    m_device.losesWeights = true;
+    m_window->document()->setScale(0.2);
+    QTRY_VERIFY(m_window->isSettled());
+    QCOMPARE(shownDevice(0), "Stand-in GPU, fp32");  // the pass is the device's
+    QTRY_VERIFY2(bar()->notes().contains(
+                     QStringLiteral("are computed on the CPU since cuda:0 failed: The maps were lost.")),
+                 qPrintable(bar()->notes()));
   }
 
   // A device with a name is taken at its word.

@@ -22,6 +22,11 @@ namespace {
 
 constexpr double kShowAfterSeconds = 0.25;  // what is done before that needs no bar
 
+// Why the CPU draws maps that a device was to draw.
+std::string mapNote(const Exploration& exploration) {
+  return exploration.matrix ? exploration.matrix->fellBack() : std::string();
+}
+
 }  // namespace
 
 ActivityBar::ActivityBar(ComputeService* service, ScalingRunner* runner, QWidget* parent)
@@ -84,8 +89,8 @@ void ActivityBar::refreshDevice() {
     const ExplorationPtr& exploration = m_service->column(i).exploration;
     if (!exploration) continue;
     if (device.isEmpty()) device = toQ(exploration->device);
-    if (!exploration->fellBack.empty())
-      notes << tr("%1: %2").arg(columnLetter(i), toQ(exploration->fellBack));
+    for (const std::string& note : {exploration->fellBack, mapNote(*exploration)})
+      if (!note.empty()) notes << tr("%1: %2").arg(columnLetter(i), toQ(note));
   }
   for (const DeviceInfo& info : m_service->devices()) {
     if (info.available && device.isEmpty()) device = toQ(info.name);
@@ -110,6 +115,7 @@ void ActivityBar::resizeEvent(QResizeEvent* event) {
 }
 
 void ActivityBar::refresh() {
+  refreshDevice();  // maps may have been left to the CPU since
   Activity shown;
   bool any = false;
   if (m_runner->isRunning()) {
