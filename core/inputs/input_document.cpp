@@ -11,6 +11,7 @@
 #include "core/inputs/image_source.h"
 #include "core/inputs/recipes.h"
 #include "core/inputs/sample.h"
+#include "core/inputs/shared_values.h"
 #include "core/inputs/source_options.h"
 #include "core/inputs/tensor_source.h"
 #include "core/inputs/text_source.h"
@@ -84,6 +85,7 @@ class LargeInput final : public InputDocument {
         m_job(std::move(job)),
         m_facts(std::move(facts)),
         m_reading(std::move(reading)) {
+    m_outline.make = sharedMaker(std::move(m_outline.make));  // gigabytes: once for all columns
     m_facts.emplace_back("q", shapeText(m_outline.q.shape()));
     m_facts.emplace_back("k", shapeText(m_outline.k.shape()));
     m_facts.emplace_back("v", shapeText(m_outline.v.shape()));
