@@ -43,8 +43,8 @@ void printSummary(const PlannedCall& call, const AttentionInput& input, const Ru
   fmt::print("time       {}, planning {}\n", durationText(run.seconds), durationText(planSeconds));
   fmt::print("pairs      {} compared in all heads, {} FLOPs\n",
              countText(static_cast<std::int64_t>(cost.pairs)), compactText(cost.flops));
-  fmt::print("density    {} of the cells, {} of the tiles\n", percentText(cost.cellDensity),
-             percentText(cost.tileDensity));
+  fmt::print("density    {} of the cells; tiles executed: {} of the square's\n",
+             percentText(cost.cellDensity), percentText(cost.tileDensity));
   if (plan.slotCount > 0) fmt::print("slots      {}\n", countText(plan.slotCount));
   for (const ParamTensor& param : plan.params) fmt::print("tensor     {} ({})\n", param.name, param.origin);
   if (!plan.exact) fmt::print("matrix     no matrix on the tokens gives exactly this output\n");

@@ -66,8 +66,8 @@ void printReport(const PlannedCall& call, const AttentionInput& input) {
                h + 1 < shape.heads && call.plan->sameSupport(h, h + 1) ? " and the next" : "");
     fmt::print("  pairs            {} of {} ({})\n", countText(call.plan->pairs(h)),
                countText(shape.nQ * shape.nK), percentText(static_cast<double>(call.plan->pairs(h)) / all));
-    fmt::print("  tiles of 64 x 64 {} of {} ({})\n", countText(call.plan->executedTiles(h)),
-               countText(allTiles),
+    fmt::print("  tiles of 64 x 64 {} executed, the square has {} ({})\n",
+               countText(call.plan->executedTiles(h)), countText(allTiles),
                percentText(static_cast<double>(call.plan->executedTiles(h)) / static_cast<double>(allTiles)));
     for (std::size_t label = 0; label < pairs.size() && pairs.size() > 1; ++label)
       fmt::print("  {:<16} {}\n", plan.labels[label].name, countText(pairs[label]));

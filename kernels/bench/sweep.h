@@ -46,9 +46,11 @@ struct SweepPoint {
   double bytes = 0.0;        // memory needed, foretold
   double peakBytes = 0.0;    // memory that one pass added to the process at most; 0: not known
   double cellDensity = 0.0;  // pairs that reach the output, of all
-  double tileDensity = 0.0;  // tiles executed, of all tiles of the square: what a kernel can gain
-  double peakFlops = 0.0;    // multiply-add ceiling of the device at that moment, operations a second
-  std::string skipped;       // why this point was not measured; empty if it was
+  // Tiles executed over the tiles of the square: what a kernel can gain. Beyond 1 where several steps execute
+  // a part of the same tile each.
+  double tileDensity = 0.0;
+  double peakFlops = 0.0;  // multiply-add ceiling of the device at that moment, operations a second
+  std::string skipped;     // why this point was not measured; empty if it was
 };
 
 // Share of the ceiling that a measured point reached; 0 where one of the two is not known.

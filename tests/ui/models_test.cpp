@@ -80,10 +80,19 @@ class ModelsTest final : public QObject {
     QCOMPARE(model.index(0, CostModel::Pairs).data(CostModel::SortRole).toDouble(), 64.0 * 64.0);
     QVERIFY(model.index(1, CostModel::Cells).data(CostModel::SortRole).toDouble() <
             model.index(0, CostModel::Cells).data(CostModel::SortRole).toDouble());
-    QCOMPARE(model.index(0, CostModel::Tiles).data().toString(), QStringLiteral("1 of 1"));
+    QCOMPARE(model.index(0, CostModel::Tiles).data().toString(), QStringLiteral("1 (100 %)"));
     QCOMPARE(model.text().count(QLatin1Char('\n')), 3);
     document.addColumn(specOf("linear"));
     QCOMPARE(model.rowCount(), 3);
+    QTRY_VERIFY(service.isIdle() && service.column(2).isCurrent());
+    QCOMPARE(model.index(2, CostModel::Tiles).data().toString(), QStringLiteral("none"));
+    // Work beyond that of the whole square is said as such: two rounds, each over all of it.
+    document.setColumns({specOf("reformer:rounds=2,chunk=64")}, QStringLiteral("start"));
+    QTRY_VERIFY(service.isIdle() && service.column(0).isCurrent());
+    QCOMPARE(model.index(0, CostModel::Tiles).data().toString(), QStringLiteral("2 (200 %)"));
+    const QString why = model.index(0, CostModel::Tiles).data(Qt::ToolTipRole).toString();
+    QVERIFY2(why.contains(QStringLiteral("2 tiles")) && why.contains(QStringLiteral("several steps")),
+             qPrintable(why));
   }
 
   void lossesFollowTheWall() {

@@ -53,8 +53,8 @@ const char* headerHelp(int column) {
       return QT_TR_NOOP("share of all pairs whose value reaches the output");
     case CostModel::Tiles:
       return QT_TR_NOOP(
-          "64 x 64 tiles that a kernel executes for one head, of all tiles of the square; more than all "
-          "where several steps read the same tile");
+          "64 x 64 tiles that a kernel executes for one head, and that number relative to the tiles of the "
+          "whole square; beyond 100 % where several steps execute a part of the same tile each");
     case CostModel::Pairs:
       return QT_TR_NOOP("scores computed, all heads");
     case CostModel::Flops:
@@ -82,6 +82,19 @@ TileCounts tileCounts(const Exploration& exploration) {
 
 QString tileCountText(double count) {
   return toQ(count < 1e5 ? countText(static_cast<std::int64_t>(count)) : compactText(count));
+}
+
+QString tileShareText(TileCounts tiles) {
+  return tiles.executed > 0.0 ? toQ(percentText(tiles.executed / tiles.square)) : QObject::tr("no");
+}
+
+QString tileSentence(TileCounts tiles) {
+  if (tiles.executed <= 0.0) return QObject::tr("It computes no scores, and so executes no tiles.");
+  const QString counts = QObject::tr("A head executes %1 tiles of 64 x 64 scores; the whole square has %2.")
+                             .arg(tileCountText(tiles.executed), tileCountText(tiles.square));
+  if (tiles.executed <= tiles.square) return counts;
+  return counts + QLatin1Char(' ') +
+         QObject::tr("It is more because several steps execute a part of the same tile each.");
 }
 
 CostModel::CostModel(const Document* document, const ComputeService* service, const FidelityService* fidelity,
@@ -152,7 +165,8 @@ QString CostModel::valueText(int row, int column) const {
   const QString about = exploration.hasPass() || column == Plan ? QString() : QStringLiteral("≈ ");
   if (column != Tiles) return about + formatted(column, number.toDouble());
   const TileCounts tiles = tileCounts(exploration);
-  return about + tr("%1 of %2").arg(tileCountText(tiles.executed), tileCountText(tiles.all));
+  if (tiles.executed <= 0.0) return tr("none");
+  return about + tr("%1 (%2)").arg(tileCountText(tiles.executed), tileShareText(tiles));
 }
 
 QString CostModel::reasonForNone(int row, int column) const {
@@ -175,7 +189,11 @@ QVariant CostModel::data(const QModelIndex& index, int role) const {
   }
   if (role == SortRole) return value(index.row(), index.column());
   if (role == Qt::DisplayRole) return valueText(index.row(), index.column());
-  if (role == Qt::ToolTipRole) return reasonForNone(index.row(), index.column());
+  if (role == Qt::ToolTipRole) {
+    const auto& exploration = m_service->column(index.row()).exploration;
+    if (index.column() == Tiles && exploration) return tileSentence(tileCounts(*exploration));
+    return reasonForNone(index.row(), index.column());
+  }
   return {};
 }
 

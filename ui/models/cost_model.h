@@ -11,14 +11,17 @@ class Document;
 class FidelityService;
 struct Exploration;
 
-// 64 x 64 tiles that a head executes on average, and all tiles of its square. The first can be the larger
-// one: several steps may read the same tile.
+// 64 x 64 tiles that a head executes on average, and how many its square has. These are amounts of work, no
+// part and whole: steps with a part of the same tile execute it each, and tiles of a sorted order or of slots
+// are no tiles of the square. So they are never written as "7 of 4".
 struct TileCounts {
   double executed = 0.0;
-  double all = 0.0;
+  double square = 0.0;
 };
 [[nodiscard]] TileCounts tileCounts(const Exploration& exploration);
-[[nodiscard]] QString tileCountText(double count);  // exact as long as that is short
+[[nodiscard]] QString tileCountText(double count);      // exact as long as that is short
+[[nodiscard]] QString tileShareText(TileCounts tiles);  // "175 %", or "no"
+[[nodiscard]] QString tileSentence(TileCounts tiles);   // both numbers, and what they mean
 
 // What each column loses against full attention and what it costs on the input at hand, one row a column of
 // the wall: counted from the executed plan, timed here.

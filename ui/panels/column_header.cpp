@@ -208,12 +208,17 @@ void ColumnHeader::paintEvent(QPaintEvent*) {
                      small.elidedText(m_warning, Qt::ElideRight, 2 * whole - 30));
     return;
   }
-  const bool fits = m_shorter.isEmpty() || small.horizontalAdvance(m_first) <= whole;
-  const QString& first = fits ? m_first : m_shorter;
-  painter.drawText(QRect(kPad, top, whole, small.height()), Qt::AlignLeft,
-                   small.elidedText(first, Qt::ElideRight, whole));
-  painter.drawText(QRect(kPad, top + small.height(), whole, small.height()), Qt::AlignLeft,
-                   small.elidedText(m_second, Qt::ElideRight, whole));
+  // Narrower letters before fewer words.
+  const auto draw = [&](const QString& text, const QString& shorter, int y) {
+    QFont letters = smallFont();
+    if (!isWithin(text, letters, whole)) letters.setStretch(QFont::SemiCondensed);
+    const bool fits = shorter.isEmpty() || isWithin(text, letters, whole);
+    painter.setFont(letters);
+    painter.drawText(QRect(kPad, y, whole, small.height()), Qt::AlignLeft,
+                     QFontMetrics(letters).elidedText(fits ? text : shorter, Qt::ElideRight, whole));
+  };
+  draw(m_first, m_shorter, top);
+  draw(m_second, {}, top + small.height());
 }
 
 void ColumnHeader::mousePressEvent(QMouseEvent* event) {

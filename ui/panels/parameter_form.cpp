@@ -189,7 +189,7 @@ void ParameterForm::showOutcome(int column) {
     if (!result.exploration)
       r->ruleEditor()->setStatus({});
     else if (current)
-      r->ruleEditor()->setStatus(tr("%1 of the pairs, %2 of the tiles, %3FLOP")
+      r->ruleEditor()->setStatus(tr("%1 of the pairs, tiles executed: %2 of the square's, %3FLOP")
                                      .arg(toQ(percentText(result.exploration->cost.cellDensity)),
                                           toQ(percentText(result.exploration->cost.tileDensity)),
                                           toQ(compactText(result.exploration->cost.flops))));

@@ -359,19 +359,18 @@ void Wall::updateHeader(int index) {
     if (result.error.isEmpty()) shown->setToolTip(passSentence(result));
     return;
   }
-  const QString executed = tr("%1 tiles of %2").arg(tileCountText(tiles.executed), tileCountText(tiles.all));
+  const QString executed = tr("%1 tiles").arg(tileShareText(tiles));
   shown->setCost(
       tr("%1 pairs · %2").arg(pairs, executed),
       tr("%1FLOP · %2").arg(toQ(compactText(cost.flops)), toQ(durationText(result.exploration->runSeconds))),
-      tr("%1 · %2").arg(pairs, executed));
+      tr("%1 pairs").arg(pairs));
   if (result.error.isEmpty())
     shown->setToolTip(
-        tr("%1 of the pairs reach the output. %2 scores are computed for all heads, in %3 of the tiles of "
-           "the square (more than 100 % where several steps read the same tile). %4FLOP, %5 for one pass "
-           "on %6.")
-            .arg(toQ(percentText(cost.cellDensity)), toQ(compactText(cost.pairs)),
-                 toQ(percentText(cost.tileDensity)), toQ(compactText(cost.flops)),
-                 toQ(durationText(result.exploration->runSeconds)), toQ(result.exploration->device)));
+        tr("%1 of the pairs reach the output. %2 scores are computed for all heads. %3 %4FLOP, %5 for one "
+           "pass on %6.")
+            .arg(toQ(percentText(cost.cellDensity)), toQ(compactText(cost.pairs)), tileSentence(tiles),
+                 toQ(compactText(cost.flops)), toQ(durationText(result.exploration->runSeconds)),
+                 toQ(result.exploration->device)));
 }
 
 void Wall::updateStyle() {
