@@ -6,12 +6,14 @@
 //
 //   QT_QPA_PLATFORM=offscreen zoom_benchmark pattern 1048576 [mechanism ...]
 //   QT_QPA_PLATFORM=offscreen zoom_benchmark map 65536 [mechanism ...]
+//   QT_QPA_PLATFORM=offscreen zoom_benchmark difference 16384 [mechanism ...]   (from full attention)
 #include <QApplication>
 #include <QElapsedTimer>
 #include <QMouseEvent>
 #include <QThread>
 #include <QWheelEvent>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
@@ -49,7 +51,8 @@ double threadMilliseconds() {
 
 class Session {
  public:
-  Session(PanelKind kind, const std::shared_ptr<const Exploration>& exploration)
+  // `baseline`: of a difference.
+  Session(PanelKind kind, const ExplorationRef& exploration, const ExplorationRef& baseline)
       : m_panel(kind, &m_link), m_cells(exploration->input.shape().nK) {
     const Shape shape = exploration->input.shape();
     m_link.setBounds(shape.nK, shape.nQ);
@@ -57,7 +60,10 @@ class Session {
     m_panel.show();
     QApplication::processEvents();
     m_clock.start();
-    m_panel.setExploration(exploration, 0);
+    if (baseline)
+      m_panel.setDifference(exploration, baseline, 0);
+    else
+      m_panel.setExploration(exploration, 0);
     whole = wait();
   }
 
@@ -195,12 +201,17 @@ int measure(PanelKind kind, const std::string& id, const std::string& source) {
   }
   MechanismSpec spec;
   spec.id = id;
-  const auto made = kind == PanelKind::Map ? explore(spec, *input, **backend) : explorePattern(spec, *input);
-  if (!made) {
-    std::printf("%-18s %s\n", id.c_str(), made.error().message.c_str());
+  const auto made =
+      kind == PanelKind::Pattern ? explorePattern(spec, *input) : explore(spec, *input, **backend);
+  MechanismSpec full;
+  full.id = "full";
+  const auto baseline = kind == PanelKind::Difference ? explore(full, *input, **backend)
+                                                      : Result<ExplorationRef>(ExplorationRef());
+  if (!made || !baseline) {
+    std::printf("%-18s %s\n", id.c_str(), (made ? baseline : made).error().message.c_str());
     return 1;
   }
-  Session session(kind, *made);
+  Session session(kind, *made, *baseline);
   session.run();
   const auto late =
       std::count_if(session.frames.begin(), session.frames.end(), [](double t) { return t >= 16.0; });
@@ -219,12 +230,14 @@ int measure(PanelKind kind, const std::string& id, const std::string& source) {
 int main(int argc, char** argv) {
   const QApplication application(argc, argv);
   const QStringList arguments = QApplication::arguments();
-  if (arguments.size() < 3 ||
-      (arguments[1] != QLatin1String("pattern") && arguments[1] != QLatin1String("map"))) {
-    std::fprintf(stderr, "zoom_benchmark pattern|map LENGTH [mechanism ...]\n");
+  const QStringList kinds{QStringLiteral("pattern"), QStringLiteral("map"), QStringLiteral("difference")};
+  if (arguments.size() < 3 || !kinds.contains(arguments[1])) {
+    std::fprintf(stderr, "zoom_benchmark pattern|map|difference LENGTH [mechanism ...]\n");
     return 2;
   }
-  const PanelKind kind = arguments[1] == QLatin1String("map") ? PanelKind::Map : PanelKind::Pattern;
+  const PanelKind kind =
+      std::array{PanelKind::Pattern, PanelKind::Map,
+                 PanelKind::Difference}[static_cast<std::size_t>(kinds.indexOf(arguments[1]))];
   const std::string source = "clustered:n=" + arguments[2].toStdString() + ",d=64,heads=1";
   std::printf("%s of %s, %d x %d pixels, %d cores\n", arguments[1].toUtf8().constData(), source.c_str(),
               kWidth, kWidth, QThread::idealThreadCount());

@@ -100,6 +100,66 @@ class DifferenceTest : public QObject {
     }
   }
 
+  // Of ragged levels, against single cells; the second is larger than a slab.
+  void tilesAreReducedAfterTheSubtraction_data() {
+    QTest::addColumn<bool>("mean");
+    QTest::addColumn<int>("length");
+    QTest::newRow("largest") << false << 90;
+    QTest::newRow("mean") << true << 90;
+    QTest::newRow("largest of slabs") << false << 1300;
+  }
+  void tilesAreReducedAfterTheSubtraction() {
+    QFETCH(bool, mean);
+    QFETCH(int, length);
+    const Reduce reduce = mean ? Reduce::Mean : Reduce::Max;
+    const auto full = explored("full", length);
+    const auto other = explored("reformer", length);
+    const Index row0 = 8;
+    const Index col0 = 16;
+    const Index rows = length - 11;
+    const Index cols = length - 17;
+    const auto tile = differenceTile(*other->matrix, *full->matrix, 1, row0, rows, 3, col0, cols, 4, reduce);
+    const auto a = other->matrix->block(1, row0, rows, col0, cols);
+    const auto b = full->matrix->block(1, row0, rows, col0, cols);
+    QVERIFY(tile && a && b);
+    QCOMPARE(tile->shape(), (std::vector<Index>{(rows + 7) / 8, (cols + 15) / 16}));
+    for (Index r = 0; r < tile->dim(0); ++r)
+      for (Index c = 0; c < tile->dim(1); ++c) {
+        double sum = 0.0;
+        double largest = 0.0;
+        int count = 0;
+        for (Index i = 8 * r; i < std::min(rows, 8 * r + 8); ++i)
+          for (Index j = 16 * c; j < std::min(cols, 16 * c + 16); ++j) {
+            const auto at = static_cast<std::size_t>(i * cols + j);
+            const double d = static_cast<double>(a->values<float>()[at]) - b->values<float>()[at];
+            sum += d;
+            ++count;
+            if (std::abs(d) > std::abs(largest)) largest = d;
+          }
+        const double found = tile->values<float>()[static_cast<std::size_t>(r * tile->dim(1) + c)];
+        const double expected = mean ? sum / count : largest;
+        QVERIFY2(std::abs(found - expected) < 1e-6,
+                 qPrintable(QStringLiteral("%1 %2: %3 %4").arg(r).arg(c).arg(found).arg(expected)));
+      }
+  }
+
+  void sampledRowsAreRowsOfTheDifference() {
+    const auto full = explored("full");
+    const auto other = explored("reformer");
+    const std::vector<Index> rows{3, 40, 41, 88};
+    for (const Reduce reduce : {Reduce::Max, Reduce::Mean}) {
+      const auto some = sampledDifference(*other->matrix, *full->matrix, 0, rows, 7, 80, 13, reduce);
+      QVERIFY(some);
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        const auto one =
+            reducedDifference(*other->matrix, *full->matrix, 0, rows[r], 1, 7, 80, 1, 13, reduce);
+        QVERIFY(one);
+        for (std::size_t c = 0; c < 13; ++c)
+          QVERIFY(std::abs(some->values<float>()[r * 13 + c] - one->values<float>()[c]) < 1e-6F);
+      }
+    }
+  }
+
   void nothingDiffersFromItself() {
     const auto same = explored("sinkhorn");
     const auto zero =

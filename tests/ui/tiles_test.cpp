@@ -6,7 +6,12 @@
 
 #include <atomic>
 
+#include "core/inputs/recipes.h"
+#include "core/params/mechanism_spec.h"
 #include "core/raster/count_tiles.h"
+#include "kernels/backend_registry.h"
+#include "kernels/difference.h"
+#include "kernels/explore.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/tile_colors.h"
 #include "ui/plots/tile_numbers.h"
@@ -62,6 +67,7 @@ class TilesTest : public QObject {
   void keptTilesAreNotCountedAgain();
   void whatIsNotNeededAnyMoreIsNotCounted();
   void firstLooksSayWhatTheyRead();
+  void differencesAreKeptAsTiles();
   void coloursStayWithinTheirBytes();
 };
 
@@ -176,6 +182,38 @@ void TilesTest::firstLooksSayWhatTheyRead() {
   QVERIFY(!answers.all[0]->complete);
   QCOMPARE(answers.all[0]->coarse, QStringLiteral("1 of 128 rows"));
   QVERIFY(answers.all[1]->complete && answers.all[1]->coarse.isEmpty());
+}
+
+// A panned difference is put together from tiles that are there: less work than one row of them.
+void TilesTest::differencesAreKeptAsTiles() {
+  const auto input = makeRecipe("clustered:n=2048,d=16,heads=1");
+  const auto backend = findBackend("cpu");
+  QVERIFY(input && backend);
+  const auto full = explore(*parseMechanismSpec("full"), *input, **backend);
+  const auto other = explore(*parseMechanismSpec("longformer:window=64"), *input, **backend);
+  QVERIFY(full && other);
+  const auto difference = differenceSource(*other, *full, 0);
+  QVERIFY(difference.id != differenceSource(*full, *other, 0).id && difference.id != (*other)->id);
+  Answers answers;
+  NumberRequest request;
+  request.source = difference;
+  request.tokens = {0, 1000, 0, 1000, 500, 500};
+  QVERIFY(answers.waitFor(request));
+  const ViewNumbersPtr first = answers.all.back();
+  const auto cell = reducedDifference(*(*other)->matrix, *(*full)->matrix, 0, 0, 1000, 0, 1000, 500, 500,
+                                      EffectiveMatrix::Reduce::Max);
+  QVERIFY(first->complete && cell);
+  for (std::size_t i = 0; i < 250000; i += 37)
+    QVERIFY(std::abs(first->weights.values<float>()[i] - cell->values<float>()[i]) < 1e-6F);
+  for (const auto& window : {request.tokens, CellWindow{20, 1000, 4, 1000, 500, 500}}) {
+    const TiledWindow tiles(difference, window, false, request.reduce);
+    for (Index row = tiles.firstRow(); row < tiles.pastRow(); ++row) QVERIFY(tiles.isRowCached(row));
+  }
+  answers.all.clear();
+  request.tokens = {20, 1000, 4, 1000, 500, 500};
+  QVERIFY(answers.waitFor(request));
+  QCOMPARE(answers.all.size(), std::size_t{1});  // no coarse look: all of it was there
+  QCOMPARE(answers.all.back()->tokens, request.tokens);
 }
 
 void TilesTest::coloursStayWithinTheirBytes() {

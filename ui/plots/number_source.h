@@ -45,16 +45,17 @@ struct NumberSource {
   Index tokens = 0;
   Index slotCount = 0;
   Weights weights;  // null: no weights wanted
-  // Where numbers are kept as tiles: what they belong to (TileKey::source; 0: not kept), and the matrix that
-  // `weights` reads.
+  // Where numbers are kept as tiles: what they belong to (TileKey::source; 0: not kept), the matrix that
+  // `weights` reads, and what it takes off where it gives differences.
   std::uint64_t id = 0;
   Index head = 0;
   std::shared_ptr<const EffectiveMatrix> matrix;
+  std::shared_ptr<const EffectiveMatrix> baseline;
 };
 [[nodiscard]] NumberSource supportSource(const Exploration& exploration, Index head);
 [[nodiscard]] NumberSource reachSource(std::shared_ptr<const Reach> reach);
 [[nodiscard]] NumberSource weightSource(std::shared_ptr<const Exploration> exploration, Index head);
-// The map less that of a baseline on the same input. Not kept as tiles.
+// The map less that of a baseline on the same input.
 [[nodiscard]] NumberSource differenceSource(std::shared_ptr<const Exploration> exploration,
                                             std::shared_ptr<const Exploration> baseline, Index head);
 

@@ -358,6 +358,7 @@ void SquareView::updateCorner() {
 }
 
 QImage SquareView::paintedTile(const NumberTile& tile, const TileKey& key, bool overSlots) const {
+  if (!tile.counts && m_kind == PanelKind::Difference) return differenceImage(tile.weights, m_style);
   if (!tile.counts) return weightImage(tile.weights, weightStyle(), m_theme.plotBackground);
   const Coverage coverage = (overSlots ? m_slotTiles : m_tokenTiles)->coverageOfTile(tile, key);
   return coverageImage(coverage, m_theme.plotBackground,

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/difference.h"
+
 namespace attnscope {
 
 namespace {
@@ -90,8 +92,11 @@ Status TiledWindow::weighRow(Index row, Index col0, Index col1, const JobContext
     if (numberTiles().find(key(row, col))) continue;
     const Index from = (col * kTileNumbers) << m_level.across;
     const Index cols = std::min(((col + 1) * kTileNumbers) << m_level.across, m_area.cols) - from;
-    ATTN_ASSIGN(weights, m_source.matrix->tile(m_source.head, row0, rows, m_level.down, from, cols,
-                                               m_level.across, m_reduce, job));
+    ATTN_ASSIGN(weights, m_source.baseline
+                             ? differenceTile(*m_source.matrix, *m_source.baseline, m_source.head, row0, rows,
+                                              m_level.down, from, cols, m_level.across, m_reduce, job)
+                             : m_source.matrix->tile(m_source.head, row0, rows, m_level.down, from, cols,
+                                                     m_level.across, m_reduce, job));
     const auto tile = std::make_shared<const NumberTile>(NumberTile{nullptr, std::move(weights)});
     numberTiles().insert(key(row, col), tile, tile->bytes());
   }
@@ -171,8 +176,11 @@ Status TiledWindow::sample(Index outRows, CellWindow& window, Coverage& coverage
   std::vector<Index> rows;
   for (Index r = 0; r < window.outRows; ++r)
     rows.push_back(window.row0 + (2 * r + 1) * window.rows / (2 * window.outRows));
-  ATTN_ASSIGN(sampled, m_source.matrix->sampledRows(m_source.head, rows, window.col0, window.cols,
-                                                    window.outCols, m_reduce, job));
+  ATTN_ASSIGN(sampled, m_source.baseline
+                           ? sampledDifference(*m_source.matrix, *m_source.baseline, m_source.head, rows,
+                                               window.col0, window.cols, window.outCols, m_reduce, job)
+                           : m_source.matrix->sampledRows(m_source.head, rows, window.col0, window.cols,
+                                                          window.outCols, m_reduce, job));
   weights = std::move(sampled);
   return {};
 }

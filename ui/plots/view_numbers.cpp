@@ -94,6 +94,14 @@ NumberSource differenceSource(std::shared_ptr<const Exploration> exploration,
                               std::shared_ptr<const Exploration> baseline, Index head) {
   NumberSource source;
   source.tokens = exploration->call.plan->plan().shape.nK;
+  Digest id;
+  id.add("difference");
+  id.add(exploration->id);
+  id.add(baseline->id);
+  source.id = id.value();
+  source.head = head;
+  source.matrix = exploration->matrix;
+  source.baseline = baseline->matrix;
   source.weights = [exploration, baseline, head](const CellWindow& w, EffectiveMatrix::Reduce reduce,
                                                  const JobContext& job) {
     return reducedDifference(*exploration->matrix, *baseline->matrix, head, w.row0, w.rows, w.col0, w.cols,
@@ -125,6 +133,7 @@ NumberSource inOrder(NumberSource source, std::shared_ptr<const TokenOrder> orde
   }
   if (!source.weights) return source;
   source.matrix = nullptr;
+  source.baseline = nullptr;
   source.id = 0;
   source.weights = [cells = source.weights, order](const CellWindow& w, EffectiveMatrix::Reduce reduce,
                                                    const JobContext& job) {
