@@ -3,7 +3,9 @@
 #include <QFile>
 #include <QImage>
 #include <QRegularExpression>
+#include <QSignalSpy>
 #include <QTemporaryDir>
+#include <QTimer>
 #include <QXmlStreamReader>
 #include <QtTest>
 
@@ -11,6 +13,7 @@
 #include "core/params/mechanism_spec.h"
 #include "kernels/backend_registry.h"
 #include "ui/export/figure.h"
+#include "ui/export/figure_writer.h"
 #include "ui/plots/cell_image.h"
 
 using namespace attnscope;
@@ -47,6 +50,7 @@ class FigureTest : public QObject {
   void narrowPagesHaveColumnsBelow();
   void mistakesAreNamed();
   void cancelling();
+  void theWindowGoesOnWhileAFigureIsPainted();
 
  private:
   [[nodiscard]] QString path(const QString& name) const { return m_folder.filePath(name); }
@@ -222,6 +226,42 @@ void FigureTest::cancelling() {
   QVERIFY(!status);
   QCOMPARE(status.error().kind, ErrorKind::Cancelled);
   QVERIFY(!QFile::exists(path(QStringLiteral("never.pdf"))));
+}
+
+// Events are handled between its panels; who writes another figure meanwhile gets that one only.
+void FigureTest::theWindowGoesOnWhileAFigureIsPainted() {
+  for (const char* ending : {"png", "svg", "pdf"}) {
+    const QString dropped = path(QStringLiteral("dropped.%1").arg(QLatin1String(ending)));
+    const QString kept = path(QStringLiteral("kept.%1").arg(QLatin1String(ending)));
+    FigureWriter writer;
+    QSignalSpy finished(&writer, &FigureWriter::finished);
+    int events = 0;
+    QTimer other;
+    bool replaced = false;
+    connect(&other, &QTimer::timeout, &other, [&] {
+      if (!writer.isPainting()) return;
+      if (std::exchange(replaced, true)) {
+        ++events;
+        return;
+      }
+      writer.start(m_spec, kept);
+      if (writer.isPainting() || !writer.isRunning()) qFatal("it goes on with the first");
+    });
+    other.start(0);
+    writer.start(m_spec, dropped);
+    QTRY_COMPARE(finished.count(), 1);
+    QVERIFY(replaced);
+    QVERIFY2(events >= 3, qPrintable(QString::number(events)));  // four panels
+    QVERIFY(!writer.isRunning());
+    QCOMPARE(finished[0][0].toString(), kept);
+    QCOMPARE(finished[0][1].toString(), QString());
+    QVERIFY(!QFile::exists(dropped));
+    // As the command writes it at once.
+    const QString once = path(QStringLiteral("once.%1").arg(QLatin1String(ending)));
+    QVERIFY(writeFigure(m_spec, once));
+    if (QLatin1String(ending) != QLatin1String("pdf")) QCOMPARE(bytesOf(kept), bytesOf(once));
+    QVERIFY(bytesOf(kept).size() > 1000);
+  }
 }
 
 QTEST_MAIN(FigureTest)

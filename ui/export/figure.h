@@ -49,21 +49,23 @@ struct FigureSpec {
       session;  // as by sessionText(): the file can be opened as the wall that it shows; empty: it cannot
 };
 
-// A figure in two steps, for the window: make() computes the numbers, on any thread, and can be cancelled;
-// write() paints and saves, on the GUI thread. Errors (Usage, Output) name the file and the remedy.
+// A figure in three steps, for the window: make() computes the numbers, on any thread, and can be cancelled;
+// paintNext() paints a part of it, on the GUI thread, until nothing is left; save() encodes it and writes the
+// file, on any thread. Errors (Usage, Output) name the file and the remedy. Copies are one figure.
 class PreparedFigure {
  public:
   [[nodiscard]] static Result<PreparedFigure> make(const FigureSpec& spec, const QString& path,
                                                    const JobContext& job = {});
-  [[nodiscard]] Status write() const;
+  [[nodiscard]] Result<bool> paintNext() const;  // false: all is painted
+  [[nodiscard]] Status save(const JobContext& job = {}) const;
 
  private:
   struct Data;
-  explicit PreparedFigure(std::shared_ptr<const Data> data);
-  std::shared_ptr<const Data> m_data;
+  explicit PreparedFigure(std::shared_ptr<Data> data);
+  std::shared_ptr<Data> m_data;
 };
 
-// Both steps in one call. Writes .png, .svg or .pdf by the file's ending. Text stays text and cells stay
+// All steps in one call. Writes .png, .svg or .pdf by the file's ending. Text stays text and cells stay
 // sharp in the vector formats. Needs a QApplication, no display: the offscreen platform will do.
 [[nodiscard]] Status writeFigure(const FigureSpec& spec, const QString& path, const JobContext& job = {});
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ui/plots/cell_image.h"
 #include "ui/plots/color_bar.h"
 #include "ui/plots/inside_plot.h"
 #include "ui/plots/square_support.h"
@@ -328,7 +329,26 @@ Status FigurePage::computeNumbers(const JobContext& job) {
     if (!cell.numbers->error.isEmpty()) return fail(ErrorKind::Compute, cell.numbers->error.toStdString());
   }
   fitScales();
+  for (Cell& cell : m_cells) {
+    if (job.isCancelled()) return cancelled();
+    if (cell.numbers) makeImages(cell);
+  }
   return {};
+}
+
+void FigurePage::makeImages(Cell& cell) const {
+  const ViewNumbers& numbers = *cell.numbers;
+  if (cell.kind == PanelKind::Pattern) {
+    cell.tokenImage = coverageImage(numbers.tokenCoverage, m_spec.theme.plotBackground);
+    cell.slotImage = coverageImage(numbers.slotCoverage, m_spec.theme.plotBackground);
+  } else if (cell.kind == PanelKind::Reach) {
+    cell.tokenImage = coverageImage(numbers.tokenCoverage, m_spec.theme.plotBackground,
+                                    layerColors(m_spec.columns[cell.column].reach->layers));
+  } else if (cell.kind == PanelKind::Difference) {
+    cell.tokenImage = differenceImage(numbers.weights, styleOf(cell));
+  } else {
+    cell.tokenImage = weightImage(numbers.weights, styleOf(cell), m_spec.theme.plotBackground);
+  }
 }
 
 void FigurePage::fitScales() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <QImage>
 #include <QRect>
 #include <QSize>
 #include <memory>
@@ -29,17 +30,19 @@ inline bool isSquare(PanelKind kind) {
 }
 
 // A figure laid out in whole units of its device, with its numbers. Laying it out is cheap; making the
-// numbers can take as long as a forward pass and may happen on any thread; painting belongs to the GUI
-// thread.
+// numbers and their pictures can take as long as a forward pass and may happen on any thread; painting
+// belongs to the GUI thread, and goes part by part, so that the window can do something else in between.
 class FigurePage {
  public:
   // Error (Usage) if there is nothing to draw or no room for it.
   [[nodiscard]] static Result<FigurePage> layOut(const FigureSpec& spec, const PageDevice& device);
   [[nodiscard]] Status computeNumbers(const JobContext& job);
-  void paint(QPainter& painter) const;
+  [[nodiscard]] std::size_t parts() const;
+  void paintPart(std::size_t part, QPainter& painter) const;
 
   [[nodiscard]] QSize size() const { return m_size; }
   [[nodiscard]] QSizeF millimetres() const;
+  [[nodiscard]] int unitsPerInch() const { return static_cast<int>(m_device.unitsPerInch); }
 
  private:
   struct Cell {
@@ -54,6 +57,8 @@ class FigurePage {
     bool firstColumn = false;
     bool lastSquare = false;  // carries the title of the key axis
     ViewNumbersPtr numbers;
+    QImage tokenImage;  // the numbers in their colours
+    QImage slotImage;
     std::shared_ptr<const Marginals> marginals;  // of a map, where the style asks for them
   };
 
@@ -80,6 +85,7 @@ class FigurePage {
   void paintInside(QPainter& painter, const Cell& cell) const;
   void paintBars(QPainter& painter) const;
   void fitScales();
+  void makeImages(Cell& cell) const;
   [[nodiscard]] ViewStyle styleOf(const Cell& cell) const;  // of a cell with weights
   [[nodiscard]] const ViewStyle& styleOf(BarContent content) const;
   void paintScaling(QPainter& painter) const;

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "ui/export/figure_page.h"
-#include "ui/plots/cell_image.h"
 #include "ui/plots/color_bar.h"
 #include "ui/plots/inside_plot.h"
 #include "ui/plots/qcp_support.h"
@@ -16,16 +15,21 @@
 
 namespace attnscope {
 
-void FigurePage::paint(QPainter& painter) const {
-  painter.fillRect(QRect(QPoint(), m_size), m_spec.theme.background);
-  if (!m_spec.sweep.empty()) return paintScaling(painter);
-  for (const Cell& cell : m_cells) {
-    if (cell.kind == PanelKind::Insides)
-      paintInside(painter, cell);
-    else
-      paintSquare(painter, cell);
+// The background with the curves or the colour bars, then the cells.
+std::size_t FigurePage::parts() const {
+  return 1 + m_cells.size();
+}
+
+void FigurePage::paintPart(std::size_t part, QPainter& painter) const {
+  if (part == 0) {
+    painter.fillRect(QRect(QPoint(), m_size), m_spec.theme.background);
+    return m_spec.sweep.empty() ? paintBars(painter) : paintScaling(painter);
   }
-  paintBars(painter);
+  const Cell& cell = m_cells[part - 1];
+  if (cell.kind == PanelKind::Insides)
+    paintInside(painter, cell);
+  else
+    paintSquare(painter, cell);
 }
 
 void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
@@ -56,17 +60,11 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
       content.slotCount = exploration.call.plan->slotCount();
       content.slotShare = slotShareOf(exploration);
       content.legend = legendOf(cell.kind, column);
-      content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground);
-      content.slotImage = coverageImage(cell.numbers->slotCoverage, m_spec.theme.plotBackground);
     } else if (cell.kind == PanelKind::Reach) {
       content.legend = legendOf(cell.kind, column);
-      content.tokenImage = coverageImage(cell.numbers->tokenCoverage, m_spec.theme.plotBackground,
-                                         layerColors(column.reach->layers));
-    } else if (cell.kind == PanelKind::Difference) {
-      content.tokenImage = differenceImage(cell.numbers->weights, styleOf(cell));
-    } else {
-      content.tokenImage = weightImage(cell.numbers->weights, styleOf(cell), m_spec.theme.plotBackground);
     }
+    content.tokenImage = cell.tokenImage;
+    content.slotImage = cell.slotImage;
   }
   if (showsWeights(cell.kind) && cell.numbers && column.ownScale)
     content.scaleNote = scaleNote(styleOf(cell));

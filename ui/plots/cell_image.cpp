@@ -122,13 +122,14 @@ void drawCells(QPainter& painter, const QImage& image, const QRectF& cells, cons
   painter.save();
   painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
   painter.setRenderHint(QPainter::Antialiasing, false);
-  const int shorter = std::max(1, std::min(image.width(), image.height()));
-  const int factor = enlarge > shorter ? (enlarge + shorter - 1) / shorter : 1;
   if (enlarge > 0) {
     // Vector devices embed what they are given: only the visible part, in whole pixels.
     const QRect part = source.toAlignedRect().intersected(image.rect());
-    const QImage cut =
-        image.copy(part).scaled(part.size() * factor, Qt::IgnoreAspectRatio, Qt::FastTransformation);
+    // Each axis by itself: a strip of a hundred cells is one cell high.
+    const auto times = [enlarge](int pixels) { return pixels > 0 ? (enlarge + pixels - 1) / pixels : 1; };
+    const QSize larger(part.width() * std::max(1, times(image.width())),
+                       part.height() * std::max(1, times(image.height())));
+    const QImage cut = image.copy(part).scaled(larger, Qt::IgnoreAspectRatio, Qt::FastTransformation);
     painter.drawImage(to, cut, QRectF(cut.rect()));
   } else {
     painter.drawImage(to, image, source);
