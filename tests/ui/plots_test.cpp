@@ -11,6 +11,7 @@
 #include "ui/plots/axis_ticks.h"
 #include "ui/plots/cell_image.h"
 #include "ui/plots/color_bar.h"
+#include "ui/plots/panel_message.h"
 #include "ui/plots/view_numbers.h"
 
 using namespace attnscope;
@@ -34,6 +35,7 @@ class PlotsTest : public QObject {
   void hoverIsShared();
   void slotsStandForTokens();
   void statesAreShown();
+  void messagesFitTheirPanel();
   void insidesNameTheHoveredToken();
   void insidesTurnPages();
   void ticksAreRoundAndClosed();
@@ -62,6 +64,31 @@ void PlotsTest::refusedPanelsOfferToCompute() {
   panel.setExploration(exploration("full"), 0);
   QTRY_VERIFY(panel.isSettled());
   QVERIFY(!button->isVisible() && panel.corner().isEmpty());
+}
+
+// In one column and in a sixth of a small window: the sentence and its button lie within the panel, and what
+// is cut short can be read in the tool tip.
+void PlotsTest::messagesFitTheirPanel() {
+  const QString sentence = QStringLiteral(
+      "A pass on this input takes about 3 minutes and 14 GB, which is more than is done unasked.");
+  for (const QSize size : {QSize(900, 320), QSize(150, 200), QSize(128, 60)}) {
+    ViewLink link;
+    Panel panel(PanelKind::Map, &link);
+    panel.resize(size);
+    panel.show();
+    panel.setRefused(sentence);
+    auto* message = panel.findChild<PanelMessage*>();
+    auto* button = panel.findChild<QPushButton*>();
+    QVERIFY(message && message->isVisible() && button && button->isVisible());
+    QCOMPARE(message->accessibleName(), sentence);
+    QCOMPARE(button->accessibleDescription(), sentence);
+    QVERIFY(size.height() < 100 || panel.rect().contains(button->geometry()));
+    QCOMPARE(message->toolTip().isEmpty(), size.height() > 100);
+    panel.resize(size.width(), panel.messageHeight(size.width()));
+    QVERIFY(message->toolTip().isEmpty() && panel.rect().contains(button->geometry()));
+    panel.setError(sentence);
+    QVERIFY(!button->isVisible() && message->isVisible());
+  }
 }
 
 void PlotsTest::windowsCoverTheViewport() {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kLeastMap = 128;       // height of a row of maps below which the wall rather scrolls
 constexpr int kMoreForInsides = 36;  // their axes and captions need more
+constexpr int kNarrowColumn = 240;   // below this the colour bar gives width to the squares
 
 bool needsPass(PanelKind kind) {
   return showsWeights(kind) || kind == PanelKind::Insides;
@@ -41,6 +42,8 @@ bool Wall::noMaps() const {
 }
 
 void Wall::fitRows() {
+  const bool narrow = width() < kNarrowColumn * m_document->columnCount();
+  for (ColorBar* bar : {m_bar, m_differenceBar}) bar->setNarrow(narrow);
   // Squares of all rows have one size: rows differ by what stands around their squares, and none is higher
   // than its squares can use. What is left stays free below the last row.
   const Column& first = m_columns[0];
@@ -56,12 +59,18 @@ void Wall::fitRows() {
                               : static_cast<std::size_t>(row);
     full[static_cast<std::size_t>(row)] = first.panels[measured]->heightForWidth(width);
     if (m_noMaps && needsPass(kRowOrder[static_cast<std::size_t>(row)].kind))
-      full[static_cast<std::size_t>(row)] = first.panels[static_cast<std::size_t>(row)]->messageHeight();
+      full[static_cast<std::size_t>(row)] = first.panels[static_cast<std::size_t>(row)]->messageHeight(width);
     sum += full[static_cast<std::size_t>(row)];
     ++shown;
   }
   if (shown == 0) return;
-  const int spare = height() - first.header->height() - 12 - m_grid->verticalSpacing() * (shown + 1) - sum;
+  int spare = height() - first.header->height() - 12 - m_grid->verticalSpacing() * (shown + 1) - sum;
+  if (const auto insides = rowOf(PanelKind::Insides);
+      spare > 0 && rowVisible(static_cast<int>(insides)) && !m_noMaps) {
+    const int more = std::min(spare, first.panels[insides]->usefulHeight(width) - full[insides]);
+    full[insides] += more;
+    spare -= more;
+  }
   const int most = kLeastMap - first.panels[rowOf(PanelKind::Map)]->heightForWidth(width);
   const int change = std::clamp(spare / shown, std::min(0, most), 0);
   for (int row = 0; row < kRows; ++row) {

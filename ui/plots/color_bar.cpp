@@ -107,12 +107,13 @@ QString scaleTitle(const ValueScale& scale, BarContent content) {
   return {};
 }
 
-int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale) {
+int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale, BarRoom room) {
   const QFontMetricsF font(metrics.font);
-  double widest = font.horizontalAdvance(QStringLiteral("not read"));
+  double widest = font.horizontalAdvance(QStringLiteral("not read")) - room.lead;
   for (const ColorBarTick& tick : colorBarTicks(scale))
     widest = std::max(widest, font.horizontalAdvance(tick.text));
-  return static_cast<int>(std::ceil(0.9 * metrics.em + widest + 3.0 * metrics.gap + 1.1 * metrics.em));
+  const double title = room.title ? metrics.gap + 1.1 * metrics.em : 0.0;
+  return static_cast<int>(std::ceil(0.9 * metrics.em + widest + 2.0 * metrics.gap + title));
 }
 
 QRectF colorBarRect(const QRectF& area, const PlotMetrics& metrics, BarContent content) {
@@ -123,7 +124,7 @@ QRectF colorBarRect(const QRectF& area, const PlotMetrics& metrics, BarContent c
 }
 
 void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& choices,
-                   const PlotMetrics& metrics, const PlotTheme& theme, BarContent content) {
+                   const PlotMetrics& metrics, const PlotTheme& theme, BarContent content, BarRoom room) {
   ViewStyle style = choices;
   style.scale.diverging = style.scale.diverging || content == BarContent::Difference;
   const QFontMetricsF font(metrics.font);
@@ -150,7 +151,9 @@ void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& choic
     widest = std::max(widest, font.horizontalAdvance(tick.text));
   }
   if (content == BarContent::Weight)
-    widest = std::max(widest, paintUnread(painter, area, bar.width(), metrics, theme));
+    widest = std::max(
+        widest, paintUnread(painter, area.adjusted(-room.lead, 0.0, 0.0, 0.0), bar.width(), metrics, theme));
+  if (!room.title) return;
   QString title = scaleTitle(style.scale, content);
   // What a pixel of several cells shows.
   if (style.scale.kind != ValueScale::Kind::RowMax)

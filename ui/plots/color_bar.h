@@ -24,12 +24,19 @@ enum class BarContent { Weight, Difference };
 // "weight, log scale"
 [[nodiscard]] QString scaleTitle(const ValueScale& scale, BarContent content = BarContent::Weight);
 
+// Where width is dear a bar stands without its title, and the swatch below it begins `lead` further left, in
+// room that is free there.
+struct BarRoom {
+  bool title = true;
+  double lead = 0.0;
+};
+
 // The bar, its ticks and its title in `area`, and below it the colour of pairs that are not read. The bar
 // itself is as high as `area` less that swatch. Differences are always drawn in the diverging map.
 void paintColorBar(QPainter& painter, const QRectF& area, const ViewStyle& style, const PlotMetrics& metrics,
-                   const PlotTheme& theme, BarContent content = BarContent::Weight);
+                   const PlotTheme& theme, BarContent content = BarContent::Weight, BarRoom room = {});
 // The bar alone.
 [[nodiscard]] QRectF colorBarRect(const QRectF& area, const PlotMetrics& metrics, BarContent content);
-[[nodiscard]] int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale);
+[[nodiscard]] int colorBarWidth(const PlotMetrics& metrics, const ValueScale& scale, BarRoom room = {});
 
 }  // namespace attnscope

@@ -14,6 +14,7 @@ namespace attnscope {
 namespace {
 
 constexpr int kHistogram = 22;  // pixels of the longest bin
+constexpr int kNarrowHistogram = 12;
 constexpr int kHandle = 7;
 constexpr int kBins = 40;
 constexpr double kGrab = 8.0;   // a handle can be taken from this far
@@ -64,8 +65,24 @@ void ColorBar::setSpan(int top, int height) {
   update();
 }
 
+void ColorBar::setNarrow(bool narrow) {
+  if (narrow == m_narrow) return;
+  m_narrow = narrow;
+  updateGeometry();
+  update();
+}
+
+int ColorBar::histogramWidth() const {
+  return m_narrow ? kNarrowHistogram : kHistogram;
+}
+
+BarRoom ColorBar::room() const {
+  if (!m_narrow) return {};
+  return {false, static_cast<double>(histogramWidth() + kHandle)};
+}
+
 QSize ColorBar::sizeHint() const {
-  return {kHistogram + kHandle + colorBarWidth(metrics(), m_style.scale) + 2, 160};
+  return {histogramWidth() + kHandle + colorBarWidth(metrics(), m_style.scale, room()) + 2, 160};
 }
 
 QSize ColorBar::minimumSizeHint() const {
@@ -76,7 +93,7 @@ QRectF ColorBar::area() const {
   const PlotMetrics look = metrics();
   const int top = m_height > 0 ? m_top : look.top;
   const int high = m_height > 0 ? m_height : std::max(40, height() - look.top - look.bottom);
-  const int left = kHistogram + kHandle;
+  const int left = histogramWidth() + kHandle;
   return {1.0 + left, static_cast<double>(top), width() - 2.0 - left, static_cast<double>(high)};
 }
 
@@ -101,7 +118,7 @@ void ColorBar::paintEvent(QPaintEvent* /*event*/) {
   QPainter painter(this);
   painter.fillRect(rect(), m_theme.background);
   const PlotMetrics look = metrics();
-  paintColorBar(painter, area(), m_style, look, m_theme, m_content);
+  paintColorBar(painter, area(), m_style, look, m_theme, m_content, room());
   paintHistogram(painter, colorBarRect(area(), look, m_content));
   painter.setRenderHint(QPainter::Antialiasing);
   if (m_style.scale.kind != ValueScale::Kind::RowMax) paintHandle(painter, 1.0);
@@ -124,7 +141,7 @@ void ColorBar::paintHistogram(QPainter& painter, const QRectF& bar) const {
     const double count = heights[static_cast<std::size_t>(i)];
     if (count <= 0.0) continue;
     // The root shows the few large weights beside the many small ones; a single one is a pixel long.
-    const double length = std::max(1.0, kHistogram * std::sqrt(count / most));
+    const double length = std::max(1.0, histogramWidth() * std::sqrt(count / most));
     painter.fillRect(QRectF(bar.left() - kHandle - 1.0 - length, bar.bottom() - (i + 1) * step, length, step),
                      fill);
   }

@@ -22,6 +22,8 @@ class ColorBar final : public QWidget {
   // The rows of pixels that the squares beside it take: the bar stands exactly beside them. (0, 0): all of
   // the widget.
   void setSpan(int top, int height);
+  // Narrow: shorter bars of the histogram and no title, which the accessible description still says.
+  void setNarrow(bool narrow);
   // Where a value of the scale stands, in this widget's coordinates.
   [[nodiscard]] QPointF placeOf(double position) const;
   [[nodiscard]] QSize sizeHint() const override;
@@ -43,6 +45,8 @@ class ColorBar final : public QWidget {
   enum class Handle { None, Low, High };
   [[nodiscard]] PlotMetrics metrics() const;
   [[nodiscard]] QRectF area() const;  // what paintColorBar() gets
+  [[nodiscard]] BarRoom room() const;
+  [[nodiscard]] int histogramWidth() const;
   [[nodiscard]] Handle handleAt(QPointF position) const;
   [[nodiscard]] bool hasLowHandle() const;
   void paintHistogram(QPainter& painter, const QRectF& bar) const;
@@ -53,6 +57,7 @@ class ColorBar final : public QWidget {
   ViewStyle m_style;
   WeightSummary m_drawn;
   PlotTheme m_theme;
+  bool m_narrow = false;
   int m_top = 0;
   int m_height = 0;
   Handle m_dragged = Handle::None;

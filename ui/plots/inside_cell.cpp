@@ -53,7 +53,7 @@ int InsidesView::Cell::addSwitch(QWidget* parent, const QString& series, int cou
   }
   const int last = wide(QStringLiteral("%1 / %1").arg(count));
   const int first = std::min(wide(series), area.width() / 3);
-  const int left = area.left() + look.left;
+  const int left = area.left() + (isNarrowInside(area.width(), look) ? look.gap : look.left);
   name->setGeometry(left, area.top(), first, line);
   where->setGeometry(area.right() - last, area.top(), last, line);
   const int from = left + first + look.gap;

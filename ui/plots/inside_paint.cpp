@@ -169,10 +169,71 @@ void InsidePlot::paintSums(QPainter& painter) const {
   }
 }
 
+void InsidePlot::paintHeading(QPainter& painter) const {
+  painter.setFont(m_metrics.bold());
+  painter.setPen(m_theme.text);
+  const double bar = m_panel.kind == InsidePanel::Kind::Matrix && !matrixBarIsBelow()
+                         ? m_size.width() - matrixBarLeft() + m_metrics.gap
+                         : 0.0;
+  double x = textLeft(headingWidth() + bar);
+  const double baseline = QFontMetricsF(m_metrics.bold()).ascent();
+  if (!m_letter.isEmpty()) {
+    painter.drawText(QPointF(x, baseline), m_letter);
+    x += QFontMetricsF(m_metrics.bold()).horizontalAdvance(m_letter) + 1.5 * m_metrics.gap;
+    painter.setFont(m_metrics.font);
+  }
+  const QFontMetricsF font(painter.font());
+  // A matrix has its colour bar in the same line.
+  const double end = m_panel.kind == InsidePanel::Kind::Matrix && !matrixBarIsBelow()
+                         ? matrixBarLeft() - m_metrics.gap
+                         : m_size.width() - 1.0;
+  QString title = QString::fromStdString(m_panel.title);
+  double y = baseline;
+  if (headingLines() > 1) {
+    // As many words as the first line takes; the others stand in the second.
+    int words = static_cast<int>(title.count(QLatin1Char(' ')));
+    while (words > 0 && font.horizontalAdvance(title.section(QLatin1Char(' '), 0, words)) > end - x) --words;
+    painter.drawText(QPointF(x, y),
+                     font.elidedText(title.section(QLatin1Char(' '), 0, words), Qt::ElideRight, end - x));
+    title = title.section(QLatin1Char(' '), words + 1);
+    y += m_metrics.em;
+  }
+  painter.drawText(QPointF(x, y), font.elidedText(title, Qt::ElideRight, end - x));
+}
+
+void InsidePlot::paintAxisTitles(QPainter& painter) const {
+  const QFontMetricsF font(m_metrics.font);
+  painter.setFont(m_metrics.font);
+  painter.setPen(m_theme.secondaryText);
+  const double whole = m_size.width() - 1.0 - m_metrics.gap;
+  if (!m_panel.xTitle.empty()) {
+    const QString title = font.elidedText(QString::fromStdString(m_panel.xTitle), Qt::ElideRight,
+                                          isNarrow() ? whole : m_area.width());
+    const double wide = font.horizontalAdvance(title);
+    const double y = m_area.bottom() + 1 + m_metrics.em + 2.0 * m_metrics.gap + font.ascent();
+    // Centred, unless the picture ends.
+    const double x = std::min(m_area.center().x() - 0.5 * wide, m_size.width() - 1.0 - wide);
+    painter.drawText(QPointF(x, y), title);
+  }
+  if (m_panel.yTitle.empty()) return;
+  if (isNarrow()) {
+    const QString title = font.elidedText(QString::fromStdString(m_panel.yTitle), Qt::ElideRight, whole);
+    painter.drawText(QPointF(textLeft(font.horizontalAdvance(title)),
+                             abovePlot() - m_metrics.em - 0.5 * m_metrics.gap + font.ascent()),
+                     title);
+    return;
+  }
+  const QString title =
+      font.elidedText(QString::fromStdString(m_panel.yTitle), Qt::ElideRight, m_area.height());
+  painter.save();
+  painter.translate(m_area.left() - m_metrics.left + font.ascent(), m_area.center().y());
+  painter.rotate(-90.0);
+  painter.drawText(QPointF(-0.5 * font.horizontalAdvance(title), 0.0), title);
+  painter.restore();
+}
+
 void InsidePlot::paintAround(QPainter& painter) const {
   if (!m_rect) return;
-  const QFontMetricsF font(m_metrics.font);
-  painter.setPen(m_theme.text);
   if (m_panel.kind == InsidePanel::Kind::Scatter && !m_panel.anchorsAreRays && m_panel.anchors.rank() == 2) {
     const auto anchors = m_panel.anchors.values<float>();
     painter.save();
@@ -187,42 +248,8 @@ void InsidePlot::paintAround(QPainter& painter) const {
     painter.restore();
   }
   if (m_panel.kind != InsidePanel::Kind::Strips) paintFrame(painter, m_area, m_theme.frame, m_metrics.line);
-  painter.setFont(m_metrics.bold());
-  painter.setPen(m_theme.text);
-  const double bar = m_panel.kind == InsidePanel::Kind::Matrix && !matrixBarIsBelow()
-                         ? m_size.width() - matrixBarLeft() + m_metrics.gap
-                         : 0.0;
-  double x = textLeft(headingWidth() + bar);
-  const double baseline = QFontMetricsF(m_metrics.bold()).ascent();
-  if (!m_letter.isEmpty()) {
-    painter.drawText(QPointF(x, baseline), m_letter);
-    x += QFontMetricsF(m_metrics.bold()).horizontalAdvance(m_letter) + 1.5 * m_metrics.gap;
-    painter.setFont(m_metrics.font);
-  }
-  const QFontMetricsF headingFont(painter.font());
-  // A matrix has its colour bar in the same line.
-  const double end = m_panel.kind == InsidePanel::Kind::Matrix && !matrixBarIsBelow()
-                         ? matrixBarLeft() - m_metrics.gap
-                         : m_size.width() - 1.0;
-  painter.drawText(QPointF(x, baseline),
-                   headingFont.elidedText(QString::fromStdString(m_panel.title), Qt::ElideRight, end - x));
-  painter.setFont(m_metrics.font);
-  painter.setPen(m_theme.secondaryText);
-  if (!m_panel.xTitle.empty()) {
-    const QString title =
-        font.elidedText(QString::fromStdString(m_panel.xTitle), Qt::ElideRight, m_area.width());
-    const double y = m_area.bottom() + 1 + m_metrics.em + 2.0 * m_metrics.gap + font.ascent();
-    painter.drawText(QPointF(m_area.center().x() - 0.5 * font.horizontalAdvance(title), y), title);
-  }
-  if (!m_panel.yTitle.empty()) {
-    const QString title =
-        font.elidedText(QString::fromStdString(m_panel.yTitle), Qt::ElideRight, m_area.height());
-    painter.save();
-    painter.translate(m_area.left() - m_metrics.left + font.ascent(), m_area.center().y());
-    painter.rotate(-90.0);
-    painter.drawText(QPointF(-0.5 * font.horizontalAdvance(title), 0.0), title);
-    painter.restore();
-  }
+  paintHeading(painter);
+  paintAxisTitles(painter);
   paintNames(painter);
   QRect caption = captionRect();
   const bool curves = m_panel.kind == InsidePanel::Kind::Curves && m_panel.curves.size() > 1;

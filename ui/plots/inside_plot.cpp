@@ -15,6 +15,7 @@ namespace attnscope {
 namespace {
 
 constexpr int kCaptionLines = 4;
+constexpr int kNarrow = 14;  // heights of the font
 
 int captionHeight(const InsidePanel& panel, int width, const PlotMetrics& metrics) {
   const int names = legendHeight(stripLegend(panel), width, metrics);
@@ -50,6 +51,10 @@ QSharedPointer<QCPAxisTicker> plainTicker(bool log) {
 
 }  // namespace
 
+bool isNarrowInside(int width, const PlotMetrics& metrics) {
+  return width < kNarrow * metrics.em;
+}
+
 std::vector<LegendEntry> stripLegend(const InsidePanel& panel) {
   std::vector<LegendEntry> names;
   if (panel.kind != InsidePanel::Kind::Strips) return names;
@@ -61,7 +66,9 @@ std::vector<LegendEntry> stripLegend(const InsidePanel& panel) {
 
 int insideHeight(const InsidePanel& panel, int width, const PlotMetrics& metrics) {
   const int side = std::max(40, width - metrics.left - metrics.right);
-  return headingHeight(metrics) + side + belowPlot(panel, metrics) +
+  // A narrow picture may need a second line of heading and one for the title of an axis.
+  const int lines = isNarrowInside(width, metrics) ? 2 : 0;
+  return headingHeight(metrics) + lines * metrics.em + side + belowPlot(panel, metrics) +
          captionHeight(panel, side + metrics.right, metrics);
 }
 
@@ -95,7 +102,7 @@ void InsidePlot::setHeading(const QString& letter) {
 
 void InsidePlot::update(QSize size) {
   m_size = size;
-  const int top = headingHeight(m_metrics);
+  const int top = abovePlot();
   if (m_panel.kind == InsidePanel::Kind::Strips) {
     // Names of strips are words: they get the room that they need, within reason.
     double widest = 0.0;
@@ -104,6 +111,8 @@ void InsidePlot::update(QSize size) {
           std::max(widest, QFontMetricsF(m_metrics.font).horizontalAdvance(QString::fromStdString(name)));
     const int wanted = static_cast<int>(std::ceil(widest)) + 3 * m_metrics.gap + 2;
     m_metrics.left = std::max(m_metrics.left, std::min(wanted, size.width() * 2 / 5));
+  } else if (isNarrow()) {
+    m_metrics.left = static_cast<int>(std::ceil(numbersWidth())) + 3 * m_metrics.gap;
   } else if (!m_panel.yTitle.empty()) {
     m_metrics.left = std::max(m_metrics.left, std::min(roomForNumbers(), size.width() * 2 / 5));
   }
@@ -125,16 +134,31 @@ void InsidePlot::update(QSize size) {
   build();
 }
 
-// Left of the vertical axis: its numbers, and the title beside them.
-int InsidePlot::roomForNumbers() const {
+double InsidePlot::numbersWidth() const {
+  if (m_panel.kind == InsidePanel::Kind::Scatter) return 0.0;
   double highest = 0.0;
   for (const InsidePanel::Curve& curve : m_panel.curves)
     for (const double y : curve.y) highest = std::max(highest, y);
   for (const double bar : m_panel.bars) highest = std::max(highest, bar);
+  if (m_panel.kind == InsidePanel::Kind::Matrix && m_panel.values.rank() == 2)
+    highest = std::max(10.0, static_cast<double>(m_panel.values.dim(0)));
   const QString widest =
       highest >= 10.0 ? QString::number(std::ceil(highest), 'f', 0) : QStringLiteral("0.75");
-  return static_cast<int>(std::ceil(QFontMetricsF(m_metrics.font).horizontalAdvance(widest))) + m_metrics.em +
-         4 * m_metrics.gap;
+  return QFontMetricsF(m_metrics.font).horizontalAdvance(widest);
+}
+
+// Left of the vertical axis: its numbers, and the title beside them.
+int InsidePlot::roomForNumbers() const {
+  return static_cast<int>(std::ceil(numbersWidth())) + m_metrics.em + 4 * m_metrics.gap;
+}
+
+int InsidePlot::headingLines() const {
+  return isNarrow() && headingWidth() > m_size.width() - 1.0 - m_metrics.gap ? 2 : 1;
+}
+
+int InsidePlot::abovePlot() const {
+  const int title = isNarrow() && !m_panel.yTitle.empty() ? m_metrics.em : 0;
+  return headingHeight(m_metrics) + (headingLines() - 1) * m_metrics.em + title;
 }
 
 void InsidePlot::build() {

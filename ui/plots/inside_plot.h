@@ -39,6 +39,10 @@ struct InsideMarks {
 // What the colours of strips mean; empty where the caption says it.
 [[nodiscard]] std::vector<LegendEntry> stripLegend(const InsidePanel& panel);
 
+// Whether a picture of this width has its width to spare for nothing but the plot: then the title of the
+// vertical axis stands above it, and a long heading takes two lines.
+[[nodiscard]] bool isNarrowInside(int width, const PlotMetrics& metrics);
+
 // Makes a QCustomPlot into one picture of a mechanism's insides: a heading, the plot, and its caption below.
 // The window and the figures use it alike.
 class InsidePlot {
@@ -60,7 +64,14 @@ class InsidePlot {
 
  private:
   void build();
+  [[nodiscard]] double numbersWidth() const;
   [[nodiscard]] int roomForNumbers() const;
+  [[nodiscard]] bool isNarrow() const { return isNarrowInside(m_size.width(), m_metrics); }
+  [[nodiscard]] int headingLines() const;
+  // Above the plot: the heading, and in a narrow picture the title of the vertical axis.
+  [[nodiscard]] int abovePlot() const;
+  void paintHeading(QPainter& painter) const;
+  void paintAxisTitles(QPainter& painter) const;
   void buildMatrix();
   void buildCurves();
   void buildBars();

@@ -3,12 +3,11 @@
 
 #include <QContextMenuEvent>
 #include <QPainter>
-#include <QPushButton>
-#include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/plots/inside_plot.h"
 #include "ui/plots/insides_view.h"
-#include "ui/plots/legend.h"
+#include "ui/plots/panel_message.h"
 #include "ui/plots/square_view.h"
 
 namespace attnscope {
@@ -16,12 +15,15 @@ namespace attnscope {
 class Panel::Impl {
  public:
   Impl(PanelKind panelKind, ViewLink* link, Panel* panel)
-      : kind(panelKind), owner(panel), theme(PlotTheme::light()) {
+      : kind(panelKind), owner(panel), theme(PlotTheme::light()), message(new PanelMessage(panel)) {
+    QObject::connect(message, &PanelMessage::asked, panel, &Panel::computeAnyway);
     if (kind == PanelKind::Insides)
       insides = new InsidesView(link, panel);
     else
       square = new SquareView(kind, link, panel);
     view()->hide();
+    message->setLook(theme, metrics());
+    say();
   }
 
   [[nodiscard]] QWidget* view() const {
@@ -42,84 +44,24 @@ class Panel::Impl {
   // Shows either the picture or the sentence that stands for it.
   void showPicture(bool visible) {
     if (visible) refused.clear();
-    placeButton();
     view()->setVisible(visible);
+    say();
     owner->setAccessibleDescription(error.isEmpty() ? QString() : error);
     owner->update();
   }
 
-  // Where the picture would be, or all of the panel where a sentence would not fit there.
-  [[nodiscard]] QRectF messageArea() const {
-    const PlotMetrics look = metrics();
-    if (owner->width() < 16 * look.em || owner->height() < 10 * look.em)
-      return QRectF(owner->rect()).adjusted(look.gap, look.top, -look.gap, -look.gap);
-    const int side =
-        std::min(owner->width() - look.left - look.right, owner->height() - look.top - look.bottom);
-    return {static_cast<double>(look.left), static_cast<double>(look.top),
-            static_cast<double>(std::max(20, side)), static_cast<double>(std::max(20, side))};
-  }
-
-  // Below the middle, with the sentence above it.
-  void placeButton() {
-    const bool wanted = !refused.isEmpty() && !busy && error.isEmpty();
-    if (wanted && !button) {
-      button = new QPushButton(QObject::tr("Compute"), owner);
-      QObject::connect(button, &QPushButton::clicked, owner, &Panel::computeAnyway);
-    }
-    if (!button) return;
-    button->setVisible(wanted);
-    const QRectF area = messageArea();
-    const QSize size = button->sizeHint();
-    button->setGeometry(QRect(QPoint(static_cast<int>(area.center().x()) - size.width() / 2,
-                                     static_cast<int>(area.center().y() + 1.2 * metrics().em)),
-                              size));
-  }
-
-  void paintRefused(QPainter& painter, const QRectF& area) const {
-    QRectF text = area;
-    text.setBottom(area.center().y() + 0.6 * metrics().em);
-    painter.setPen(theme.text);
-    painter.setFont(metrics().font);
-    painter.drawText(text, Qt::AlignHCenter | Qt::AlignBottom | Qt::TextWordWrap, refused);
-  }
-
-  void paintMessage(QPainter& painter) const {
-    const PlotMetrics look = metrics();
-    const QRectF area = messageArea();
-    painter.setRenderHint(QPainter::Antialiasing, true);
-    QPen border(theme.frame, 1.0, error.isEmpty() ? Qt::DashLine : Qt::SolidLine);
-    painter.setPen(border);
-    painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 4.0, 4.0);
-    const double pad = 2.0 * look.gap;
-    QRectF text = area.adjusted(pad, pad, -pad, -pad);
-    if (error.isEmpty() && !refused.isEmpty() && !busy) {
-      paintRefused(painter, text);
-      return;
-    }
-    if (error.isEmpty()) {
-      painter.setPen(theme.secondaryText);
-      painter.setFont(look.font);
-      painter.drawText(text, Qt::AlignCenter | Qt::TextWordWrap,
-                       busy ? QObject::tr("Computing…") : emptyText);
-      return;
-    }
-    paintWarning(painter, QRectF(text.topLeft(), QSizeF(1.4, 1.4) * look.em));
-    text.setTop(text.top() + 1.4 * look.em + look.gap);
-    painter.setPen(theme.text);
-    painter.setFont(look.font);
-    painter.drawText(text, Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap, error);
-  }
-
-  static void paintWarning(QPainter& painter, const QRectF& area) {
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(QColor(0xd5, 0x5e, 0x00));
-    painter.drawPolygon(
-        QPolygonF{QPointF(area.center().x(), area.top()), area.bottomRight(), area.bottomLeft()});
-    painter.setBrush(Qt::white);
-    const double x = area.center().x();
-    painter.drawRect(QRectF(x - 1.0, area.top() + 0.38 * area.height(), 2.0, 0.32 * area.height()));
-    painter.drawRect(QRectF(x - 1.0, area.top() + 0.78 * area.height(), 2.0, 2.0));
-    painter.setBrush(Qt::NoBrush);
+  // The sentence in place of the picture.
+  void say() const {
+    using Kind = PanelMessage::Kind;
+    if (!error.isEmpty())
+      message->say(Kind::Error, error);
+    else if (busy)
+      message->say(Kind::Busy, QObject::tr("Computing…"));
+    else if (!refused.isEmpty())
+      message->say(Kind::Refused, refused);
+    else
+      message->say(Kind::Note, emptyText);
+    message->setVisible(view()->isHidden());
   }
 
   PanelKind kind;
@@ -129,7 +71,7 @@ class Panel::Impl {
   PlotTheme theme;
   QString error;
   QString refused;
-  QPushButton* button = nullptr;
+  PanelMessage* message;
   QString emptyText = QObject::tr("Choose a mechanism");
   bool busy = false;
 };
@@ -200,8 +142,8 @@ void Panel::setOrder(std::shared_ptr<const TokenOrder> order) {
 void Panel::setNote(const QString& sentence) {
   clear();
   m_impl->emptyText = sentence;
+  m_impl->say();
   setAccessibleDescription(sentence);
-  update();
 }
 
 void Panel::setInsides(std::vector<InsidePanel> panels) {
@@ -221,7 +163,7 @@ void Panel::setOwner(const QString& owner) {
 
 void Panel::setBusy(bool busy) {
   m_impl->busy = busy;
-  m_impl->placeButton();
+  m_impl->say();
   if (m_impl->square) m_impl->square->setBusy(busy);
   update();
 }
@@ -267,6 +209,7 @@ void Panel::setTheme(const PlotTheme& theme) {
   m_impl->theme = theme;
   if (m_impl->square) m_impl->square->setTheme(theme);
   if (m_impl->insides) m_impl->insides->setTheme(theme);
+  m_impl->message->setLook(theme, m_impl->metrics());
   update();
 }
 
@@ -304,9 +247,14 @@ int Panel::heightForWidth(int width) const {
   return look.top + side + look.bottom + below + 1;
 }
 
-int Panel::messageHeight() const {
-  const int lines = m_impl->refused.isEmpty() ? 4 : 8;  // a sentence that refuses has a button below it
-  return lines * m_impl->metrics().em;
+int Panel::usefulHeight(int width) const {
+  if (!m_impl->insides) return heightForWidth(width);
+  const PlotMetrics look = m_impl->metrics();
+  return heightForWidth(width) + (isNarrowInside(width, look) ? 8 * look.em : 0);
+}
+
+int Panel::messageHeight(int width) const {
+  return m_impl->message->heightForWidth(width);
 }
 
 QSize Panel::sizeHint() const {
@@ -320,13 +268,12 @@ QSize Panel::minimumSizeHint() const {
 void Panel::paintEvent(QPaintEvent* /*event*/) {
   QPainter painter(this);
   painter.fillRect(rect(), m_impl->theme.background);
-  if (m_impl->view()->isHidden()) m_impl->paintMessage(painter);
 }
 
 void Panel::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   m_impl->view()->setGeometry(rect());
-  m_impl->placeButton();
+  m_impl->message->setGeometry(rect());
 }
 
 void Panel::contextMenuEvent(QContextMenuEvent* event) {

@@ -72,10 +72,12 @@ class Panel : public QWidget {
   [[nodiscard]] QRect cellArea() const;
 
   [[nodiscard]] bool hasHeightForWidth() const override;
-  // The height that makes the square as wide as the panel allows.
   // Of the sentence that may stand in place of a picture, with its button.
-  [[nodiscard]] int messageHeight() const;
+  [[nodiscard]] int messageHeight(int width) const;
+  // The height that makes the square as wide as the panel allows.
   [[nodiscard]] int heightForWidth(int width) const override;
+  // More than that where more is of use: narrow insides write some of their text above the plot.
+  [[nodiscard]] int usefulHeight(int width) const;
   [[nodiscard]] QSize sizeHint() const override;
   [[nodiscard]] QSize minimumSizeHint() const override;
 
