@@ -43,6 +43,24 @@ class WallTest final : public QObject {
     QTRY_VERIFY(longformer->grab().toImage() == fromFull);
   }
 
+  // Four columns on a small screen: the bar gives its width to the squares, insides take the height that is
+  // free. On a large one the bar has its title again.
+  void aSmallWindowGivesItsRoomToThePictures() {
+    Wall* wall = m_window->wall();
+    auto* bar = wall->findChild<ColorBar*>();
+    m_window->resize(1280, 800);
+    QTRY_VERIFY(m_window->isSettled() && bar->width() < 90);
+    const Panel* map = wall->panel(1, PanelKind::Map);
+    const Panel* insides = wall->panel(1, PanelKind::Insides);
+    QTRY_VERIFY2(map->cellArea().width() >= 105, qPrintable(QString::number(map->cellArea().width())));
+    QTRY_VERIFY2(insides->height() >= 250, qPrintable(QString::number(insides->height())));
+    QVERIFY(insides->mapTo(wall, insides->rect().bottomLeft()).y() < wall->height());
+    QVERIFY(bar->accessibleDescription().contains(QStringLiteral("log scale")));
+    m_window->resize(1920, 1080);
+    QTRY_VERIFY2(bar->width() > 100, qPrintable(QString::number(bar->width())));
+    QTRY_VERIFY(map->cellArea().width() >= 170);
+  }
+
   void fullAttentionIsComputedWhereItStandsNowhere() {
     document()->removeColumn(0);
     document()->setRowVisible(PanelKind::Difference, true);

@@ -15,7 +15,7 @@ namespace attnscope {
 namespace {
 
 constexpr int kCaptionLines = 4;
-constexpr int kNarrow = 14;  // heights of the font
+constexpr int kNarrow = 18;  // heights of the font
 
 int captionHeight(const InsidePanel& panel, int width, const PlotMetrics& metrics) {
   const int names = legendHeight(stripLegend(panel), width, metrics);
@@ -66,9 +66,7 @@ std::vector<LegendEntry> stripLegend(const InsidePanel& panel) {
 
 int insideHeight(const InsidePanel& panel, int width, const PlotMetrics& metrics) {
   const int side = std::max(40, width - metrics.left - metrics.right);
-  // A narrow picture may need a second line of heading and one for the title of an axis.
-  const int lines = isNarrowInside(width, metrics) ? 2 : 0;
-  return headingHeight(metrics) + lines * metrics.em + side + belowPlot(panel, metrics) +
+  return headingHeight(metrics) + side + belowPlot(panel, metrics) +
          captionHeight(panel, side + metrics.right, metrics);
 }
 

@@ -52,6 +52,8 @@ class InsidePlot {
   void setLook(const PlotMetrics& metrics, const PlotTheme& theme, const ViewStyle& style);
   void setPanel(const InsidePanel& panel);
   void setHeading(const QString& letter);
+  // In a narrow picture; in figures, whose pictures are aligned with squares, never.
+  void setTitlesAbove(bool above) { m_titlesAbove = above; }
   // Lays everything out in a picture of this size; replot afterwards.
   void update(QSize size);
 
@@ -66,7 +68,7 @@ class InsidePlot {
   void build();
   [[nodiscard]] double numbersWidth() const;
   [[nodiscard]] int roomForNumbers() const;
-  [[nodiscard]] bool isNarrow() const { return isNarrowInside(m_size.width(), m_metrics); }
+  [[nodiscard]] bool isNarrow() const { return m_titlesAbove && isNarrowInside(m_size.width(), m_metrics); }
   [[nodiscard]] int headingLines() const;
   // Above the plot: the heading, and in a narrow picture the title of the vertical axis.
   [[nodiscard]] int abovePlot() const;
@@ -122,6 +124,7 @@ class InsidePlot {
   ViewStyle m_style;
   InsidePanel m_panel;
   QString m_letter;
+  bool m_titlesAbove = false;
   QSize m_size;
   QRect m_area;
   QCPAxisRect* m_rect = nullptr;

@@ -121,6 +121,7 @@ std::unique_ptr<InsidesView::Cell> InsidesView::makeCell(int place, QRect area, 
     area.setTop(area.top() + line);
   }
   one->inside->setLook(look, m_theme, m_style);
+  one->inside->setTitlesAbove(true);
   one->show(m_panels[shown], area);
   one->plot->show();
   return one;

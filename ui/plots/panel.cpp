@@ -22,7 +22,7 @@ class Panel::Impl {
     else
       square = new SquareView(kind, link, panel);
     view()->hide();
-    message->setLook(theme, metrics());
+    message->setTheme(theme);
     say();
   }
 
@@ -209,7 +209,7 @@ void Panel::setTheme(const PlotTheme& theme) {
   m_impl->theme = theme;
   if (m_impl->square) m_impl->square->setTheme(theme);
   if (m_impl->insides) m_impl->insides->setTheme(theme);
-  m_impl->message->setLook(theme, m_impl->metrics());
+  m_impl->message->setTheme(theme);
   update();
 }
 

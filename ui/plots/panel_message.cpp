@@ -28,12 +28,13 @@ void paintWarning(QPainter& painter, const QRectF& area) {
 
 }  // namespace
 
-PanelMessage::PanelMessage(QWidget* parent)
-    : QWidget(parent), m_theme(PlotTheme::light()), m_metrics(plotMetrics(m_theme, 0.0, 9999, 9999, false)) {}
+PanelMessage::PanelMessage(QWidget* parent) : QWidget(parent) {
+  setTheme(PlotTheme::light());
+}
 
-void PanelMessage::setLook(const PlotTheme& theme, const PlotMetrics& metrics) {
+void PanelMessage::setTheme(const PlotTheme& theme) {
   m_theme = theme;
-  m_metrics = metrics;
+  m_metrics = plotMetrics(theme, 0.0, 9999, 9999, false);
   place();
 }
 

@@ -11,8 +11,8 @@ class QPushButton;
 namespace attnscope {
 
 // What stands in a panel in place of a picture, in one form for all reasons: a sentence without a frame
-// around it, beginning where the plots begin; below it, where the user can overrule the reason, a button. A
-// sentence that has no room is cut short and whole in the tool tip.
+// around it, beginning at one place in all rows; below it, where the user can overrule the reason, a button.
+// A sentence that has no room is cut short and whole in the tool tip.
 class PanelMessage final : public QWidget {
   Q_OBJECT
 
@@ -25,7 +25,7 @@ class PanelMessage final : public QWidget {
   };
 
   explicit PanelMessage(QWidget* parent);
-  void setLook(const PlotTheme& theme, const PlotMetrics& metrics);
+  void setTheme(const PlotTheme& theme);
   void say(Kind kind, const QString& sentence);
   // Of the sentence, the button and some air.
   [[nodiscard]] int heightForWidth(int width) const override;
