@@ -13,13 +13,26 @@
 
 namespace attnscope {
 
-Result<std::vector<InsidePanel>> Exploration::insides(Index head, const JobContext& job) const {
-  if (!hasPass()) return fail(ErrorKind::Usage, "The insides are made from a pass, which has not run.");
-  const auto find = [this](const std::string& name) {
+namespace {
+
+InsidesRequest insidesRequest(const Exploration& exploration, Index head, const JobContext& job) {
+  const auto find = [buffers = exploration.buffers](const std::string& name) {
     const auto it = buffers->find(name);
     return it == buffers->end() ? Tensor() : it->second;
   };
-  return call.mechanism->insides({input, call.params, *call.plan, head, find, job});
+  return {exploration.input, exploration.call.params, *exploration.call.plan, head, find, job};
+}
+
+}  // namespace
+
+Result<std::vector<InsidePanel>> Exploration::insides(Index head, const JobContext& job) const {
+  if (!hasPass()) return fail(ErrorKind::Usage, "The insides are made from a pass, which has not run.");
+  return call.mechanism->insides(insidesRequest(*this, head, job));
+}
+
+Result<std::vector<Decision>> Exploration::decisions(Index head, const JobContext& job) const {
+  if (!hasPass()) return fail(ErrorKind::Usage, "Decisions are shown from a pass, which has not run.");
+  return call.mechanism->decisions(insidesRequest(*this, head, job));
 }
 
 Exploration::PairReason Exploration::reason(Index head, Index i, Index j) const {

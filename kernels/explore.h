@@ -48,6 +48,8 @@ struct Exploration {
 
   // Pictures of the insides for one head; a job of its own, since it can take as long as the pass.
   [[nodiscard]] Result<std::vector<InsidePanel>> insides(Index head, const JobContext& job = {}) const;
+  // What was decided while planning, for one head; as insides().
+  [[nodiscard]] Result<std::vector<Decision>> decisions(Index head, const JobContext& job = {}) const;
 
   // Why query i reads token j (or not), in words: "local: at most w/2 = 16 tokens away". Where a mechanism
   // reads slots, a token is read if some slot that the query reads gives it weight.

@@ -8,6 +8,7 @@
 
 #include "core/base/units.h"
 #include "core/raster/coverage.h"
+#include "kernels/buffer_names.h"
 
 namespace attnscope {
 
@@ -16,13 +17,14 @@ namespace {
 constexpr Index kMostPixels = 256;
 
 // Values of one head, at most 256 x 256: every pixel is the mean of the finite cells that it stands for.
-InsidePanel valuesPanel(const std::string& title, std::span<const float> cells, Index rows, Index cols,
-                        const std::string& rowName) {
+InsidePanel valuesPanel(const BufferWords& words, std::span<const float> cells, Index rows, Index cols) {
   InsidePanel panel;
   panel.kind = InsidePanel::Kind::Matrix;
-  panel.title = title;
-  panel.xTitle = "channel";
-  panel.yTitle = rowName;
+  panel.title = words.name;
+  panel.xTitle = words.column;
+  panel.yTitle = words.row;
+  panel.xTokens.count = cols;
+  panel.yTokens.count = rows;
   panel.caption = rows > kMostPixels || cols > kMostPixels ? "Neighbouring cells are averaged." : "";
   const Index outRows = std::min(rows, kMostPixels);
   const Index outCols = std::min(cols, kMostPixels);
@@ -60,8 +62,7 @@ class FrameMaker {
       ATTN_ASSIGN(compared, comparedPanel(*attend));
       frame.panels.push_back(std::move(compared));
     }
-    const BufferId out = std::visit([](const auto& step) { return step.out; }, m_plan.steps[index]);
-    if (auto made = writtenPanel(out)) frame.panels.push_back(std::move(*made));
+    if (auto made = writtenPanel(m_plan.steps[index])) frame.panels.push_back(std::move(*made));
     return frame;
   }
 
@@ -151,23 +152,27 @@ class FrameMaker {
     InsidePanel panel;
     panel.kind = InsidePanel::Kind::Matrix;
     panel.title = "Compared";
-    panel.xTitle = head.keyOrder ? "key, in the order of this step" : "key";
+    panel.xTitle = step.axis == KeyAxis::Slots ? "slot" : "key";
+    if (head.keyOrder) panel.xTitle += ", in the order of this step";
     panel.yTitle = head.queryOrder ? "query, in the order of this step" : "query";
     panel.caption = "Share of the pairs that are compared, as this step executes them.";
     const Index outRows = std::min(pattern.rows(), kMostPixels);
     const Index outCols = std::min(pattern.cols(), kMostPixels);
+    panel.xTokens.count = pattern.cols();
+    panel.yTokens.count = pattern.rows();
     ATTN_ASSIGN(coverage, coverageOf(pattern, 0, pattern.rows(), 0, pattern.cols(), outRows, outCols, m_job));
     panel.values = Tensor::fromFloats({outRows, outCols}, coverage.share);
     return panel;
   }
 
-  [[nodiscard]] std::optional<InsidePanel> writtenPanel(BufferId id) const {
-    const BufferSpec& spec = buffer(id);
+  [[nodiscard]] std::optional<InsidePanel> writtenPanel(const Step& step) const {
+    const BufferSpec& spec = buffer(std::visit([](const auto& one) { return one.out; }, step));
     const auto found = m_exploration.buffers->find(spec.name);
     if (found == m_exploration.buffers->end()) return std::nullopt;
     const Tensor& tensor = found->second;
-    return valuesPanel("Made: " + spec.name, tensor.slice<float>(m_head * tensor.dim(0) / m_plan.shape.heads),
-                       spec.rows, spec.cols, "row");
+    return valuesPanel(wordsOf(m_plan, step),
+                       tensor.slice<float>(m_head * tensor.dim(0) / m_plan.shape.heads), spec.rows,
+                       spec.cols);
   }
 
   const Exploration& m_exploration;
@@ -185,9 +190,20 @@ StepFrame inputFrame(const Exploration& exploration, Index head) {
   frame.sentence =
       fmt::format("{} queries meet {} keys and values of {} numbers, in {}.", countText(shape.nQ),
                   countText(shape.nK), shape.d, shape.heads == 1 ? "one head" : "each head");
-  frame.panels.push_back(valuesPanel("Queries", input.q.slice<float>(head), shape.nQ, shape.d, "query"));
   frame.panels.push_back(
-      valuesPanel("Keys", input.k.slice<float>(input.kvHead(head)), shape.nK, shape.d, "key"));
+      valuesPanel({"Queries", "query", "channel"}, input.q.slice<float>(head), shape.nQ, shape.d));
+  frame.panels.push_back(
+      valuesPanel({"Keys", "key", "channel"}, input.k.slice<float>(input.kvHead(head)), shape.nK, shape.d));
+  return frame;
+}
+
+// Its pictures are those of the insides; here each stands alone.
+StepFrame decisionFrame(Decision decision) {
+  StepFrame frame;
+  frame.title = std::move(decision.title);
+  frame.sentence = std::move(decision.sentence);
+  frame.panels = std::move(decision.panels);
+  for (InsidePanel& panel : frame.panels) panel.series.clear();
   return frame;
 }
 
@@ -198,9 +214,13 @@ Result<std::vector<StepFrame>> framesOf(const Exploration& exploration, Index he
     return fail(ErrorKind::Usage,
                 "The steps are shown from a pass, which has not run. Compute it from the map first.");
   std::vector<StepFrame> frames{inputFrame(exploration, head)};
+  ATTN_ASSIGN(decisions, exploration.decisions(head, job));
+  auto decision = decisions.begin();
   FrameMaker maker(exploration, head, job);
   for (std::size_t s = 0; s < exploration.call.plan->plan().steps.size(); ++s) {
     if (job.isCancelled()) return cancelled();
+    for (; decision != decisions.end() && decision->step <= static_cast<Index>(s); ++decision)
+      frames.push_back(decisionFrame(std::move(*decision)));
     ATTN_ASSIGN(frame, maker.make(s));
     frames.push_back(std::move(frame));
   }

@@ -8,6 +8,7 @@
 
 #include "core/analysis/softmax.h"
 #include "core/analysis/spectrum.h"
+#include "core/mechanisms/plan_reading.h"
 #include "core/params/param_spec.h"
 
 namespace attnscope {
@@ -18,12 +19,6 @@ constexpr Index kMostQueries = 256;     // of what is measured pair by pair
 constexpr Index kMostKeys = 4096;       // beyond it the pairs of a query would take seconds
 constexpr Index kMostDirections = 128;  // more rays would cover the points
 constexpr Index kBins = 10;             // of similarities
-
-Tensor traceOf(const Plan& plan, const std::string& name) {
-  for (const NamedTensor& trace : plan.trace)
-    if (trace.name == name) return trace.tensor;
-  return {};
-}
 
 // Rounds of one head, and a group for each bucket of each of them.
 struct Rounds {
@@ -380,6 +375,37 @@ Result<std::vector<InsidePanel>> bucketPanels(const InsidesRequest& request, Ind
   ATTN_ASSIGN(found, recall(request, rounds, unit));
   panels.push_back(std::move(found));
   return panels;
+}
+
+Result<std::vector<Decision>> bucketDecisions(const InsidesRequest& request, Index chunk) {
+  const Plan& plan = request.plan.plan();
+  const Tensor buckets = traceOf(plan, "buckets");
+  const Tensor order = traceOf(plan, "order");
+  const Rounds rounds = roundsOf(buckets, order, request.head);
+  const Shape shape = request.input.shape();
+  const std::vector<float> unit = unitRows(request.input.q.slice<float>(request.head), shape.nQ, shape.d);
+  std::vector<Decision> decisions;
+  for (Index r = 0; r < rounds.count; ++r) {
+    if (!request.job.advance(0)) return cancelled();
+    const Index step = stepOf<AttendStep>(plan, r);
+    Decision hash{step, fmt::format("round {}: hash", r + 1), {}, {}};
+    hash.panels = {bucketScatter(request, rounds, unit, r), bucketSizes(rounds, r)};
+    const std::vector<double>& sizes = hash.panels[1].bars;
+    hash.sentence = fmt::format(
+        "Each of {} queries goes to the bucket of the random direction that it is nearest to: {} of {} "
+        "buckets "
+        "are taken, the largest by {} of them.",
+        rounds.n, std::count_if(sizes.begin(), sizes.end(), [](double size) { return size > 0.0; }),
+        sizes.size(), sizes.empty() ? 0.0 : *std::max_element(sizes.begin(), sizes.end()));
+    decisions.push_back(std::move(hash));
+    decisions.push_back({step,
+                         fmt::format("round {}: sort and cut into chunks", r + 1),
+                         fmt::format("Tokens are sorted by bucket, within a bucket as the text has them, and "
+                                     "the order is cut into {} chunks of {}.",
+                                     ceilDiv(rounds.n, chunk), chunk),
+                         {bucketStrips(rounds, r, chunk)}});
+  }
+  return decisions;
 }
 
 }  // namespace attnscope

@@ -14,4 +14,7 @@ namespace attnscope {
 // chunk of the sorted order.
 [[nodiscard]] Result<std::vector<InsidePanel>> bucketPanels(const InsidesRequest& request, Index chunk);
 
+// Of each round, before the attend step that executes it: the hashing, then the sorting and cutting.
+[[nodiscard]] Result<std::vector<Decision>> bucketDecisions(const InsidesRequest& request, Index chunk);
+
 }  // namespace attnscope

@@ -92,11 +92,14 @@ struct InsidePanel {
   std::vector<std::int32_t> columnGroup;
 
   // What an axis of a matrix, or the horizontal one of curves, counts: such a token is followed by the
-  // cross-hair. Cell c of a matrix is token first + c; an x of curves is the token itself.
+  // cross-hair. Cell c of a matrix is token first + c; an x of curves is the token itself. A matrix that is
+  // drawn with fewer cells says how many things (tokens or not) they stand for: cell c of m is those from
+  // first + c count / m up to first + (c + 1) count / m, and the axis is numbered 0 to count - 1.
   enum class AxisTokens { None, Queries, Keys };
   struct TokenAxis {
     AxisTokens tokens = AxisTokens::None;
     Index first = 0;
+    Index count = 0;  // of things along the axis of a matrix; 0: as many as cells
   };
   TokenAxis xTokens;
   TokenAxis yTokens;
@@ -104,6 +107,15 @@ struct InsidePanel {
   // Panels that follow each other under the same name take one place of the window, with a switch between
   // them: the half-iterations of a balancing, the terms of a logit. Empty: a place of its own.
   std::string series;
+};
+
+// Something that was decided while the plan was made, before the step that it was decided for: whoever goes
+// through a plan step by step finds hashing, seating and balancing there, which are no steps themselves.
+struct Decision {
+  Index step = 0;                   // index into Plan::steps
+  std::string title;                // "round 1: hash"
+  std::string sentence;             // what was decided, with the numbers of this call
+  std::vector<InsidePanel> panels;  // one or two
 };
 
 struct InsidesRequest {

@@ -84,6 +84,10 @@ Result<std::vector<InsidePanel>> Mechanism::insides(const InsidesRequest&) const
   return std::vector<InsidePanel>{};
 }
 
+Result<std::vector<Decision>> Mechanism::decisions(const InsidesRequest&) const {
+  return std::vector<Decision>{};
+}
+
 bool Mechanism::patternNeedsValues(const ParamValues&) const {
   return false;
 }

@@ -83,6 +83,10 @@ class Mechanism {
   // as a forward pass; poll the job. The default has nothing to show.
   [[nodiscard]] virtual Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const;
 
+  // What lower() decided from the data, in the order of the steps that it was decided for, under the same
+  // conditions as insides(). The default decides nothing that has a picture.
+  [[nodiscard]] virtual Result<std::vector<Decision>> decisions(const InsidesRequest& request) const;
+
  protected:
   Mechanism(MechanismCard card, std::vector<ParamSpec> params)
       : m_card(std::move(card)), m_params(std::move(params)) {}

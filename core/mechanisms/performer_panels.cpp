@@ -106,7 +106,7 @@ InsidePanel featurePanel(const Tensor& phi, Kind kind, Index head) {
   if (cols < r) panel.caption += fmt::format(" The first {} features are shown.", cols);
   panel.values = Tensor::fromFloats({rows, cols}, cells);
   panel.diverging = kind != Kind::Relu;
-  if (rows == n) panel.yTokens.tokens = InsidePanel::AxisTokens::Keys;
+  panel.yTokens = {InsidePanel::AxisTokens::Keys, 0, n};
   return panel;
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/analysis/spectrum.h"
+#include "core/mechanisms/plan_reading.h"
 #include "core/mechanisms/routing_tables.h"
 #include "core/mechanisms/rule_panels.h"
 
@@ -15,12 +16,6 @@ namespace attnscope {
 namespace {
 
 constexpr Index kMostMatrixColumns = 2048;
-
-Tensor traceOf(const Plan& plan, const std::string& name) {
-  for (const NamedTensor& trace : plan.trace)
-    if (trace.name == name) return trace.tensor;
-  return {};
-}
 
 // One head, as the panels need it.
 struct HeadView {
@@ -110,11 +105,11 @@ InsidePanel membership(const HeadView& view) {
     panel.caption += fmt::format(" One column stands for about {} queries, and shows the share seated.",
                                  (view.n + cols - 1) / cols);
   if (rows < view.k) panel.caption += fmt::format(" The first {} of {} tables.", rows, view.k);
-  panel.xTitle = cols < view.n ? "query (coarse)" : "query";
+  panel.xTitle = "query";
   panel.yTitle = "table";
   panel.groups = view.groups;
   for (Index c = 0; c < rows; ++c) panel.rowGroup.push_back(static_cast<std::int32_t>(c));
-  if (cols == view.n) panel.xTokens.tokens = InsidePanel::AxisTokens::Queries;
+  panel.xTokens = {InsidePanel::AxisTokens::Queries, 0, view.n};
   panel.values = Tensor::zeros(DType::F32, {rows, cols});
   auto cells = panel.values.mutableValues<float>();
   for (Index c = 0; c < rows; ++c)
@@ -258,6 +253,27 @@ Result<InsidePanel> averaging(const HeadView& view, const Tensor& path, const In
 }
 
 }  // namespace
+
+Result<std::vector<Decision>> routingDecisions(const InsidesRequest& request) {
+  const Plan& plan = request.plan.plan();
+  const Tensor tables = traceOf(plan, "tables_q");
+  if (request.head >= tables.dim(0)) return std::vector<Decision>{};  // a local head
+  ATTN_ASSIGN(view, viewOf(request, tables, traceOf(plan, "tables_k"), plan.params.front().make()));
+  const Index step = stepOf<AttendStep>(plan);
+  const auto uninvited = std::count(view.visits.begin(), view.visits.end(), Index{0});
+  return std::vector<Decision>{
+      {step,
+       "compare with the centroids",
+       fmt::format("Each of {} queries, brought to mean 0 and variance 1, is compared with {} centroids.",
+                   view.n, view.k),
+       {sphere(view, request.input.shape().d), clusterSizes(view)}},
+      {step,
+       "seat the tables",
+       fmt::format("Each centroid is a table that invites the {} queries nearest to it; {} of {} queries are "
+                   "invited by none.",
+                   view.seats, uninvited, view.n),
+       {membership(view), invitations(view)}}};
+}
 
 Result<std::vector<InsidePanel>> routingPanels(const InsidesRequest& request) {
   const Plan& plan = request.plan.plan();

@@ -12,4 +12,7 @@ namespace attnscope {
 // invited, how the centroids moved. For a local head: the keys of its blocks.
 [[nodiscard]] Result<std::vector<InsidePanel>> routingPanels(const InsidesRequest& request);
 
+// Of a routed head, before the step that attends at the tables: centroids, then who sits where.
+[[nodiscard]] Result<std::vector<Decision>> routingDecisions(const InsidesRequest& request);
+
 }  // namespace attnscope

@@ -76,10 +76,12 @@ std::vector<InsidePanel> ruleLayers(const FrozenPlan& plan, Index head) {
     panel.title = "Only " + label.name;
     panel.caption = fmt::format("Pairs for this reason: {}.", label.why);
     if (stride > 1) panel.caption += fmt::format(" One query in {} is counted.", stride);
-    panel.xTitle = cols < keys ? fmt::format("key, {} cells", cols) : "key";
-    panel.yTitle = rows < queries ? fmt::format("query, {} cells", rows) : "query";
-    if (cols == keys) panel.xTokens.tokens = InsidePanel::AxisTokens::Keys;
-    if (rows == queries) panel.yTokens.tokens = InsidePanel::AxisTokens::Queries;
+    if (rows < queries || cols < keys)
+      panel.caption += fmt::format(" {} x {} cells, each the share of its pairs.", rows, cols);
+    panel.xTitle = "key";
+    panel.yTitle = "query";
+    panel.xTokens = {InsidePanel::AxisTokens::Keys, 0, keys};
+    panel.yTokens = {InsidePanel::AxisTokens::Queries, 0, queries};
     panel.values = Tensor::zeros(DType::F32, {rows, cols});
     layers.push_back(std::move(panel));
   }

@@ -8,6 +8,7 @@
 
 #include "core/mechanisms/assignment.h"
 #include "core/mechanisms/block_sorting.h"
+#include "core/mechanisms/plan_reading.h"
 
 namespace attnscope {
 
@@ -17,12 +18,6 @@ constexpr Index kMostBlocks = 1024;          // rows and columns of a picture of
 constexpr Index kMostCoarseCells = 256;      // the same of one that is made coarse
 constexpr Index kMostBlocksToPermute = 512;  // the best permutation takes their third power
 constexpr float kSmallestError = 1e-9F;      // float32 has no better sums to show on a logarithmic axis
-
-Tensor traceOf(const Plan& plan, const std::string& name) {
-  for (const NamedTensor& trace : plan.trace)
-    if (trace.name == name) return trace.tensor;
-  return {};
-}
 
 // A matrix of destination by source blocks with its sums, and the blocks that its rows and columns are.
 InsidePanel blockMatrix(const std::string& title, const std::string& caption, std::span<const float> matrix,
@@ -247,27 +242,92 @@ InsidePanel strips(const Rounded& rounded, Index n, Index block, const TokenGrou
 
 }  // namespace
 
+namespace {
+
+// What a sorting keeps of one head.
+struct Kept {
+  Tensor scores;  // (H, blocks, blocks), as the next
+  Tensor soft;
+  Tensor errors;  // empty where nothing is balanced
+  Index blocks = 0;
+  Index block = 1;
+  TokenGroups groups;
+
+  [[nodiscard]] InsidePanel scored(Index head) const {
+    return blockMatrix("Raw scores R", "How well each source block fits each destination.",
+                       scores.slice<float>(head), blocks, groups);
+  }
+  [[nodiscard]] InsidePanel balanced(Index head) const {
+    const auto matrix = soft.slice<float>(head);
+    InsidePanel panel = blockMatrix(
+        "P, balanced",
+        fmt::format("{} Entropy of a row: {:.2f} of at most {:.2f} nats.",
+                    errors.empty() ? "Row u says which earlier blocks are mixed for block u."
+                                   : "Row u says of which blocks the block brought to u is mixed.",
+                    meanEntropy(matrix, blocks), std::log(static_cast<double>(blocks))),
+        matrix, blocks, groups);
+    addSums(panel, matrix, blocks);
+    return panel;
+  }
+};
+
+Kept keptBy(const InsidesRequest& request) {
+  const Plan& plan = request.plan.plan();
+  Kept kept{traceOf(plan, "sort_scores"),    traceOf(plan, "sort_soft"),
+            traceOf(plan, "sort_errors"),    0,
+            request.params.integer("block"), nullptr};
+  kept.blocks = kept.scores.dim(1);
+  kept.groups = std::make_shared<const std::vector<TokenGroup>>(groupsByBlock(
+      plan.shape.nK, kept.block, kMostBlocks, [](Index b) { return fmt::format("block {}", b); }));
+  return kept;
+}
+
+// How the scores became shares, in a sentence.
+std::string balancingText(const Kept& kept, Index head) {
+  if (kept.errors.empty())
+    return "Each row becomes a softmax over the earlier blocks: a later block is never a source.";
+  const auto errors = kept.errors.slice<float>(head);
+  return fmt::format(
+      "The exponentials of the scores are scaled to rows of sum 1, then to columns of sum 1, {} times over; "
+      "row sums are off by at most {:.2g} in the end.",
+      errors.size() / 4, errors[errors.size() - 2]);
+}
+
+}  // namespace
+
+Result<std::vector<Decision>> sortingDecisions(const InsidesRequest& request) {
+  const Plan& plan = request.plan.plan();
+  const Kept kept = keptBy(request);
+  const Index step = stepOf<ProjectStep>(plan);
+  const auto soft = kept.soft.slice<float>(request.head);
+  Decision score{step,
+                 "score the blocks",
+                 fmt::format("Each of {} blocks of {} tokens is scored as a source for the place of each.",
+                             kept.blocks, kept.block),
+                 {kept.scored(request.head)}};
+  Decision balance{step,
+                   kept.errors.empty() ? "weigh the earlier blocks" : "balance",
+                   balancingText(kept, request.head),
+                   {kept.balanced(request.head)}};
+  if (!kept.errors.empty()) balance.panels.push_back(balancing(kept.errors.slice<float>(request.head)));
+  if (!request.job.advance(0)) return cancelled();
+  ATTN_ASSIGN(rounded, roundedSources(request, soft, kept.blocks));
+  Decision bring{step,
+                 "what is brought where",
+                 request.params.choice("hard") == "none"
+                     ? "At each place arrives a mix of blocks, with the shares of its row; the picture shows "
+                       "the block with the largest part in it."
+                     : "At each place arrives the one block that the rounded matrix names.",
+                 {strips(rounded, plan.shape.nK, kept.block, kept.groups)}};
+  return std::vector<Decision>{std::move(score), std::move(balance), std::move(bring)};
+}
+
 Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request) {
   const Plan& plan = request.plan.plan();
-  const Tensor scores = traceOf(plan, "sort_scores");
-  const Index blocks = scores.dim(1);
-  const Tensor softOfHeads = traceOf(plan, "sort_soft");
+  const Kept kept = keptBy(request);
+  const auto& [scores, softOfHeads, errors, blocks, block, groups] = kept;
   const auto soft = softOfHeads.slice<float>(request.head);
-  const Index block = request.params.integer("block");
-  const auto groups = std::make_shared<const std::vector<TokenGroup>>(
-      groupsByBlock(plan.shape.nK, block, kMostBlocks, [](Index b) { return fmt::format("block {}", b); }));
-  std::vector<InsidePanel> panels;
-  panels.push_back(blockMatrix("Raw scores R", "How well each source block fits each destination.",
-                               scores.slice<float>(request.head), blocks, groups));
-  const Tensor errors = traceOf(plan, "sort_errors");
-  panels.push_back(
-      blockMatrix("P, balanced",
-                  fmt::format("{} Entropy of a row: {:.2f} of at most {:.2f} nats.",
-                              plan.causal ? "Row u says which earlier blocks are mixed for block u."
-                                          : "Row u says of which blocks the block brought to u is mixed.",
-                              meanEntropy(soft, blocks), std::log(static_cast<double>(blocks))),
-                  soft, blocks, groups));
-  addSums(panels.back(), soft, blocks);
+  std::vector<InsidePanel> panels{kept.scored(request.head), kept.balanced(request.head)};
   if (!errors.empty()) panels.push_back(balancing(errors.slice<float>(request.head)));
   if (!request.job.advance(0)) return cancelled();
   ATTN_ASSIGN(rounded, roundedSources(request, soft, blocks));

@@ -12,4 +12,7 @@ namespace attnscope {
 // blocks before and after.
 [[nodiscard]] Result<std::vector<InsidePanel>> sortingPanels(const InsidesRequest& request);
 
+// Before the step that mixes the keys: the scores, their balancing, and what is brought where.
+[[nodiscard]] Result<std::vector<Decision>> sortingDecisions(const InsidesRequest& request);
+
 }  // namespace attnscope

@@ -247,6 +247,9 @@ class Reformer final : public Mechanism {
   Result<Plan> lower(const LoweringRequest& request) const override;
   bool patternNeedsValues(const ParamValues&) const override { return true; }
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override;
+  Result<std::vector<Decision>> decisions(const InsidesRequest& request) const override {
+    return bucketDecisions(request, request.params.integer("chunk"));
+  }
 
  private:
   Result<std::vector<std::shared_ptr<const LshCandidates>>> decide(const LoweringRequest& request,

@@ -388,6 +388,9 @@ class Routing final : public Mechanism {
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     return routingPanels(request);
   }
+  Result<std::vector<Decision>> decisions(const InsidesRequest& request) const override {
+    return routingDecisions(request);
+  }
 };
 
 Result<Plan> Routing::lower(const LoweringRequest& request) const {

@@ -389,6 +389,9 @@ class Sinkhorn final : public Mechanism {
   Result<std::vector<InsidePanel>> insides(const InsidesRequest& request) const override {
     return sortingPanels(request);
   }
+  Result<std::vector<Decision>> decisions(const InsidesRequest& request) const override {
+    return sortingDecisions(request);
+  }
 };
 
 Result<Plan> Sinkhorn::lower(const LoweringRequest& request) const {
