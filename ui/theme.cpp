@@ -64,6 +64,7 @@ QString styleSheetOf(const Chrome& c) {
     QPushButton:pressed, QToolButton[framed="true"]:pressed, QToolButton[framed="true"]:checked { background: %soft; }
     QPushButton:focus, QToolButton[framed="true"]:focus { border-color: %accent; }
     QPushButton:disabled { color: %faint; }
+    QToolButton[framed="true"]:disabled { color: %faint; background: transparent; }
     QPushButton:default { background: %accent; border-color: %accent; color: %onAccent; }
     QPushButton[quiet="true"] { background: transparent; border: none; color: %accent; padding: 2px 4px; }
     QPushButton[quiet="true"]:hover { text-decoration: underline; }

@@ -4,10 +4,14 @@
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QLabel>
+#include <QScreen>
+#include <QSettings>
 #include <QSlider>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
@@ -24,6 +28,18 @@ namespace attnscope {
 namespace {
 
 constexpr int kPlayMs = 2000;
+constexpr double kPlainHeight = 560.0;  // up to which text is as large as elsewhere
+constexpr double kTextStep = 1.15;
+constexpr int kMostTextSteps = 8;
+
+QString textSizeKey() {
+  return QStringLiteral("steps/textSize");
+}
+
+QFont larger(QFont font, double scale) {
+  font.setPointSizeF(font.pointSizeF() * scale);
+  return font;
+}
 
 QToolButton* makeButton(const QString& text, const QString& tip, QWidget* parent) {
   auto* button = new QToolButton(parent);
@@ -39,7 +55,9 @@ StepView::StepView(const Document* document, const ComputeService* service, QWid
     : QDialog(parent),
       m_document(document),
       m_service(service),
+      m_theme(PlotTheme::light()),
       m_title(new QLabel(this)),
+      m_time(new QLabel(this)),
       m_sentence(new QLabel(this)),
       m_pictures(new InsidesView(nullptr, this)),
       m_slider(new QSlider(Qt::Horizontal, this)),
@@ -47,9 +65,10 @@ StepView::StepView(const Document* document, const ComputeService* service, QWid
       m_next(makeButton(tr("Next"), tr("The next step (Right)"), this)),
       m_play(makeButton(tr("Play"), tr("Two seconds a step (Space)"), this)) {
   setObjectName(QStringLiteral("stepView"));
-  resize(820, 560);
   m_pool.setMaxThreadCount(1);
-  m_title->setFont(titleFont());
+  m_textSize = std::clamp(QSettings().value(textSizeKey()).toInt(), -kMostTextSteps, kMostTextSteps);
+  m_time->setObjectName(QStringLiteral("stepTime"));
+  m_sentence->setObjectName(QStringLiteral("stepSentence"));
   m_sentence->setWordWrap(true);
   m_slider->setPageStep(1);
   m_slider->setAccessibleName(tr("Step"));
@@ -61,7 +80,10 @@ StepView::StepView(const Document* document, const ComputeService* service, QWid
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(16, 14, 16, 14);
   layout->setSpacing(8);
-  layout->addWidget(m_title);
+  auto* top = new QHBoxLayout;
+  top->addWidget(m_title, 1);
+  top->addWidget(m_time);
+  layout->addLayout(top);
   layout->addWidget(m_sentence);
   layout->addWidget(m_pictures, 1);
   layout->addLayout(bar);
@@ -88,7 +110,9 @@ StepView::~StepView() {
 }
 
 void StepView::setTheme(const PlotTheme& theme) {
-  m_pictures->setTheme(theme);
+  m_theme = theme;
+  m_appliedScale = 0;
+  applyTextScale();
 }
 
 void StepView::setStyleChoices(const ViewStyle& style) {
@@ -97,6 +121,43 @@ void StepView::setStyleChoices(const ViewStyle& style) {
 
 QString StepView::heading() const {
   return m_title->text();
+}
+
+double StepView::textScale() const {
+  const double byHeight = std::clamp(height() / kPlainHeight, 1.0, 2.5);
+  return byHeight * std::pow(kTextStep, m_textSize);
+}
+
+void StepView::setTextSize(int steps) {
+  m_textSize = std::clamp(steps, -kMostTextSteps, kMostTextSteps);
+  QSettings().setValue(textSizeKey(), m_textSize);
+  applyTextScale();
+}
+
+void StepView::applyTextScale() {
+  const double scale = textScale();
+  // A window that is being dragged larger need not make its pictures anew for every pixel.
+  if (m_appliedScale > 0 && std::abs(scale / m_appliedScale - 1.0) < 0.03) return;
+  m_appliedScale = scale;
+  m_title->setFont(larger(titleFont(), scale));
+  m_time->setFont(larger(smallFont(), scale));
+  for (QWidget* part : std::initializer_list<QWidget*>{m_sentence, m_back, m_next, m_play})
+    part->setFont(larger(QFont(), scale));
+  QPalette quiet = m_time->palette();
+  quiet.setColor(QPalette::WindowText, m_theme.secondaryText);
+  m_time->setPalette(quiet);
+  PlotTheme theme = m_theme;
+  theme.font = larger(theme.font, scale);
+  m_pictures->setTheme(theme);
+}
+
+// Who teaches wants all of the screen's height; wider than three by two a line of text is too long to read.
+void StepView::fillScreen() {
+  if (std::exchange(m_placed, true) || !screen()) return;
+  const QRect room = screen()->availableGeometry();
+  const int high = room.height() * 9 / 10;
+  resize(std::min(room.width() * 95 / 100, high * 3 / 2), high);
+  move(room.center() - rect().center());
 }
 
 void StepView::request() {
@@ -136,16 +197,19 @@ void StepView::refresh() {
   }
   if (count == 0) {
     m_title->setText(name);
+    m_time->clear();
     m_sentence->setText(m_error.isEmpty() ? tr("Computing…") : m_error);
     m_pictures->setPanels({});
     return;
   }
   const StepFrame& frame = m_frames[static_cast<std::size_t>(m_step)];
   m_title->setText(tr("%1 · step %2 of %3 · %4").arg(name).arg(m_step).arg(count - 1).arg(toQ(frame.title)));
-  QString text = toQ(frame.sentence);
-  if (frame.seconds > 0.0) text += tr(" %1 for all heads.").arg(toQ(durationText(frame.seconds)));
+  const QString text = toQ(frame.sentence);
+  const QString time =
+      frame.seconds > 0.0 ? tr("time, all heads: %1").arg(toQ(durationText(frame.seconds))) : QString();
   m_sentence->setText(text);
-  m_pictures->setAccessibleDescription(text);
+  m_time->setText(time);
+  m_pictures->setAccessibleDescription(time.isEmpty() ? text : tr("%1 (%2)").arg(text, time));
   m_pictures->setPanels(frame.panels);
 }
 
@@ -167,8 +231,24 @@ void StepView::play(bool on) {
   m_player.start();
 }
 
-bool StepView::handleKey(int key) {
-  switch (key) {
+bool StepView::handleKey(const QKeyEvent& event) {
+  if (event.modifiers().testFlag(Qt::ControlModifier)) {
+    switch (event.key()) {
+      case Qt::Key_Plus:
+      case Qt::Key_Equal:
+        setTextSize(m_textSize + 1);
+        return true;
+      case Qt::Key_Minus:
+        setTextSize(m_textSize - 1);
+        return true;
+      case Qt::Key_0:
+        setTextSize(0);
+        return true;
+      default:
+        return false;
+    }
+  }
+  switch (event.key()) {
     case Qt::Key_Left:
       go(m_step - 1);
       return true;
@@ -190,18 +270,24 @@ bool StepView::handleKey(int key) {
 }
 
 void StepView::keyPressEvent(QKeyEvent* event) {
-  if (!handleKey(event->key())) QDialog::keyPressEvent(event);
+  if (!handleKey(*event)) QDialog::keyPressEvent(event);
 }
 
 // Keys mean the same wherever the focus is.
 bool StepView::eventFilter(QObject* watched, QEvent* event) {
-  if (event->type() == QEvent::KeyPress && handleKey(static_cast<QKeyEvent*>(event)->key())) return true;
+  if (event->type() == QEvent::KeyPress && handleKey(*static_cast<QKeyEvent*>(event))) return true;
   return QDialog::eventFilter(watched, event);
 }
 
 void StepView::showEvent(QShowEvent* event) {
+  fillScreen();
   QDialog::showEvent(event);
   request();
+}
+
+void StepView::resizeEvent(QResizeEvent* event) {
+  QDialog::resizeEvent(event);
+  applyTextScale();
 }
 
 void StepView::hideEvent(QHideEvent* event) {

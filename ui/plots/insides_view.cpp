@@ -152,7 +152,8 @@ void InsidesView::rebuild() {
   const int pages = std::max(1, (count + m_perPage - 1) / m_perPage);
   m_page = std::clamp(m_page, 0, pages - 1);
   const int used = std::min(columns, std::max(1, count));
-  const QSize cell(width() / used, std::max(1, (height() - (pages > 1 ? pager : 0)) / rows));
+  const int lines = std::clamp((count + used - 1) / used, 1, rows);  // few pictures are as high as they can
+  const QSize cell(width() / used, std::max(1, (height() - (pages > 1 ? pager : 0)) / lines));
   for (int i = m_page * m_perPage; i < std::min(count, (m_page + 1) * m_perPage); ++i) {
     const int at = i - m_page * m_perPage;
     const QRect area(QPoint(at % used * cell.width(), at / used * cell.height()), cell);

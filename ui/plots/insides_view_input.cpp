@@ -97,7 +97,11 @@ void InsidesView::stepPicture(int by) {
 }
 
 void InsidesView::keyPressEvent(QKeyEvent* event) {
-  switch (event->key()) {
+  const int key = event->key();
+  // Without a link nothing can be selected, and these keys are of use to the window that this is part of.
+  if (!m_link && (key == Qt::Key_Left || key == Qt::Key_Right || key == Qt::Key_Escape))
+    return QWidget::keyPressEvent(event);
+  switch (key) {
     case Qt::Key_Left:
       return stepGroup(-1);
     case Qt::Key_Right:
@@ -111,8 +115,7 @@ void InsidesView::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_PageDown:
       return setPage(m_page + 1);
     case Qt::Key_Escape:
-      if (m_link) m_link->clearGroup();
-      return;
+      return m_link->clearGroup();
     default:
       QWidget::keyPressEvent(event);
   }
