@@ -178,7 +178,7 @@ void MainWindow::updateTitle() {
   const LoadedInputPtr& input = m_service->input();
   QString title = input ? toQ(input->input.title) : QString();
   if (!m_sessionFile.isEmpty()) title = QStringLiteral("%1[*]").arg(QFileInfo(m_sessionFile).fileName());
-  setWindowTitle(title.isEmpty() ? tr("Attnscope") : tr("%1 – Attnscope").arg(title));
+  setWindowTitle(title.isEmpty() ? tr("Attnscope") : tr("%1 – Attnscope").arg(isolated(title)));
   setWindowModified(!m_sessionFile.isEmpty() && !m_document->undoStack()->isClean());
 }
 

@@ -37,7 +37,6 @@
 #include "ui/panels/param_row.h"
 #include "ui/panels/parameter_form.h"
 #include "ui/panels/rule_editor.h"
-#include "ui/panels/step_view.h"
 #include "ui/panels/wall.h"
 #include "ui/plots/pareto_plot.h"
 #include "ui/state/document.h"
@@ -91,24 +90,27 @@ class WindowTest final : public QObject {
     QVERIFY(!shown->isVisible());
   }
 
-  void stepsThroughAPlan() {
-    document()->selectColumn(2);  // Reformer
-    m_window->command(QStringLiteral("stepThrough"))->trigger();
-    StepView* steps = m_window->steps();
-    QVERIFY(steps->isVisible());
-    const std::size_t planned = m_window->service()->column(2).exploration->call.plan->plan().steps.size();
-    QTRY_COMPARE(steps->frames().size(), planned + 1);
-    QCOMPARE(steps->step(), 0);
-    QTest::keyClick(steps, Qt::Key_Right);
-    QCOMPARE(steps->step(), 1);
-    QTest::keyClick(steps->findChild<QSlider*>(), Qt::Key_End);
-    QCOMPARE(steps->step(), static_cast<int>(planned));
-    QVERIFY(steps->heading().contains(QStringLiteral("Reformer")));
-    document()->selectColumn(1);
-    QTRY_VERIFY(steps->heading().contains(QStringLiteral("Longformer")) && steps->isIdle());
-    QTest::keyClick(steps, Qt::Key_Home);
-    QCOMPARE(steps->step(), 0);
-    steps->close();
+  // Arabic and Hebrew beside numbers and quotes: the sentence stays as it is, from the left.
+  void foreignTokensStandApart() {
+    m_window->openSource(QString::fromUtf8("text:unit=word:سلام 世界 שלום 42 cat"));
+    QTRY_COMPARE(m_window->service()->input()->shape().nQ, Index{5});
+    QTRY_VERIFY(m_window->isSettled());
+    const auto readingOf = [this](qint64 query, qint64 key) {
+      m_window->link()->setSelected(query, key);
+      if (!QTest::qWaitFor([&] {
+            return m_window->inspector()->text().contains(
+                QStringLiteral("query %1 · key %2 ·").arg(query).arg(key));
+          }))
+        return QString();
+      return m_window->inspector()->text().section(QLatin1Char('\n'), 0, 0);
+    };
+    const QString begin(QChar(0x2068));
+    const QString end(QChar(0x2069));
+    QCOMPARE(readingOf(0, 1), QString::fromUtf8("“%1سلام%2” reads “世界”").arg(begin, end));
+    QCOMPARE(readingOf(2, 0), QString::fromUtf8("“%1שלום%2” reads “%1سلام%2”").arg(begin, end));
+    QCOMPARE(readingOf(4, 3), QString::fromUtf8("“cat” reads “42”"));
+    QVERIFY(m_window->inspector()->accessibleDescription().startsWith(QString::fromUtf8("“cat” reads")));
+    QVERIFY2(m_window->windowTitle().contains(begin), qPrintable(m_window->windowTitle()));
   }
 
   void chartsErrorAgainstCost() {

@@ -218,7 +218,7 @@ void InputPanel::readAgain() {
 void InputPanel::showInput() {
   const LoadedInput& loaded = *m_service->input();
   const Shape shape = loaded.shape();
-  m_title->setText(toQ(loaded.input.title));
+  m_title->setText(isolated(toQ(loaded.input.title)));
   const QString length =
       shape.nQ == shape.nK
           ? tr("%1 tokens").arg(toQ(countText(shape.nQ)))

@@ -29,7 +29,7 @@ namespace {
 // The text of a token in quotes, or its place where there are no texts.
 QString tokenWord(const std::vector<std::string>& tokens, Index i, const QString& kind) {
   if (i < 0 || i >= static_cast<Index>(tokens.size())) return QStringLiteral("%1 %2").arg(kind).arg(i);
-  return QStringLiteral("“%1”").arg(toQ(tokens[static_cast<std::size_t>(i)]));
+  return QStringLiteral("“%1”").arg(isolated(toQ(tokens[static_cast<std::size_t>(i)])));
 }
 
 QString distanceText(Index query, Index key) {
@@ -336,7 +336,7 @@ void Inspector::showGroup() {
       continue;
     }
     for (Index token = range.begin; token < range.end && words.size() <= kMostWords; ++token)
-      words << toQ(texts[static_cast<std::size_t>(token)]).trimmed();
+      words << isolated(toQ(texts[static_cast<std::size_t>(token)]).trimmed());
   }
   if (words.size() > kMostWords) words.back() = QStringLiteral("…");
   m_groupWords->setText(words.join(QStringLiteral(" · ")));

@@ -124,7 +124,7 @@ void ToolStrip::showInput() {
   QString title = toQ(loaded.input.title);
   if (title.size() > 40) title = title.left(38) + QStringLiteral("…");
   const QString length = toQ(countText(shape.nQ));
-  m_source->setText(title.contains(length) ? title : tr("%1 · %2 tokens").arg(title, length));
+  m_source->setText(title.contains(length) ? title : tr("%1 · %2 tokens").arg(isolated(title), length));
   const QSignalBlocker blockLayer(m_layer);
   const QSignalBlocker blockHead(m_head);
   m_layer->clear();

@@ -6,7 +6,8 @@
 namespace attnscope {
 
 QString groupSentence(const SelectedGroup& group) {
-  const QString what = QStringLiteral("%1: %2").arg(toQ(group.tokens.name), toQ(sizeText(group.tokens)));
+  const QString what =
+      QStringLiteral("%1: %2").arg(isolated(toQ(group.tokens.name)), toQ(sizeText(group.tokens)));
   return group.owner.isEmpty() ? what : QStringLiteral("%1, %2").arg(group.owner, what);
 }
 

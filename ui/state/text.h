@@ -14,4 +14,8 @@ namespace attnscope {
   return text.toStdString();
 }
 
+// A piece of text of any script as part of a left-to-right sentence: what is written from the right is
+// isolated (U+2068 ... U+2069), so that it does not draw numbers and signs beside it to its other side.
+[[nodiscard]] QString isolated(const QString& piece);
+
 }  // namespace attnscope
