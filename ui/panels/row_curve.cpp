@@ -108,8 +108,15 @@ void RowCurve::paintEvent(QPaintEvent*) {
   for (int i = static_cast<int>(m_reading.columns.size()) - 1; i >= 0; --i) {
     const Curve& curve = curveOf(m_reading.columns[static_cast<std::size_t>(i)]);
     if (!curve) continue;
+    const QPolygonF line = polyline(*curve, area.adjusted(0, 3, 0, -1), low, high);
+    if (line.size() == 1) {
+      painter.setPen(Qt::NoPen);
+      painter.setBrush(columnColor(i));
+      painter.drawEllipse(line.front(), 2.5, 2.5);
+      continue;
+    }
     painter.setPen(QPen(columnColor(i), 1.4));
-    painter.drawPolyline(polyline(*curve, area.adjusted(0, 3, 0, -1), low, high));
+    painter.drawPolyline(line);
   }
 }
 

@@ -26,8 +26,9 @@ const TokenGroup* groupOf(const InsidePanel& panel, std::int32_t group) {
              : nullptr;
 }
 
-qint64 tokenOf(const InsidePanel::TokenAxis& axis, Index cell) {
-  return axis.first + cell;
+// The one in the middle of what the cell stands for.
+qint64 tokenOf(const InsidePanel::TokenAxis& axis, Index cell, Index cells) {
+  return axis.first + (2 * cell + 1) * countOn(axis, cells) / (2 * cells);
 }
 
 void name(const InsidePanel::TokenAxis& axis, qint64 token, InsideHit& hit) {
@@ -137,8 +138,8 @@ void InsidePlot::hitMatrix(QPointF position, InsideHit& hit) const {
   const auto row = static_cast<Index>((position.y() - m_area.top()) / m_area.height() *
                                       static_cast<double>(m_panel.values.dim(0)));
   if (row >= m_panel.values.dim(0) || column >= m_panel.values.dim(1)) return;
-  name(m_panel.xTokens, tokenOf(m_panel.xTokens, column), hit);
-  name(m_panel.yTokens, tokenOf(m_panel.yTokens, row), hit);
+  name(m_panel.xTokens, tokenOf(m_panel.xTokens, column, m_panel.values.dim(1)), hit);
+  name(m_panel.yTokens, tokenOf(m_panel.yTokens, row, m_panel.values.dim(0)), hit);
   hit.group = at(m_panel.rowGroup, row);
   hit.keyGroup = at(m_panel.columnGroup, column);
   if (!m_panel.cellsAreTokens) return;
@@ -220,7 +221,10 @@ void InsidePlot::paintAxisMarks(QPainter& painter) const {
   const auto mark = [&](const InsidePanel::TokenAxis& axis, QCPAxis::AxisType type, BandSide side,
                         int pixels) {
     if (axis.tokens == InsidePanel::AxisTokens::None) return;
-    const QCPRange range = m_rect->axis(type)->range();
+    // In tokens: of curves the axis counts them, of a matrix it counts cells.
+    QCPRange range = m_rect->axis(type)->range();
+    if (m_panel.kind == InsidePanel::Kind::Matrix)
+      range.upper = static_cast<double>(countOn(axis, static_cast<Index>(range.upper)));
     const TokenRanges& tokens = axis.tokens == InsidePanel::AxisTokens::Queries ? group.queries : group.keys;
     const auto first = static_cast<double>(axis.first);
     paintBands(painter, bandRuns(tokens, first + range.lower, range.size(), pixels), m_area, side, thick,
@@ -344,6 +348,25 @@ void InsidePlot::paintStripMarks(QPainter& painter) const {
     }
 }
 
+namespace {
+
+// A ribbon ends with the strips, which the ends of a wide pen would not.
+void paintMove(QPainter& painter, QPointF from, QPointF to, double wide, const QColor& color) {
+  constexpr double kLine = 3.0;  // narrower, a pen gives the better line
+  if (wide < kLine) {
+    painter.setPen(QPen(color, wide, Qt::SolidLine, Qt::FlatCap));
+    painter.drawLine(from, to);
+    return;
+  }
+  const QPointF half(0.5 * wide, 0.0);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(color);
+  painter.drawPolygon(QPolygonF{from - half, from + half, to + half, to - half});
+  painter.setBrush(Qt::NoBrush);
+}
+
+}  // namespace
+
 // Lines from tokens in the upper strip of a pair to the same tokens in the lower one; of a long text some.
 void InsidePlot::paintMoves(QPainter& painter) const {
   if (m_panel.stripToken.rank() != 2) return;
@@ -366,11 +389,11 @@ void InsidePlot::paintMoves(QPainter& painter) const {
       if (tokens[item] < 0 || tokens[item] >= cells || groups[item] < 0) continue;
       QColor color = categoryQColor(static_cast<std::size_t>(groups[item]));
       color.setAlphaF(0.45F);
-      painter.setPen(QPen(color, wide));
       const QRectF from = stripCell(row, c);
+      const QPointF start(from.center().x(), from.bottom());
       for (const Index to : arrived[static_cast<std::size_t>(tokens[item])]) {
         const QRectF place = stripCell(row + 1, to);
-        painter.drawLine(QPointF(from.center().x(), from.bottom()), QPointF(place.center().x(), place.top()));
+        paintMove(painter, start, QPointF(place.center().x(), place.top()), wide, color);
       }
     }
   }

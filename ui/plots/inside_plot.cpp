@@ -37,13 +37,27 @@ int headingHeight(const PlotMetrics& metrics) {
   return metrics.em + metrics.gap;
 }
 
+// For what is counted: there is no 1.5th token.
+class WholeTicker final : public QCPAxisTicker {
+ protected:
+  double getTickStep(const QCPRange& range) override {
+    return std::max(1.0, std::ceil(QCPAxisTicker::getTickStep(range)));
+  }
+  int getSubTickCount(double) override { return 0; }
+};
+
+bool areWhole(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return v == std::floor(v); });
+}
+
 // As an axis writes numbers: no exponent before it is needed.
-QSharedPointer<QCPAxisTicker> plainTicker(bool log) {
+QSharedPointer<QCPAxisTicker> plainTicker(bool log, bool whole) {
   if (log) {
     QSharedPointer<QCPAxisTickerLog> ticker(new QCPAxisTickerLog);
     ticker->setSubTickCount(0);
     return ticker;
   }
+  if (whole) return QSharedPointer<QCPAxisTicker>(new WholeTicker);
   QSharedPointer<QCPAxisTicker> ticker(new QCPAxisTicker);
   ticker->setTickCount(4);
   return ticker;
@@ -53,6 +67,10 @@ QSharedPointer<QCPAxisTicker> plainTicker(bool log) {
 
 bool isNarrowInside(int width, const PlotMetrics& metrics) {
   return width < kNarrow * metrics.em;
+}
+
+Index countOn(const InsidePanel::TokenAxis& axis, Index cells) {
+  return axis.count > 0 ? axis.count : cells;
 }
 
 std::vector<LegendEntry> stripLegend(const InsidePanel& panel) {
@@ -124,7 +142,8 @@ void InsidePlot::update(QSize size) {
   int height = std::max(20, std::min(size.height() - top - below - sums, width - sums));
   // Strips are short: a few rows need no square.
   if (m_panel.kind == InsidePanel::Kind::Strips && m_panel.stripGroup.rank() == 2)
-    height = std::min(height, static_cast<int>(m_panel.stripGroup.dim(0)) * 4 * m_metrics.em);
+    height = std::min(
+        height, static_cast<int>(m_panel.stripGroup.dim(0)) * (m_panel.stripsMove ? 8 : 4) * m_metrics.em);
   m_area = QRect(m_metrics.left, top + sums, std::max(20, width - sums), height);
   m_plot.clearPlottables();
   m_rect = placeAxisRects(m_plot, size, {m_area}).front();
@@ -139,7 +158,7 @@ double InsidePlot::numbersWidth() const {
     for (const double y : curve.y) highest = std::max(highest, y);
   for (const double bar : m_panel.bars) highest = std::max(highest, bar);
   if (m_panel.kind == InsidePanel::Kind::Matrix && m_panel.values.rank() == 2)
-    highest = std::max(10.0, static_cast<double>(m_panel.values.dim(0)));
+    highest = std::max(10.0, static_cast<double>(countOn(m_panel.yTokens, m_panel.values.dim(0)) - 1));
   const QString widest =
       highest >= 10.0 ? QString::number(std::ceil(highest), 'f', 0) : QStringLiteral("0.75");
   return QFontMetricsF(m_metrics.font).horizontalAdvance(widest);
@@ -175,9 +194,15 @@ void InsidePlot::build() {
 }
 
 void InsidePlot::fitRange(double x0, double x1, double y0, double y1, double margin) {
+  bool wholeX = true;
+  bool wholeY = areWhole(m_panel.bars);
+  for (const InsidePanel::Curve& curve : m_panel.curves) {
+    wholeX = wholeX && areWhole(curve.x);
+    wholeY = wholeY && areWhole(curve.y);
+  }
   // As many numbers as have room beside each other.
-  const auto set = [margin](QCPAxis* axis, double low, double high, bool log, double room) {
-    axis->setTicker(plainTicker(log));
+  const auto set = [margin](QCPAxis* axis, double low, double high, bool log, bool whole, double room) {
+    axis->setTicker(plainTicker(log, whole));
     axis->ticker()->setTickCount(std::clamp(static_cast<int>(room), 2, 5));
     if (log && low > 0.0 && high > 0.0) {
       axis->setScaleType(QCPAxis::stLogarithmic);
@@ -195,8 +220,8 @@ void InsidePlot::fitRange(double x0, double x1, double y0, double y1, double mar
   };
   const double label =
       QFontMetricsF(m_metrics.font).horizontalAdvance(QString::number(std::ceil(x1), 'f', 0)) + m_metrics.em;
-  set(m_rect->axis(QCPAxis::atBottom), x0, x1, m_panel.logX, m_area.width() / label);
-  set(m_rect->axis(QCPAxis::atLeft), y0, y1, m_panel.logY, m_area.height() / (1.8 * m_metrics.em));
+  set(m_rect->axis(QCPAxis::atBottom), x0, x1, m_panel.logX, wholeX, m_area.width() / label);
+  set(m_rect->axis(QCPAxis::atLeft), y0, y1, m_panel.logY, wholeY, m_area.height() / (1.8 * m_metrics.em));
 }
 
 void InsidePlot::buildMatrix() {
@@ -211,11 +236,16 @@ void InsidePlot::buildMatrix() {
   x->setRange(0.0, static_cast<double>(m_panel.values.dim(1)));
   y->setRange(0.0, static_cast<double>(m_panel.values.dim(0)));
   y->setRangeReversed(true);
-  const double label =
-      QFontMetricsF(m_metrics.font).horizontalAdvance(QString::number(m_panel.values.dim(1)));
-  setTicks(*x, cellTicks(0.0, x->range().upper, m_panel.values.dim(1), m_area.width(),
-                         1.7 * label + m_metrics.gap));
-  setTicks(*y, cellTicks(0.0, y->range().upper, m_panel.values.dim(0), m_area.height(), 2.2 * m_metrics.em));
+  // Numbered by what the cells stand for.
+  const auto number = [](QCPAxis& axis, Index things, double pixels, double room) {
+    std::vector<AxisTick> ticks = cellTicks(0.0, static_cast<double>(things), things, pixels, room);
+    for (AxisTick& tick : ticks) tick.position *= axis.range().upper / static_cast<double>(things);
+    setTicks(axis, ticks);
+  };
+  const Index columns = countOn(m_panel.xTokens, m_panel.values.dim(1));
+  const double label = QFontMetricsF(m_metrics.font).horizontalAdvance(QString::number(columns));
+  number(*x, columns, m_area.width(), 1.7 * label + m_metrics.gap);
+  number(*y, countOn(m_panel.yTokens, m_panel.values.dim(0)), m_area.height(), 2.2 * m_metrics.em);
 }
 
 void InsidePlot::buildCurves() {
@@ -239,6 +269,8 @@ void InsidePlot::buildCurves() {
     graph->setData(xs, ys);
     graph->setAdaptiveSampling(m_metrics.enlarge == 0);
     graph->setPen(QPen(categoryQColor(c), (xs.size() > 2000 ? 1.0 : 1.5) * m_metrics.line));
+    if (xs.size() == 1)  // no line goes through one point
+      graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, 0.4 * m_metrics.em));
   }
   for (const InsidePanel::Marker& marker : m_panel.markers) {
     x0 = std::min(x0, marker.x);

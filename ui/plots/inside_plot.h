@@ -36,6 +36,9 @@ struct InsideMarks {
 [[nodiscard]] SelectedGroupPtr selectionOf(const InsidePanel& panel, const InsideHit& hit,
                                            const QString& owner);
 
+// How many things the cells of an axis of a matrix stand for.
+[[nodiscard]] Index countOn(const InsidePanel::TokenAxis& axis, Index cells);
+
 // What the colours of strips mean; empty where the caption says it.
 [[nodiscard]] std::vector<LegendEntry> stripLegend(const InsidePanel& panel);
 
