@@ -33,6 +33,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/parameter_form.h"
 #include "ui/panels/scaling_panel.h"
+#include "ui/panels/shortcut_priority.h"
 #include "ui/panels/step_view.h"
 #include "ui/panels/tool_strip.h"
 #include "ui/panels/wall.h"
@@ -90,6 +91,7 @@ MainWindow::MainWindow(const QStringList& files, const DeviceRegistry& devices)
   buildCentre();
   buildDocks();
   buildMenus();
+  new ShortcutPriority(this);
   connectParts();
   resetLayout();
   const QSettings settings;

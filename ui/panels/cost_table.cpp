@@ -87,6 +87,7 @@ CostTable::CostTable(CostModel* model, QWidget* parent)
   m_view->setShowGrid(false);
   m_view->setSelectionMode(QAbstractItemView::NoSelection);
   m_view->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  m_view->setTabKeyNavigation(false);  // arrows go from cell to cell, Tab goes on to what comes next
   m_view->verticalHeader()->hide();
   m_view->verticalHeader()->setDefaultSectionSize(28);
   m_view->horizontalHeader()->setHighlightSections(false);

@@ -121,6 +121,7 @@ QWidget* InputPanel::makeTextPage() {
   auto* page = new QWidget(this);
   auto* layout = pageLayout(page);
   m_text = new QPlainTextEdit(page);
+  m_text->setTabChangesFocus(true);
   m_text->setPlaceholderText(tr("Type or paste a text"));
   m_text->setAccessibleName(tr("Text"));
   m_text->setTabChangesFocus(true);

@@ -28,6 +28,7 @@ namespace {
 
 constexpr int kBurstMs = 700;  // steps closer than this are one undo step
 constexpr int kSpinWidth = 66;
+constexpr double kMostReal = 1e9;  // that can be typed, of either sign
 
 std::optional<double> numberOf(const ParamValue& value) {
   if (const auto* integer = std::get_if<Index>(&value)) return static_cast<double>(*integer);
@@ -47,6 +48,7 @@ void markInvalid(QWidget* widget, bool invalid) {
 ParamRow::ParamRow(const ParamSpec& spec, QWidget* parent) : QWidget(parent), m_spec(spec) {
   m_label = new QLabel(labelText(), this);
   m_note = makeNote({}, this);
+  m_note->setObjectName(QStringLiteral("paramNote"));
   m_note->hide();
   m_reset = new QToolButton(this);
   m_reset->setIcon(glyphIcon(Glyph::Reset));
@@ -132,8 +134,7 @@ QWidget* ParamRow::editor() const {
 
 void ParamRow::makeInt() {
   m_slider = new MarkedSlider(this);
-  m_int = new QSpinBox(this);
-  m_int->setKeyboardTracking(false);
+  m_int = new IntField(std::numeric_limits<int>::min(), std::numeric_limits<int>::max(), this);
   m_int->setFixedWidth(kSpinWidth);
   m_int->setSingleStep(static_cast<int>(m_spec.multipleOf));
   m_int->setAlignment(Qt::AlignRight);
@@ -150,8 +151,7 @@ void ParamRow::makeInt() {
 
 void ParamRow::makeReal() {
   m_slider = new MarkedSlider(this);
-  m_real = new QDoubleSpinBox(this);
-  m_real->setKeyboardTracking(false);
+  m_real = new RealField(-kMostReal, kMostReal, this);
   m_real->setFixedWidth(kSpinWidth);
   m_real->setDecimals(3);
   m_real->setAlignment(Qt::AlignRight);
@@ -241,12 +241,11 @@ void ParamRow::showNumber(const QString& text, const Shape& shape) {
   if (!m_slider->isSliderDown()) m_slider->showValue(value);
   if (m_int) {
     constexpr double kMost = std::numeric_limits<int>::max();
-    m_int->setRange(static_cast<int>(std::min(low, value)),
-                    static_cast<int>(std::min(kMost, std::max(high, value))));
+    m_int->setEnds(static_cast<int>(low), static_cast<int>(std::min(kMost, high)));
     m_int->setSuffix(m_spec.unit == "%" ? QStringLiteral(" %") : QString());
     m_int->setValue(static_cast<int>(value));
   } else {
-    m_real->setRange(std::min(low, value), std::max(high, value));
+    m_real->setEnds(low, high);
     m_real->setSingleStep(std::max(0.001, (m_slider->isEnabled() ? reach - low : 1.0) / 100.0));
     m_real->setValue(value);
   }

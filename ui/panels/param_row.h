@@ -5,13 +5,12 @@
 #include <QWidget>
 
 #include "core/params/param_spec.h"
+#include "ui/panels/number_field.h"
 
 class QCheckBox;
 class QComboBox;
-class QDoubleSpinBox;
 class QLabel;
 class QLineEdit;
-class QSpinBox;
 class QToolButton;
 
 namespace attnscope {
@@ -68,8 +67,8 @@ class ParamRow final : public QWidget {
   QLabel* m_note = nullptr;
   QToolButton* m_reset = nullptr;
   MarkedSlider* m_slider = nullptr;
-  QSpinBox* m_int = nullptr;
-  QDoubleSpinBox* m_real = nullptr;
+  IntField* m_int = nullptr;
+  RealField* m_real = nullptr;
   QComboBox* m_choice = nullptr;
   QCheckBox* m_bool = nullptr;
   QLineEdit* m_list = nullptr;

@@ -29,6 +29,7 @@ int characters(const TextFault& fault, std::size_t bytes) {
 
 RuleEditor::RuleEditor(const std::vector<TextPreset>& presets, QWidget* parent) : QWidget(parent) {
   m_edit = new QPlainTextEdit(this);
+  m_edit->setTabChangesFocus(true);
   QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);
   font.setPointSizeF(this->font().pointSizeF());
   m_edit->setFont(font);

@@ -85,7 +85,6 @@ Panel::Panel(PanelKind kind, ViewLink* link, QWidget* parent)
                                                        : tr("Insides");
   setAccessibleName(name);
   m_impl->view()->setAccessibleName(name);
-  setFocusProxy(m_impl->view());
   if (m_impl->square) {
     connect(m_impl->square, &SquareView::settled, this, &Panel::settled);
     connect(m_impl->square, &SquareView::failed, this, &Panel::setError);

@@ -308,7 +308,28 @@ void SquarePlot::paintOverlay(QPainter& painter) const {
     paintLines(painter, overlay.selectedQuery, overlay.selectedKey, overlay.selectedAway, m_theme.accent);
   if (overlay.hoveredQuery >= 0 || overlay.hoveredKey >= 0)
     paintLines(painter, overlay.hoveredQuery, overlay.hoveredKey, QPointF(), m_theme.crosshair);
+  if (overlay.focused) paintFocus(painter);
   if (overlay.busy) paintBusy(painter);
+}
+
+// Inside the frame, so that neighbours and ticks keep their place; the background's colour between the ring
+// and the cells sets it off from data of any colour.
+void SquarePlot::paintFocus(QPainter& painter) const {
+  const double thick = 2.0 * m_metrics.line;
+  const QRectF all(m_layout.all());
+  const auto ring = [&](double from, double width, const QColor& color) {
+    QPen pen(color, width);
+    pen.setJoinStyle(Qt::MiterJoin);
+    painter.setPen(pen);
+    const double in = from + 0.5 * width;
+    painter.drawRect(all.adjusted(in, in, -in, -in));
+  };
+  painter.save();
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  painter.setBrush(Qt::NoBrush);
+  ring(0.0, thick, m_theme.accent);
+  ring(thick, m_metrics.line, m_theme.background);
+  painter.restore();
 }
 
 void SquarePlot::paintLines(QPainter& painter, qint64 query, qint64 key, QPointF away,

@@ -80,6 +80,7 @@ struct SquareOverlay {
   TokenRanges groupRows;
   TokenRanges groupColumns;
   TokenRanges groupSlots;
+  bool focused = false;  // the keys go to this square
   bool busy = false;
   double phase = 0.0;  // 0..1: where the bar of an unfinished job is
 };
@@ -121,6 +122,7 @@ class SquarePlot {
   void paintOverlay(QPainter& painter) const;
   void paintLines(QPainter& painter, qint64 query, qint64 key, QPointF away, const QColor& color) const;
   void paintGroup(QPainter& painter) const;
+  void paintFocus(QPainter& painter) const;
   void paintBusy(QPainter& painter) const;
 
   QCustomPlot& m_plot;

@@ -82,6 +82,8 @@ class SquareView final : public QWidget {
   void wheelEvent(QWheelEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
   void leaveEvent(QEvent* event) override;
+  void focusInEvent(QFocusEvent* event) override;
+  void focusOutEvent(QFocusEvent* event) override;
   bool event(QEvent* event) override;
 
  private:
@@ -120,6 +122,7 @@ class SquareView final : public QWidget {
   void endMotion();
   [[nodiscard]] bool canMove() const;
   void updateOverlay();
+  void showFocus(bool keyboard);
   void updateGroup();
   [[nodiscard]] qint64 queryAt(qint64 place) const;
   [[nodiscard]] qint64 keyAt(qint64 place) const;
@@ -166,6 +169,7 @@ class SquareView final : public QWidget {
   ViewStyle m_style;
   PlotTheme m_theme;
   QTimer m_busyTimer;
+  bool m_keyboard = false;  // who has the focus came by the keyboard, or used it here
   Drag m_drag = Drag::None;
   QPointF m_dragStart;
   QRectF m_dragViewport;

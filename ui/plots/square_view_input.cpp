@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/plots/qcp_support.h"
 #include "ui/plots/square_view.h"
 #include "ui/state/view_link.h"
 
@@ -133,6 +134,7 @@ void SquareView::wheelEvent(QWheelEvent* event) {
 
 void SquareView::keyPressEvent(QKeyEvent* event) {
   if (!m_link || !m_exploration) return QWidget::keyPressEvent(event);
+  if (hasFocus()) showFocus(true);
   const qint64 step = event->modifiers().testFlag(Qt::ShiftModifier) ? 10 : 1;
   const QPointF center = m_square->content.viewport.center();
   switch (event->key()) {
@@ -178,6 +180,27 @@ void SquareView::moveSelection(qint64 queries, qint64 keys) {
   if (static_cast<double>(query) < view.top()) moved.moveTop(static_cast<double>(query));
   if (static_cast<double>(query + 1) > view.bottom()) moved.moveBottom(static_cast<double>(query + 1));
   m_link->setViewport(moved);
+}
+
+// A click says by itself where the keys go from there on; a ring is for who walks by the keyboard.
+void SquareView::showFocus(bool keyboard) {
+  m_keyboard = keyboard;
+  const bool ring = hasFocus() && keyboard;
+  if (m_square->overlay.focused == ring) return;
+  m_square->overlay.focused = ring;
+  replotOverlay(*m_plot);
+}
+
+void SquareView::focusInEvent(QFocusEvent* event) {
+  QWidget::focusInEvent(event);
+  const Qt::FocusReason reason = event->reason();
+  const bool returns = reason == Qt::ActiveWindowFocusReason || reason == Qt::PopupFocusReason;
+  showFocus(returns ? m_keyboard : reason != Qt::MouseFocusReason);
+}
+
+void SquareView::focusOutEvent(QFocusEvent* event) {
+  QWidget::focusOutEvent(event);
+  showFocus(m_keyboard);
 }
 
 void SquareView::leaveEvent(QEvent* event) {
