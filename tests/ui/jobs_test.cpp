@@ -9,10 +9,13 @@
 #include "core/inputs/recipes.h"
 #include "core/mechanisms/registry.h"
 #include "kernels/backend_registry.h"
+#include "tests/support/stand_in_device.h"
 #include "ui/jobs/compute_service.h"
 #include "ui/jobs/latest_job.h"
 #include "ui/jobs/row_reader.h"
 #include "ui/jobs/thumbnails.h"
+#include "ui/panels/pair_table.h"
+#include "ui/state/text.h"
 
 using namespace attnscope;
 
@@ -55,15 +58,16 @@ class JobsTest final : public QObject {
     QList<int> arrived;
     LatestJob job(&pool, &receiver);
     job.start(
-        [&](const JobContext&) {
+        [&](const JobContext&) -> Result<int> {
           firstRuns.release();
           firstMayEnd.acquire();
           firstEnded.release();
           return 1;
         },
-        [&](int value) { arrived << value; });
+        [&](const Result<int>& value) { arrived << value.value_or(0); });
     firstRuns.acquire();
-    job.start([](const JobContext&) { return 2; }, [&](int value) { arrived << value; });
+    job.start([](const JobContext&) -> Result<int> { return 2; },
+              [&](const Result<int>& value) { arrived << value.value_or(0); });
     QTRY_COMPARE(arrived, QList<int>{2});
     QVERIFY(!job.isRunning());
     firstMayEnd.release();
@@ -79,9 +83,11 @@ class JobsTest final : public QObject {
     QObject receiver;
     QList<int> arrived;
     LatestJob job(&pool, &receiver);
-    job.start([](const JobContext&) { return 1; }, [&](int value) { arrived << value; });
+    job.start([](const JobContext&) -> Result<int> { return 1; },
+              [&](const Result<int>& value) { arrived << value.value_or(0); });
     pool.waitForDone();  // the result waits in the queue of events
-    job.start([](const JobContext&) { return 2; }, [&](int value) { arrived << value; });
+    job.start([](const JobContext&) -> Result<int> { return 2; },
+              [&](const Result<int>& value) { arrived << value.value_or(0); });
     QTRY_COMPARE(arrived, QList<int>{2});
   }
 
@@ -94,13 +100,13 @@ class JobsTest final : public QObject {
     bool delivered = false;
     LatestJob job(&pool, &receiver);
     job.start(
-        [&](const JobContext& context) {
+        [&](const JobContext& context) -> Status {
           runs.release();
           goOn.acquire();
           stopped = context.isCancelled();
-          return 0;
+          return {};
         },
-        [&](int) { delivered = true; });
+        [&](const Status&) { delivered = true; });
     runs.acquire();
     job.cancel();
     QVERIFY(!job.isRunning());
@@ -117,14 +123,60 @@ class JobsTest final : public QObject {
     QThread* worked = nullptr;
     QThread* delivered = nullptr;
     LatestJob job(&pool, &receiver);
-    job.start([](const JobContext&) { return QThread::currentThread(); },
-              [&](QThread* thread) {
-                worked = thread;
+    job.start([](const JobContext&) -> Result<QThread*> { return QThread::currentThread(); },
+              [&](const Result<QThread*>& thread) {
+                worked = thread.value_or(nullptr);
                 delivered = QThread::currentThread();
               });
     QTRY_VERIFY(delivered);
     QCOMPARE(delivered, QThread::currentThread());
     QVERIFY(worked != delivered);
+  }
+
+  // What a worker throws would end the program.
+  void whatAJobThrowsIsItsError() {
+    QThreadPool pool;
+    QObject receiver;
+    LatestJob job(&pool, &receiver);
+    QStringList errors;
+    const auto note = [&](const Status& status) { errors << toQ(status.error().message); };
+    job.start([](const JobContext&) -> Status { throw std::bad_alloc(); }, note);
+    QTRY_COMPARE(errors.size(), 1);
+    QVERIFY(errors[0].contains(QStringLiteral("memory")) && !job.isRunning());
+    job.start([](const JobContext&) -> Status { throw std::runtime_error("too odd"); }, note);
+    QTRY_COMPARE(errors.size(), 2);
+    QVERIFY(errors[1].contains(QStringLiteral("too odd")));
+  }
+
+  void devicesThatCannotBeListedAreSaid() {
+    Document document;
+    DeviceRegistry registry;
+    registry.all = []() -> std::vector<DeviceInfo> { throw std::runtime_error("no driver"); };
+    ComputeService service(&document, registry);
+    QSignalSpy failed(&service, &ComputeService::devicesFailed);
+    service.begin();
+    QTRY_COMPARE(failed.count(), 1);
+    QVERIFY(failed[0][0].toString().contains(QStringLiteral("no driver")));
+  }
+
+  void aColumnThatCannotBeReadSaysWhy() {
+    const auto input = makeRecipe("clustered:n=40,d=8,heads=1");
+    const auto good = explore(specOf("full"), *input, **findBackend("cpu"));
+    QVERIFY(good);
+    auto bad = std::make_shared<Exploration>(**explorePattern(specOf("full"), *input));
+    Plan plan = bad->call.plan->plan();
+    plan.support = {makePattern(40, 40, [](Index, RunList&) { throw std::bad_alloc(); })};
+    bad->call.plan = *FrozenPlan::freeze(plan, {}, Tiles::Later);
+    RowReader reader;
+    QSignalSpy changed(&reader, &RowReader::readingChanged);
+    reader.ask({bad, *good}, 0, 5, 3);
+    QVERIFY(changed.wait());
+    QVERIFY(reader.reading().columns[0].error.contains(QStringLiteral("memory")));
+    QVERIFY(!reader.reading().columns[0].available);
+    QVERIFY(reader.reading().columns[1].available && reader.reading().columns[1].error.isEmpty());
+    PairTable table;
+    table.setReading(reader.reading());
+    QVERIFY(table.text().contains(reader.reading().columns[0].error));
   }
 
   void theServiceComputesKeepsAndRemembers() {
@@ -168,7 +220,65 @@ class JobsTest final : public QObject {
     QCOMPARE(service.column(0).exploration, pattern);
   }
 
+  // The first try fails on its device and leaves the pattern; the second becomes the column's.
   void aPassOnAPatternBecomesTheColumns() {
+    // A pass that its pattern does not wait for, whatever the machine: each length takes four times the last.
+    std::string source;
+    double seconds = 0.0;
+    for (Index n = 1024; seconds < 0.3; n *= 2) {
+      source = "clustered:n=" + std::to_string(n) + ",d=64,heads=1";
+      seconds = (*explorePattern(specOf("full"), *makeRecipe(source)))->estimate.seconds;
+    }
+    attnscope::testing::StandInDevice device;
+    device.fails = true;
+    DeviceRegistry registry;
+    registry.all = [&] { return std::vector<DeviceInfo>{device.info()}; };
+    registry.find = [&](const std::string&) -> Result<const Backend*> { return &device; };
+    Document document;
+    document.setSource(toQ(source));
+    document.setColumns({specOf("full")}, QStringLiteral("start"));
+    ComputeService service(&document, registry);
+    service.begin();
+    QTRY_VERIFY_WITH_TIMEOUT(!service.column(0).passError.isEmpty(), 20000);
+    QCOMPARE(passSentence(service.column(0)), QStringLiteral("The device was lost."));
+    QVERIFY(service.isIdle() && service.column(0).isCurrent());
+    const ExplorationPtr pattern = service.column(0).exploration;
+    QVERIFY(!pattern->hasPass());
+
+    device.fails = false;
+    service.requestPass(0);
+    QVERIFY(service.column(0).passBusy && !service.isIdle());
+    QTRY_VERIFY_WITH_TIMEOUT(service.isIdle(), 60000);
+    QVERIFY(service.column(0).isCurrent() && service.column(0).passError.isEmpty());
+    QVERIFY(service.column(0).exploration->hasPass());
+    QCOMPARE(service.column(0).exploration->id, pattern->id);
+    QVERIFY(service.hasInsides(0));
+  }
+
+  // A pattern that was known before has no insides; those under way belong to what it replaces.
+  void aPatternStopsTheInsidesBeforeIt() {
+    Document document;
+    document.setSource(QStringLiteral("clustered:n=1048576,d=16,heads=1"));
+    document.setColumns({specOf("longformer:window=524288,globals=none")}, QStringLiteral("start"));
+    ComputeService service(&document);
+    service.begin();
+    QTRY_VERIFY_WITH_TIMEOUT(service.isIdle() && service.column(0).isCurrent(), 20000);
+    const ExplorationPtr pattern = service.column(0).exploration;
+    QVERIFY(!pattern->hasPass());
+    bool undone = false;
+    connect(&service, &ComputeService::insidesUpdated, &document, [&] {
+      if (service.column(0).insidesBusy && !std::exchange(undone, true)) document.undoStack()->undo();
+    });
+    document.setParam(0, "window", "2");
+    QTRY_VERIFY_WITH_TIMEOUT(undone, 60000);
+    QCOMPARE(service.column(0).exploration, pattern);
+    QVERIFY(!service.column(0).insidesBusy && service.isIdle());
+    service.shutDown();
+    QCoreApplication::processEvents();
+    QVERIFY(!service.column(0).insides && service.column(0).insidesShown.isEmpty());
+  }
+
+  void aSecondPassIsNotRun() {
     Document document;
     document.setSource(QStringLiteral("clustered:n=48,d=16,heads=2"));
     document.setColumns({specOf("full")}, QStringLiteral("start"));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/export/figure_writer.h"
 
-#include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
 
 namespace attnscope {
@@ -26,15 +25,12 @@ void FigureWriter::cancel() {
 void FigureWriter::start(const FigureSpec& spec, const QString& path) {
   cancel();
   m_path = path;
-  m_job.start(
-      [spec, path](const JobContext& job) {
-        return guarded([&] { return PreparedFigure::make(spec, path, job); });
-      },
-      [this](const Result<PreparedFigure>& figure) {
-        if (!figure) return finish(tl::unexpected<Error>(figure.error()));
-        m_figure = *figure;
-        m_next.start();
-      });
+  m_job.start([spec, path](const JobContext& job) { return PreparedFigure::make(spec, path, job); },
+              [this](const Result<PreparedFigure>& figure) {
+                if (!figure) return finish(tl::unexpected<Error>(figure.error()));
+                m_figure = *figure;
+                m_next.start();
+              });
 }
 
 void FigureWriter::paintNext() {
@@ -44,7 +40,7 @@ void FigureWriter::paintNext() {
   m_next.stop();
   m_figure.reset();
   if (!more) return finish(tl::unexpected<Error>(more.error()));
-  m_job.start([figure](const JobContext& job) { return guarded([&] { return figure.save(job); }); },
+  m_job.start([figure](const JobContext& job) { return figure.save(job); },
               [this](const Status& saved) { finish(saved); });
 }
 

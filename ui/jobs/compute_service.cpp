@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/base/units.h"
-#include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
 
 namespace attnscope {
@@ -35,11 +34,9 @@ struct ChosenDevice {
 
 Result<ExplorationPtr> computeColumn(const MechanismSpec& spec, const LoadedInput& input,
                                      const ChosenDevice& device, const JobContext& job) {
-  return guarded([&]() -> Result<ExplorationPtr> {
-    ATTN_ASSIGN(planned, explorePattern(spec, input.input, {}, job));
-    if (!planned->estimate.runsUnasked() || planned->estimate.seconds > kPatternFirst) return planned;
-    return device.runPass(planned, job);
-  });
+  ATTN_ASSIGN(planned, explorePattern(spec, input.input, {}, job));
+  if (!planned->estimate.runsUnasked() || planned->estimate.seconds > kPatternFirst) return planned;
+  return device.runPass(planned, job);
 }
 
 }  // namespace
@@ -101,12 +98,17 @@ void ComputeService::shutDown() {
 
 void ComputeService::begin() {
   readInput();
-  m_deviceJob.start([all = m_registry.all](const JobContext&) { return all(); },
-                    [this](std::vector<DeviceInfo> devices) { devicesArrived(std::move(devices)); });
+  m_deviceJob.start(
+      [all = m_registry.all](const JobContext&) -> Result<std::vector<DeviceInfo>> { return all(); },
+      [this](Result<std::vector<DeviceInfo>> devices) { devicesArrived(std::move(devices)); });
 }
 
-void ComputeService::devicesArrived(std::vector<DeviceInfo> devices) {
-  m_devices = std::move(devices);
+void ComputeService::devicesArrived(Result<std::vector<DeviceInfo>> devices) {
+  if (!devices) {
+    Q_EMIT devicesFailed(toQ(devices.error().message));
+    return;
+  }
+  m_devices = std::move(*devices);
   setDeviceChoice(possible(m_choice));
   Q_EMIT devicesKnown();
   noteActivity();
@@ -194,6 +196,11 @@ QString ComputeService::insidesKey(const ColumnResult& column) const {
   return QStringLiteral("%1#%2").arg(column.shown).arg(head());
 }
 
+bool ComputeService::hasInsides(int column) const {
+  const ColumnResult& result = m_columns[static_cast<std::size_t>(column)];
+  return result.insides && result.insidesShown == insidesKey(result);
+}
+
 void ComputeService::forgetColumn(int column) {
   const auto at = static_cast<std::size_t>(column);
   m_columnJobs[at]->cancel();
@@ -231,6 +238,8 @@ void ComputeService::request(int column) {
   result.passBusy = false;
   result.fault.reset();
   m_columnJobs[at]->cancel();
+  m_insidesJobs[at]->cancel();
+  result.insidesBusy = false;
   if (const ExplorationPtr* known = m_explorations.object(key)) {
     m_pending[at] = false;
     settleColumn(column, key, *known);
@@ -238,8 +247,6 @@ void ComputeService::request(int column) {
     return;
   }
   result.busy = true;
-  m_insidesJobs[at]->cancel();
-  result.insidesBusy = false;
   if (!result.exploration) {
     startColumn(column);
   } else {
@@ -282,13 +289,11 @@ void ComputeService::requestPass(int column) {
   if (!target.isCurrent() || target.exploration->hasPass() || target.passBusy) return;
   target.passBusy = true;
   target.passError.clear();
-  m_columnJobs[at]->start(
-      [planned = target.exploration, device = ChosenDevice{m_registry, m_choice}](const JobContext& job) {
-        return guarded([&] { return device.runPass(planned, job); });
-      },
-      [this, column, key = target.shown](const Result<ExplorationPtr>& result) {
-        passArrived(column, key, result);
-      });
+  m_columnJobs[at]->start([planned = target.exploration, device = ChosenDevice{m_registry, m_choice}](
+                              const JobContext& job) { return device.runPass(planned, job); },
+                          [this, column, key = target.shown](const Result<ExplorationPtr>& result) {
+                            passArrived(column, key, result);
+                          });
   Q_EMIT columnUpdated(column);
   noteActivity();
 }
@@ -311,6 +316,11 @@ void ComputeService::settleColumn(int column, const QString& key, ExplorationPtr
   target.passBusy = false;
   target.passError.clear();
   target.shown = key;
+  if (!target.exploration->hasPass()) {  // insides come with a pass; those of another must not stay
+    target.insides = nullptr;
+    target.insidesShown.clear();
+    target.insidesError.clear();
+  }
   if (!target.exploration->hasPass() && target.exploration->estimate.runsUnasked())
     requestPass(column);
   else
@@ -337,12 +347,9 @@ void ComputeService::requestInsides(int column) {
   }
   target.insidesBusy = true;
   m_insidesJobs[at]->start(
-      [exploration = target.exploration, head = head()](const JobContext& job) {
-        return guarded([&]() -> Result<InsidesPtr> {
-          auto panels = exploration->insides(head, job);
-          if (!panels) return tl::unexpected<Error>(panels.error());
-          return InsidesPtr(std::make_shared<const std::vector<InsidePanel>>(std::move(*panels)));
-        });
+      [exploration = target.exploration, head = head()](const JobContext& job) -> Result<InsidesPtr> {
+        ATTN_ASSIGN(panels, exploration->insides(head, job));
+        return InsidesPtr(std::make_shared<const std::vector<InsidePanel>>(std::move(panels)));
       },
       [this, column, key](const Result<InsidesPtr>& result) { insidesArrived(column, key, result); });
   Q_EMIT insidesUpdated(column);
@@ -418,16 +425,19 @@ void ComputeService::cancelAll() {
 }
 
 void ComputeService::recompute() {
+  Q_EMIT failuresForgotten();
   readInput();
   for (int i = 0; i < m_document->columnCount(); ++i) {
     ColumnResult& column = m_columns[static_cast<std::size_t>(i)];
     if (!column.isCurrent())
       column.wanted.clear();
-    else if (column.exploration->estimate.runsUnasked())
+    else if (column.exploration->estimate.runsUnasked() || !column.passError.isEmpty())
       requestPass(i);
+    if (!column.insidesError.isEmpty()) column.insidesShown.clear();
     request(i);
     requestInsides(i);
   }
+  noteActivity();
 }
 
 }  // namespace attnscope

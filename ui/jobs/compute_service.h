@@ -73,6 +73,8 @@ class ComputeService final : public QObject {
   [[nodiscard]] const ColumnResult& column(int index) const {
     return m_columns[static_cast<std::size_t>(index)];
   }
+  // Whether the column's insides are those of what it shows.
+  [[nodiscard]] bool hasInsides(int column) const;
   [[nodiscard]] bool isIdle() const;
   [[nodiscard]] std::vector<Activity> activities() const;
   // Empty until devicesKnown().
@@ -90,7 +92,7 @@ class ComputeService final : public QObject {
   // Runs the pass of a column that has a pattern only, whatever it takes.
   void requestPass(int column);
   void cancelAll();  // what was on screen stays
-  void recompute();  // forgets failures and cancelled work and asks again
+  void recompute();  // forgets failures, its own and its followers', and cancelled work, and asks again
   void shutDown();   // cancels and waits; nothing is delivered afterwards
 
  Q_SIGNALS:
@@ -100,11 +102,13 @@ class ComputeService final : public QObject {
   void insidesUpdated(int column);
   void activityChanged();
   void cancelledByUser();
+  void failuresForgotten();  // by recompute(), before it asks again
   void devicesKnown();
+  void devicesFailed(const QString& sentence);  // instead of devicesKnown(): they could not be listed
   void deviceChosen();
 
  private:
-  void devicesArrived(std::vector<DeviceInfo> devices);
+  void devicesArrived(Result<std::vector<DeviceInfo>> devices);
   void readInput();
   void inputArrived(const Result<LoadedInputPtr>& result, bool intoDocument);
   void resetColumns();

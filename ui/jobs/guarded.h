@@ -8,8 +8,8 @@
 
 namespace attnscope {
 
-// The edge where exceptions of the standard library and of Eigen become values: nothing may escape into a
-// thread pool.
+// The edge where exceptions of the standard library and of Eigen become values. Jobs stand behind it already
+// (LatestJob); it is for parts of a job that may fail without the rest.
 template <class Work>
 auto guarded(Work work) -> decltype(work()) {
   try {

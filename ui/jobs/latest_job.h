@@ -5,9 +5,11 @@
 #include <QThreadPool>
 #include <atomic>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/job_context.h"
+#include "ui/jobs/guarded.h"
 
 namespace attnscope {
 
@@ -22,10 +24,12 @@ class LatestJob {
   LatestJob(const LatestJob&) = delete;
   LatestJob& operator=(const LatestJob&) = delete;
 
-  // work(const JobContext&) -> Value on a thread of the pool; done(Value) in the receiver's thread.
+  // work(const JobContext&) -> Result<T> on a thread of the pool; done(Result<T>) in the receiver's thread.
+  // What the work throws arrives as an error: nothing escapes into the pool, where it would end the program.
   template <class Work, class Done>
   void start(Work work, Done done) {
     using Value = decltype(work(std::declval<const JobContext&>()));
+    static_assert(std::is_same_v<typename Value::error_type, Error>, "work returns a Result");
     cancel();
     const std::uint64_t ticket = m_shared->generation.load();
     m_shared->running = true;
@@ -36,7 +40,7 @@ class LatestJob {
     m_pool->start([work = std::move(work), done = std::move(done), shared = m_shared, job = m_job, ticket,
                    receiver = m_receiver]() mutable {
       if (shared->generation.load() != ticket) return;  // replaced while it stood in the queue
-      auto value = std::make_shared<Value>(work(std::as_const(job)));
+      auto value = std::make_shared<Value>(guarded([&]() -> Value { return work(std::as_const(job)); }));
       QMetaObject::invokeMethod(
           receiver,
           [value, done = std::move(done), shared, ticket]() mutable {

@@ -5,17 +5,18 @@
 #include <cmath>
 
 #include "ui/jobs/guarded.h"
+#include "ui/state/text.h"
 
 namespace attnscope {
 
 namespace {
 
-std::shared_ptr<const std::vector<float>> readBlock(const Exploration& exploration, Index head, Index query,
-                                                    Index queries, Index key, Index keys,
-                                                    const JobContext& job) {
-  const auto block = guarded([&] { return exploration.matrix->block(head, query, queries, key, keys, job); });
-  if (!block) return nullptr;
-  const auto values = block->values<float>();
+using Weights = std::shared_ptr<const std::vector<float>>;
+
+Result<Weights> readBlock(const Exploration& exploration, Index head, Index query, Index queries, Index key,
+                          Index keys, const JobContext& job) {
+  ATTN_ASSIGN(block, exploration.matrix->block(head, query, queries, key, keys, job));
+  const auto values = std::as_const(block).values<float>();
   return std::make_shared<const std::vector<float>>(values.begin(), values.end());
 }
 
@@ -33,8 +34,8 @@ ColumnReading readPattern(const Exploration& exploration, const RowReading& requ
   return reading;
 }
 
-ColumnReading readColumn(const RowReading& request, std::size_t at, const RowReading& last,
-                         const JobContext& job) {
+Result<ColumnReading> readColumn(const RowReading& request, std::size_t at, const RowReading& last,
+                                 const JobContext& job) {
   ColumnReading reading;
   const auto& exploration = request.explorations[at];
   if (!exploration || request.query < 0) return reading;
@@ -45,20 +46,31 @@ ColumnReading readColumn(const RowReading& request, std::size_t at, const RowRea
   const bool known =
       at < last.columns.size() && last.explorations[at] == exploration && last.head == request.head;
   const bool sameQuery = known && last.query == request.query;
-  reading.row = sameQuery && last.columns[at].row
-                    ? last.columns[at].row
-                    : readBlock(*exploration, request.head, request.query, 1, 0, matrix.cols(), job);
-  if (!reading.row) return reading;
+  if (sameQuery && last.columns[at].row) {
+    reading.row = last.columns[at].row;
+  } else {
+    ATTN_ASSIGN(row, readBlock(*exploration, request.head, request.query, 1, 0, matrix.cols(), job));
+    reading.row = std::move(row);
+  }
   reading.available = true;
   if (request.key < 0) return reading;
   if (request.alongQueries) {
-    const bool sameKey = known && last.key == request.key && last.columns[at].queries;
-    reading.queries = sameKey ? last.columns[at].queries
-                              : readBlock(*exploration, request.head, 0, matrix.rows(), request.key, 1, job);
+    if (known && last.key == request.key && last.columns[at].queries) {
+      reading.queries = last.columns[at].queries;
+    } else {
+      ATTN_ASSIGN(queries, readBlock(*exploration, request.head, 0, matrix.rows(), request.key, 1, job));
+      reading.queries = std::move(queries);
+    }
   }
   reading.weight = (*reading.row)[static_cast<std::size_t>(request.key)];
   reading.reason = exploration->reason(request.head, request.query, request.key);
   reading.rank = reading.weight != 0.0 ? rankOf(*reading.row, request.key) : 0;
+  return reading;
+}
+
+ColumnReading failedReading(const Error& error) {
+  ColumnReading reading;
+  reading.error = toQ(error.message);
   return reading;
 }
 
@@ -80,21 +92,28 @@ RowReader::~RowReader() {
 
 void RowReader::ask(std::vector<std::shared_ptr<const Exploration>> explorations, Index head, Index query,
                     Index key, bool alongQueries) {
-  RowReading request;
-  request.alongQueries = alongQueries;
-  request.query = query;
-  request.key = key;
-  request.head = head;
-  request.explorations = std::move(explorations);
+  const auto request = std::make_shared<RowReading>();
+  request->alongQueries = alongQueries;
+  request->query = query;
+  request->key = key;
+  request->head = head;
+  request->explorations = std::move(explorations);
   m_job.start(
-      [request = std::move(request), last = m_reading](const JobContext& job) {
-        RowReading reading = request;
-        for (std::size_t i = 0; i < request.explorations.size(); ++i)
-          reading.columns.push_back(readColumn(request, i, last, job));
+      [request, last = m_reading](const JobContext& job) -> Result<RowReading> {
+        RowReading reading = *request;
+        for (std::size_t i = 0; i < request->explorations.size(); ++i) {
+          auto column = guarded([&] { return readColumn(*request, i, last, job); });  // one fails alone
+          reading.columns.push_back(column ? std::move(*column) : failedReading(column.error()));
+        }
         return reading;
       },
-      [this](RowReading reading) {
-        m_reading = std::move(reading);
+      [this, request](Result<RowReading> reading) {
+        if (!reading) {
+          m_reading = *request;
+          m_reading.columns.assign(request->explorations.size(), failedReading(reading.error()));
+        } else {
+          m_reading = std::move(*reading);
+        }
         Q_EMIT readingChanged();
       });
 }

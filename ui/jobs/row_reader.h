@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QObject>
+#include <QString>
 #include <QThreadPool>
 #include <memory>
 #include <vector>
@@ -13,7 +14,8 @@ namespace attnscope {
 
 // What one mechanism says about one query: its whole row of weights, and why it reads one key.
 struct ColumnReading {
-  bool available = false;     // false: nothing computed, or another shape
+  bool available = false;     // false: nothing computed, another shape, or an error
+  QString error;              // why it could not be read; empty: it could
   bool patternOnly = false;   // no pass has run: the reason is known, weights are not
   bool throughSlots = false;  // of these: not read itself, but perhaps a part of a slot that is
   std::shared_ptr<const std::vector<float>> row;      // n_k weights

@@ -2,7 +2,6 @@
 #include "ui/jobs/scaling_runner.h"
 
 #include "core/base/units.h"
-#include "ui/jobs/guarded.h"
 #include "ui/plots/view_style.h"
 #include "ui/state/text.h"
 
@@ -25,15 +24,13 @@ void ScalingRunner::start(const SweepRequest& request) {
   const int run = ++m_run;
   m_job.start(
       [this, request, run](const JobContext& job) {
-        return guarded([&]() -> Result<std::vector<SweepPoint>> {
-          return runSweep(
-              request,
-              [this, run](const SweepPoint& point) {  // `this` outlives the pool
-                QMetaObject::invokeMethod(
-                    this, [this, point, run] { addPoint(point, run); }, Qt::QueuedConnection);
-              },
-              job);
-        });
+        return runSweep(
+            request,
+            [this, run](const SweepPoint& point) {  // `this` outlives the pool
+              QMetaObject::invokeMethod(
+                  this, [this, point, run] { addPoint(point, run); }, Qt::QueuedConnection);
+            },
+            job);
       },
       [this](const Result<std::vector<SweepPoint>>& result) {
         if (result) m_points = *result;

@@ -16,12 +16,10 @@ namespace {
 constexpr auto kInput = "clustered:n=32,d=16,heads=1,seed=1";
 
 Result<QImage> drawMechanism(const Mechanism& mechanism, const AttentionInput& input, const JobContext& job) {
-  return guarded([&]() -> Result<QImage> {
-    MechanismSpec spec;
-    spec.id = mechanism.card().id;
-    ATTN_ASSIGN(call, planCall(spec, input, {}, job));
-    return patternImage(*call.plan, 0);
-  });
+  MechanismSpec spec;
+  spec.id = mechanism.card().id;
+  ATTN_ASSIGN(call, planCall(spec, input, {}, job));
+  return patternImage(*call.plan, 0);
 }
 
 }  // namespace
@@ -55,20 +53,20 @@ Thumbnails::~Thumbnails() {
 
 void Thumbnails::begin() {
   m_job.start(
-      [this](const JobContext& job) {
-        const auto input = guarded([&] { return loadInput(kInput, 0, job); });
-        if (!input) return false;
+      [this](const JobContext& job) -> Status {
+        ATTN_ASSIGN(input, loadInput(kInput, 0, job));
         for (const Mechanism* mechanism : allMechanisms()) {
-          if (job.isCancelled()) return false;
-          const auto picture = drawMechanism(*mechanism, *input, job);
+          if (job.isCancelled()) return cancelled();
+          // One that fails takes only its own picture with it; added to the wall it says why.
+          const auto picture = guarded([&] { return drawMechanism(*mechanism, input, job); });
           if (!picture) continue;
           QMetaObject::invokeMethod(  // `this` outlives the pool
               this, [this, id = toQ(mechanism->card().id), image = *picture] { Q_EMIT ready(id, image); },
               Qt::QueuedConnection);
         }
-        return true;
+        return {};
       },
-      [](bool) {});
+      [](const Status&) {});
 }
 
 }  // namespace attnscope

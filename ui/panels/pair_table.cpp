@@ -21,6 +21,7 @@ constexpr int kBecause = 127;
 constexpr int kPad = 5;
 
 QString because(const ColumnReading& reading) {
+  if (!reading.error.isEmpty()) return reading.error;
   if (reading.throughSlots) return QObject::tr("through slots at most; the pass, which has not run, knows");
   if (!reading.available && !reading.patternOnly) return QObject::tr("not computed");
   const QString label = toQ(reading.reason.label);

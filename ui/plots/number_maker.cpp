@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/background.h"
+#include "ui/jobs/guarded.h"
 
 namespace attnscope {
 
@@ -232,8 +233,7 @@ void makeNumbers(NumberMaker::Shared& shared) {
       shared.quick = quick;
     }
     Status status;
-    leavingOneCore(
-        [&] { status = guardedPicture([&] { return Making(shared, request, ticket, quick).run(); }); });
+    leavingOneCore([&] { status = guarded([&] { return Making(shared, request, ticket, quick).run(); }); });
     if (status || status.error().kind == ErrorKind::Cancelled) continue;
     auto failed = std::make_shared<ViewNumbers>();
     failed->tokens = request.tokens;

@@ -3,7 +3,6 @@
 
 #include <functional>
 #include <mutex>
-#include <new>
 #include <optional>
 
 #include "ui/plots/tile_numbers.h"
@@ -33,17 +32,5 @@ struct NumberMaker::Shared {
 
 // The worker: makes what is wanted until nothing is. Any thread but the window's.
 void makeNumbers(NumberMaker::Shared& shared);
-
-// Everything but memory is reported by value; running out of it while a picture is made must not end the
-// program.
-template <class Work>
-Status guardedPicture(Work work) {
-  try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorKind::Compute,
-                "There is not enough memory for this picture. Close other programs or columns.");
-  }
-}
 
 }  // namespace attnscope

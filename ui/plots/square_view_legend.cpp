@@ -7,7 +7,6 @@
 
 #include "core/base/units.h"
 #include "core/raster/count_tiles.h"
-#include "ui/jobs/guarded.h"
 #include "ui/plots/legend_menu.h"
 #include "ui/plots/square_support.h"
 #include "ui/plots/square_view.h"
@@ -16,8 +15,7 @@ namespace attnscope {
 
 void SquareView::countLabels() {
   m_countPool.setMaxThreadCount(1);
-  m_countJob.start([pattern = m_base.support](
-                       const JobContext& job) { return guarded([&] { return labelPairs(*pattern, job); }); },
+  m_countJob.start([pattern = m_base.support](const JobContext& job) { return labelPairs(*pattern, job); },
                    [this](const Result<std::vector<std::uint64_t>>& pairs) {
                      if (pairs) {
                        m_labelPairs = *pairs;

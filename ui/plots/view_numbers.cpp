@@ -6,12 +6,12 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
-#include <new>
 
 #include "core/base/digest.h"
 #include "kernels/difference.h"
 #include "kernels/explore.h"
 #include "kernels/reordered_matrix.h"
+#include "ui/jobs/guarded.h"
 #include "ui/plots/number_maker.h"
 
 namespace attnscope {
@@ -151,7 +151,7 @@ ViewNumbersPtr computeNumbers(const NumberRequest& request, const JobContext& jo
   numbers->tokens = request.tokens;
   numbers->slotWindow = request.slotWindow;
   numbers->complete = true;
-  const Status status = guardedPicture([&]() -> Status {
+  const Status status = guarded([&]() -> Status {
     if (request.source.support) ATTN_TRY(count(request, *numbers, job));
     if (!request.source.weights || numbers->tokens.isEmpty()) return {};
     ATTN_ASSIGN(weights, request.source.weights(numbers->tokens, request.reduce, job));
