@@ -46,7 +46,7 @@ FigureSpec MainWindow::figureOf(const std::vector<int>& columns) const {
     FigureColumn column;
     column.title = columnTitle(state.columns[static_cast<std::size_t>(i)]);
     column.exploration = result.exploration;
-    column.reach = m_reach->of(i).reach;
+    column.reach = m_reach->of(i).value;
     column.baseline = m_baselines->of(i).exploration;
     column.ownScale = state.views[static_cast<std::size_t>(i)].ownScale;
     // The wall shows one of the pictures at a time; so does the figure of a wall. A column alone shows all.

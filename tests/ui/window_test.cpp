@@ -77,13 +77,13 @@ class WindowTest final : public QObject {
   void followsPatternsOverLayers() {
     QTest::keyClick(m_window.get(), Qt::Key_4, Qt::ControlModifier);
     QVERIFY(document()->state().rows.reach);
-    for (int i = 0; i < 4; ++i) QTRY_VERIFY(m_window->reach()->of(i).reach);
+    for (int i = 0; i < 4; ++i) QTRY_VERIFY(m_window->reach()->of(i).value);
     Panel* shown = m_window->wall()->panel(1, PanelKind::Reach);
     QVERIFY(shown->isVisible());
     QTRY_VERIFY(shown->isSettled());
     m_window->findChild<QAction*>(QStringLiteral("layers2"))->trigger();
-    QTRY_VERIFY(m_window->reach()->of(1).reach);
-    QCOMPARE(m_window->reach()->of(1).reach->layers, Index{2});
+    QTRY_VERIFY(m_window->reach()->of(1).value);
+    QCOMPARE(m_window->reach()->of(1).value->layers, Index{2});
     m_window->link()->setSelected(60, 2);
     QTRY_VERIFY(m_window->inspector()->text().contains(QStringLiteral("Layers needed: A 1")));
     QTest::keyClick(m_window.get(), Qt::Key_4, Qt::ControlModifier);

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/jobs/baseline_service.h"
 
-#include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
 
 namespace attnscope {
-
-namespace {
-
-// What full attention on the wall's input depends on.
-QString fullKey(const Exploration& other) {
-  return QStringLiteral("%1|%2|%3")
-      .arg(other.input.digest, 16, 16)
-      .arg(other.call.options.causal ? 1 : 0)
-      .arg(static_cast<int>(other.options.precision));
-}
-
-}  // namespace
 
 BaselineService::BaselineService(const Document* document, const ComputeService* service,
                                  std::shared_ptr<FullAttention> fulls, QObject* parent)
     : QObject(parent), m_document(document), m_service(service), m_fulls(std::move(fulls)) {
   m_pool.setMaxThreadCount(1);
   connect(service, &ComputeService::columnUpdated, this, &BaselineService::next);
+  connect(service, &ComputeService::failuresForgotten, this, [this] {
+    m_failed.reset();
+    next();
+  });
   connect(document, &Document::viewsChanged, this, &BaselineService::next);
 }
 
@@ -49,6 +40,7 @@ BaselineResult BaselineService::pinned(int baseline, int column) const {
   result.name = tr("column %1").arg(columnLetter(baseline));
   result.shortName = columnLetter(baseline);
   if (baseline == column) {
+    result.isBaseline = true;
     result.why = tr("This column is the baseline. The others show what they differ from it.");
     return result;
   }
@@ -85,6 +77,7 @@ BaselineResult BaselineService::found(int column) const {
     return result;
   }
   if (isFullFor(*own, *own)) {
+    result.isBaseline = true;
     result.why = tr("This is full attention itself, which the others are compared with.");
   } else if (ExplorationPtr full = m_fulls->known(*own)) {
     result.exploration = std::move(full);
@@ -99,30 +92,35 @@ BaselineResult BaselineService::found(int column) const {
   return result;
 }
 
+bool BaselineService::isAsked(const FullKey& key) const {
+  for (int i = 0; i < m_document->columnCount(); ++i)
+    if (const ExplorationPtr& own = m_service->column(i).exploration; own && fullKey(*own) == key)
+      return true;
+  return false;
+}
+
 void BaselineService::next() {
   if (!m_wanted) return;
+  if (m_failed && !isAsked(*m_failed)) m_failed.reset();
   for (int i = 0; i < m_document->columnCount(); ++i) Q_EMIT updated(i);
   ExplorationPtr missing;
   for (int i = 0; i < m_document->columnCount() && !missing; ++i)
     if (const BaselineResult result = of(i); result.busy && baselineColumn(m_document->state()) < 0)
       missing = m_service->column(i).exploration;
   if (!missing) return m_job.cancel();
-  const QString key = fullKey(*missing);
+  const FullKey key = fullKey(*missing);
   if (m_job.isRunning() && m_asked == key) return;
   m_asked = key;
-  m_job.start(
-      [missing](const JobContext& job) {
-        return guarded([&] { return FullAttention::make(*missing, job); });
-      },
-      [this, key](const Result<ExplorationPtr>& result) {
-        if (result) {
-          m_fulls->remember(*result);
-        } else {
-          m_failed = key;
-          m_failure = toQ(result.error().message);
-        }
-        next();
-      });
+  m_job.start([missing](const JobContext& job) { return FullAttention::make(*missing, job); },
+              [this, key](const Result<ExplorationPtr>& result) {
+                if (result) {
+                  m_fulls->remember(*result);
+                } else {
+                  m_failed = key;
+                  m_failure = toQ(result.error().message);
+                }
+                next();
+              });
 }
 
 }  // namespace attnscope

@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <QThreadPool>
+#include <optional>
 
 #include "ui/jobs/full_attention.h"
 #include "ui/jobs/latest_job.h"
@@ -12,6 +13,7 @@ namespace attnscope {
 // What a column is held against.
 struct BaselineResult {
   ExplorationPtr exploration;  // null: none yet, or never
+  bool isBaseline = false;     // never, since the column is what the others are held against
   QString name;                // "full attention", "column A"
   QString shortName;           // "full", "A"
   QString why;                 // a sentence where there is none and none will come
@@ -19,7 +21,8 @@ struct BaselineResult {
 };
 
 // The pinned column, or full attention on the same input with the same mask, which is computed on a thread of
-// its own if it stands nowhere on the wall, as long as somebody wants it. GUI thread only.
+// its own if it stands nowhere on the wall, as long as somebody wants it; recompute() tries again what
+// failed. GUI thread only.
 class BaselineService final : public QObject {
   Q_OBJECT
 
@@ -39,6 +42,7 @@ class BaselineService final : public QObject {
 
  private:
   void next();
+  [[nodiscard]] bool isAsked(const FullKey& key) const;
   [[nodiscard]] BaselineResult pinned(int baseline, int column) const;
   [[nodiscard]] BaselineResult found(int column) const;
 
@@ -48,9 +52,9 @@ class BaselineService final : public QObject {
   bool m_wanted = false;
   QThreadPool m_pool;
   LatestJob m_job{&m_pool, this};
-  QString m_asked;    // input and mask for which full attention is being computed
-  QString m_failed;   // and for which it failed last,
-  QString m_failure;  // with this sentence
+  FullKey m_asked;                  // for which full attention is being computed
+  std::optional<FullKey> m_failed;  // for which it failed, while a column still asks for it,
+  QString m_failure;                // with this sentence
 };
 
 }  // namespace attnscope

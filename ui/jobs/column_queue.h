@@ -2,33 +2,40 @@
 #pragma once
 
 #include <QCache>
+#include <QHash>
 #include <QThreadPool>
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "ui/jobs/compute_service.h"
-#include "ui/jobs/guarded.h"
 #include "ui/jobs/latest_job.h"
 #include "ui/state/text.h"
 
 namespace attnscope {
 
+// What is known about one thing of a column.
+template <class Value>
+struct ColumnAnswer {
+  ExplorationRef exploration;  // what it is about
+  Value value{};               // null: not known
+  QString why;                 // a sentence where it is not known and is not being worked out
+  bool busy = false;           // it is, or will be
+};
+
 // Works out one thing about each column, one column after the other on a thread of its own, and keeps what
-// was found by its key. GUI thread only.
+// was found by its key; a failure is kept only as long as some column asks the same question. GUI thread
+// only.
 template <class Value>
 class ColumnQueue {
  public:
   struct Question {
     QString key;  // empty: nothing to ask
-    ExplorationPtr exploration;
+    ExplorationRef exploration;
     std::function<Result<Value>(const JobContext&)> work;
   };
-  struct Answer {
-    ExplorationPtr exploration;  // what it is about
-    Value value{};
-    QString why;  // a sentence where there is no value
-  };
+  using Answer = ColumnAnswer<Value>;
 
   ColumnQueue(QObject* receiver, int kept) : m_job(&m_pool, receiver) {
     m_pool.setMaxThreadCount(1);
@@ -39,33 +46,38 @@ class ColumnQueue {
   // Starts the first question that is not answered yet, unless it or another of them is being worked on.
   // `answered` is called after each answer and may ask again.
   void ask(std::vector<Question> questions, std::function<void()> answered) {
+    m_failed.removeIf([&](const std::pair<const QString&, Answer&>& failure) {
+      return std::none_of(questions.begin(), questions.end(),
+                          [&](const Question& question) { return question.key == failure.first; });
+    });
     for (const Question& question : questions)
       if (m_job.isRunning() && !m_running.isEmpty() && question.key == m_running) return;
     cancel();
     for (Question& question : questions) {
-      if (question.key.isEmpty() || m_known.contains(question.key)) continue;
+      if (question.key.isEmpty() || m_known.contains(question.key) || m_failed.contains(question.key))
+        continue;
       m_running = question.key;
-      m_job.start([work = std::move(question.work)](
-                      const JobContext& job) { return guarded([&] { return work(job); }); },
-                  [this, key = question.key, exploration = question.exploration,
-                   answered](const Result<Value>& result) {
-                    m_running.clear();
-                    auto answer = std::make_unique<Answer>();
-                    answer->exploration = exploration;
-                    if (result)
-                      answer->value = *result;
-                    else
-                      answer->why = toQ(result.error().message);
-                    m_known.insert(key, answer.release());
-                    answered();
-                  });
+      m_job.start(std::move(question.work), [this, key = question.key, exploration = question.exploration,
+                                             answered](const Result<Value>& result) {
+        m_running.clear();
+        if (result)
+          m_known.insert(key, new Answer{exploration, *result, {}, false});
+        else
+          m_failed.insert(key, {exploration, {}, toQ(result.error().message), false});
+        answered();
+      });
       return;
     }
   }
 
-  [[nodiscard]] const Answer* known(const QString& key) const {
-    return key.isEmpty() ? nullptr : m_known.object(key);
+  // Of the question with that key; `wanted`: somebody asks or will ask it.
+  [[nodiscard]] Answer answer(const QString& key, bool wanted) const {
+    if (key.isEmpty()) return {};
+    if (const Answer* known = m_known.object(key)) return *known;
+    if (const auto failure = m_failed.constFind(key); failure != m_failed.constEnd()) return *failure;
+    return {{}, {}, {}, wanted};
   }
+  void forgetFailures() { m_failed.clear(); }
   [[nodiscard]] bool isRunning() const { return m_job.isRunning(); }
   void cancel() {
     m_job.cancel();
@@ -81,6 +93,7 @@ class ColumnQueue {
   LatestJob m_job;
   QString m_running;
   QCache<QString, Answer> m_known;
+  QHash<QString, Answer> m_failed;
 };
 
 }  // namespace attnscope

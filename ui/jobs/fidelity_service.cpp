@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "ui/jobs/guarded.h"
 #include "ui/state/text.h"
 
 namespace attnscope {
@@ -21,6 +20,7 @@ FidelityService::FidelityService(const Document* document, const ComputeService*
   m_pool.setMaxThreadCount(1);
   m_known.setMaxCost(kKeptComparisons);
   connect(service, &ComputeService::activityChanged, this, &FidelityService::giveWay);
+  connect(service, &ComputeService::failuresForgotten, this, [this] { m_failed.clear(); });
 }
 
 FidelityService::~FidelityService() {
@@ -37,20 +37,26 @@ void FidelityService::cancel() {
   m_running.clear();
 }
 
+bool FidelityService::isShown(const QString& key) const {
+  for (int i = 0; i < m_document->columnCount(); ++i)
+    if (m_service->column(i).shown == key) return true;
+  return false;
+}
+
 void FidelityService::giveWay() {
   if (!m_job.isRunning()) return;
-  bool shown = false;
-  for (int i = 0; i < m_document->columnCount(); ++i)
-    shown = shown || m_service->column(i).shown == m_running;
-  if (!shown || !m_service->isIdle()) cancel();
+  if (!isShown(m_running) || !m_service->isIdle()) cancel();
 }
 
 void FidelityService::begin() {
   if (m_job.isRunning() || !m_service->isIdle()) return;
+  m_failed.removeIf(
+      [this](const std::pair<const QString&, QString&>& failure) { return !isShown(failure.first); });
   for (int i = 0; i < m_document->columnCount(); ++i) {
     const ColumnResult& column = m_service->column(i);
     if (!column.exploration || !column.exploration->hasPass()) continue;
-    if (m_known.contains(column.shown) || !isFullAffordable(*column.exploration)) continue;
+    if (m_known.contains(column.shown) || m_failed.contains(column.shown)) continue;
+    if (!isFullAffordable(*column.exploration)) continue;
     start(column.shown, column.exploration);
     return;
   }
@@ -59,15 +65,13 @@ void FidelityService::begin() {
 Result<FidelityService::Comparison> FidelityService::compare(const ExplorationPtr& other,
                                                              const ExplorationPtr& knownFull,
                                                              const JobContext& job) {
-  return guarded([&]() -> Result<Comparison> {
-    ExplorationPtr full = knownFull;
-    if (!full) {
-      ATTN_ASSIGN(made, FullAttention::make(*other, job));
-      full = std::move(made);
-    }
-    ATTN_ASSIGN(fidelity, compareWithFull(*full, *other, kRecallOf, job));
-    return Comparison{full, fidelity};
-  });
+  ExplorationPtr full = knownFull;
+  if (!full) {
+    ATTN_ASSIGN(made, FullAttention::make(*other, job));
+    full = std::move(made);
+  }
+  ATTN_ASSIGN(fidelity, compareWithFull(*full, *other, kRecallOf, job));
+  return Comparison{full, fidelity};
 }
 
 void FidelityService::start(const QString& key, const ExplorationPtr& exploration) {
@@ -79,14 +83,12 @@ void FidelityService::start(const QString& key, const ExplorationPtr& exploratio
 
 void FidelityService::arrived(const QString& key, const Result<Comparison>& result) {
   m_running.clear();
-  auto entry = std::make_unique<FidelityResult>();
   if (result) {
-    entry->fidelity = result->fidelity;
+    m_known.insert(key, new Fidelity(result->fidelity));
     m_fulls->remember(result->full);
   } else {
-    entry->why = toQ(result.error().message);
+    m_failed.insert(key, toQ(result.error().message));
   }
-  m_known.insert(key, entry.release());
   for (int i = 0; i < m_document->columnCount(); ++i)
     if (m_service->column(i).shown == key) Q_EMIT updated(i);
   begin();
@@ -95,7 +97,8 @@ void FidelityService::arrived(const QString& key, const Result<Comparison>& resu
 FidelityResult FidelityService::of(int column) const {
   const ColumnResult& result = m_service->column(column);
   if (!result.exploration) return {};
-  if (const FidelityResult* known = m_known.object(result.shown)) return *known;
+  if (const Fidelity* known = m_known.object(result.shown)) return {*known, {}};
+  if (m_failed.contains(result.shown)) return {{}, m_failed.value(result.shown)};
   if (!isFullAffordable(*result.exploration))
     return {{}, tr("Too long to compare at once; use attnscope compare.")};
   return {{}, tr("Compared with full attention when the pictures are there.")};

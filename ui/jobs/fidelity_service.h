@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QCache>
+#include <QHash>
 #include <QObject>
 #include <QThreadPool>
 #include <optional>
@@ -20,7 +21,8 @@ struct FidelityResult {
 
 // Compares what the wall shows with full attention, one column after the other on a thread of its own. It
 // waits for begin() and gives way as soon as the compute service has work again, so that pictures never wait
-// for it. Finished comparisons are kept by (input, spec). GUI thread only.
+// for it. Finished comparisons are kept by (input, spec), failures as long as a column shows what could not
+// be compared, or until recompute(). GUI thread only.
 class FidelityService final : public QObject {
   Q_OBJECT
 
@@ -49,6 +51,7 @@ class FidelityService final : public QObject {
   [[nodiscard]] static Result<Comparison> compare(const ExplorationPtr& other,
                                                   const ExplorationPtr& knownFull, const JobContext& job);
   void giveWay();
+  [[nodiscard]] bool isShown(const QString& key) const;
   void start(const QString& key, const ExplorationPtr& exploration);
   void arrived(const QString& key, const Result<Comparison>& result);
 
@@ -58,7 +61,8 @@ class FidelityService final : public QObject {
   LatestJob m_job{&m_pool, this};
   QString m_running;  // key of what is being compared
   std::shared_ptr<FullAttention> m_fulls;
-  QCache<QString, FidelityResult> m_known;
+  QCache<QString, Fidelity> m_known;
+  QHash<QString, QString> m_failed;  // and why
 };
 
 }  // namespace attnscope

@@ -17,11 +17,13 @@ bool isFullAffordable(const Exploration& exploration) {
          kMostPairs;
 }
 
+FullKey fullKey(const Exploration& other) {
+  return {other.input.digest, other.call.options.causal, other.backend, other.options.precision};
+}
+
 bool isFullFor(const Exploration& candidate, const Exploration& other) {
-  return candidate.call.spec.id == fullFor(other.call).id &&
-         candidate.call.options.causal == other.call.options.causal && !candidate.call.options.scale &&
-         candidate.input.digest == other.input.digest &&
-         candidate.options.precision == other.options.precision;
+  return candidate.call.spec.id == fullFor(other.call).id && !candidate.call.options.scale &&
+         fullKey(candidate) == fullKey(other);
 }
 
 ExplorationPtr FullAttention::known(const Exploration& other) const {

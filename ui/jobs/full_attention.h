@@ -10,8 +10,18 @@ namespace attnscope {
 // Whether full attention beside `exploration` is work for seconds and not for minutes.
 [[nodiscard]] bool isFullAffordable(const Exploration& exploration);
 
-// Whether `candidate` is the full attention that `other` is compared with: the same input, the same mask, the
-// same precision, no scale of its own.
+// What the full attention that something is compared with depends on: the input, the mask, and where and how
+// precisely the pass was run.
+struct FullKey {
+  std::uint64_t digest = 0;
+  bool causal = false;
+  const Backend* backend = nullptr;
+  Precision precision = Precision::Fp32;
+  friend bool operator==(const FullKey&, const FullKey&) = default;
+};
+[[nodiscard]] FullKey fullKey(const Exploration& other);
+
+// Whether `candidate` is the full attention that `other` is compared with: the same key, no scale of its own.
 [[nodiscard]] bool isFullFor(const Exploration& candidate, const Exploration& other);
 
 // Full attention on the input that the wall shows, for whoever compares with it: what is on the wall or was

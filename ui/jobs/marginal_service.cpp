@@ -13,6 +13,10 @@ constexpr double kMostCells = 268435456.0;  // of one head: 2^28, n = 16,384; a 
 MarginalService::MarginalService(const Document* document, const ComputeService* service, QObject* parent)
     : QObject(parent), m_document(document), m_service(service), m_queue(this, kKeptMarginals) {
   connect(service, &ComputeService::columnUpdated, this, &MarginalService::next);
+  connect(service, &ComputeService::failuresForgotten, this, [this] {
+    m_queue.forgetFailures();
+    next();
+  });
 }
 
 void MarginalService::setWanted(bool wanted) {
@@ -24,11 +28,16 @@ void MarginalService::setWanted(bool wanted) {
     m_queue.cancel();
 }
 
+bool MarginalService::isTooLarge(int column) const {
+  const ColumnResult& result = m_service->column(column);
+  if (!result.isCurrent() || !result.exploration->matrix) return false;
+  const EffectiveMatrix& matrix = *result.exploration->matrix;
+  return static_cast<double>(matrix.rows()) * static_cast<double>(matrix.cols()) > kMostCells;
+}
+
 QString MarginalService::keyOf(int column) const {
   const ColumnResult& result = m_service->column(column);
-  if (!result.isCurrent() || !result.exploration->matrix) return {};
-  const EffectiveMatrix& matrix = *result.exploration->matrix;
-  if (static_cast<double>(matrix.rows()) * static_cast<double>(matrix.cols()) > kMostCells) return {};
+  if (!result.isCurrent() || !result.exploration->matrix || isTooLarge(column)) return {};
   return QStringLiteral("%1#%2").arg(result.shown).arg(m_service->head());
 }
 
@@ -36,7 +45,7 @@ void MarginalService::next() {
   if (!m_wanted) return;
   std::vector<ColumnQueue<MarginalsPtr>::Question> questions;
   for (int i = 0; i < m_document->columnCount(); ++i) {
-    const ExplorationPtr exploration = m_service->column(i).exploration;
+    const ExplorationRef exploration = m_service->column(i).exploration;
     questions.push_back(
         {keyOf(i), exploration,
          [exploration, head = m_service->head()](const JobContext& job) -> Result<MarginalsPtr> {
@@ -48,9 +57,10 @@ void MarginalService::next() {
   for (int i = 0; i < m_document->columnCount(); ++i) Q_EMIT updated(i);
 }
 
-MarginalsPtr MarginalService::of(int column) const {
-  const auto* answer = m_queue.known(keyOf(column));
-  return answer ? answer->value : nullptr;
+MarginalsResult MarginalService::of(int column) const {
+  MarginalsResult result = m_queue.answer(keyOf(column), m_wanted);
+  if (isTooLarge(column)) result.why = tr("not added up: the map has more than 16,384 x 16,384 weights");
+  return result;
 }
 
 }  // namespace attnscope

@@ -9,9 +9,11 @@
 namespace attnscope {
 
 using MarginalsPtr = std::shared_ptr<const Marginals>;
+// Whose sums they are, and the sums; nothing at all while the column has no map.
+using MarginalsResult = ColumnAnswer<MarginalsPtr>;
 
 // Adds up the maps of what the wall shows, by key and by query, for the head that is shown, as long as
-// somebody wants it. Kept by (input, spec, head). GUI thread only.
+// somebody wants it. Kept by (input, spec, head); recompute() tries again what failed. GUI thread only.
 class MarginalService final : public QObject {
   Q_OBJECT
 
@@ -20,15 +22,15 @@ class MarginalService final : public QObject {
 
   void setWanted(bool wanted);
   void shutDown() { m_queue.shutDown(); }
-  [[nodiscard]] MarginalsPtr of(
-      int column) const;  // null: not there (yet), or the map is too large to add up
+  [[nodiscard]] MarginalsResult of(int column) const;
   [[nodiscard]] bool isIdle() const { return !m_queue.isRunning(); }
 
  Q_SIGNALS:
   void updated(int column);
 
  private:
-  [[nodiscard]] QString keyOf(int column) const;
+  [[nodiscard]] QString keyOf(int column) const;  // empty: nothing to add up
+  [[nodiscard]] bool isTooLarge(int column) const;
   void next();
 
   const Document* m_document;

@@ -12,6 +12,10 @@ constexpr int kKeptReaches = 16;  // up to 16 MB each
 ReachService::ReachService(const Document* document, const ComputeService* service, QObject* parent)
     : QObject(parent), m_document(document), m_service(service), m_queue(this, kKeptReaches) {
   connect(service, &ComputeService::columnUpdated, this, &ReachService::next);
+  connect(service, &ComputeService::failuresForgotten, this, [this] {
+    m_queue.forgetFailures();
+    next();
+  });
   connect(document, &Document::reachChanged, this, &ReachService::next);
 }
 
@@ -33,7 +37,7 @@ void ReachService::next() {
   if (!m_wanted) return;
   std::vector<ColumnQueue<std::shared_ptr<const Reach>>::Question> questions;
   for (int i = 0; i < m_document->columnCount(); ++i) {
-    const ExplorationPtr exploration = m_service->column(i).exploration;
+    const ExplorationRef exploration = m_service->column(i).exploration;
     questions.push_back({keyOf(i), exploration,
                          [exploration, layers = m_document->state().reachLayers](const JobContext& job) {
                            return reachOverLayers(*exploration->call.plan, layers, std::nullopt, job);
@@ -44,15 +48,7 @@ void ReachService::next() {
 }
 
 ReachResult ReachService::of(int column) const {
-  ReachResult result;
-  if (const auto* answer = m_queue.known(keyOf(column))) {
-    result.exploration = answer->exploration;
-    result.reach = answer->value;
-    result.why = answer->why;
-  } else {
-    result.busy = m_wanted;
-  }
-  return result;
+  return m_queue.answer(keyOf(column), m_wanted);
 }
 
 }  // namespace attnscope

@@ -8,16 +8,13 @@
 
 namespace attnscope {
 
-// What is known about the reach of a column. While another one is computed the last stays.
-struct ReachResult {
-  ExplorationPtr exploration;  // whose reach it is
-  std::shared_ptr<const Reach> reach;
-  QString why;  // a sentence where there is none
-  bool busy = false;
-};
+// Whose reach it is, and the reach. Nothing at all while the column has nothing to follow: it computes,
+// failed or was cancelled. Who shows reaches keeps the last picture meanwhile.
+using ReachResult = ColumnAnswer<std::shared_ptr<const Reach>>;
 
 // Follows what the wall shows through the layers that the document asks for, one column after the other on a
-// thread of its own, as long as somebody wants it. Kept by (input, spec, layers). GUI thread only.
+// thread of its own, as long as somebody wants it. Kept by (input, spec, layers); recompute() tries again
+// what failed. GUI thread only.
 class ReachService final : public QObject {
   Q_OBJECT
 

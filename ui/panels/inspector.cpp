@@ -274,14 +274,14 @@ void Inspector::showHops() {
   const RowReading& reading = m_reader->reading();
   QStringList parts;
   for (int i = 0; i < m_document->columnCount(); ++i) {
-    const ReachResult result = m_reach->of(i);
-    if (!result.reach || reading.query < 0 || reading.key < 0 || reading.query >= result.reach->n ||
-        reading.key >= result.reach->n)
+    const std::shared_ptr<const Reach> reach = m_reach->of(i).value;
+    if (!reach || reading.query < 0 || reading.key < 0 || reading.query >= reach->n ||
+        reading.key >= reach->n)
       continue;
-    const Index hops = result.reach->hopsOf(reading.query, reading.key);
+    const Index hops = reach->hopsOf(reading.query, reading.key);
     const QString needed = reading.query == reading.key ? tr("itself")
                            : hops > 0                   ? QString::number(hops)
-                                                        : tr("more than %1").arg(result.reach->layers);
+                                                        : tr("more than %1").arg(reach->layers);
     parts << QStringLiteral("%1 %2").arg(columnLetter(i), needed);
   }
   m_hops->setVisible(m_document->state().rows.reach && !parts.isEmpty());
@@ -293,7 +293,7 @@ void Inspector::showSums() {
   const auto listed = [this](Index at, auto side) {
     QStringList parts;
     for (int i = 0; i < m_document->columnCount(); ++i) {
-      const MarginalsPtr sums = m_marginals->of(i);
+      const MarginalsPtr sums = m_marginals->of(i).value;
       if (!sums || at < 0 || at >= std::ssize(side(*sums))) continue;
       const auto value = static_cast<double>(side(*sums)[static_cast<std::size_t>(at)]);
       parts << QStringLiteral("%1 %2").arg(columnLetter(i)).arg(QString::number(value, 'g', 3));
@@ -307,6 +307,11 @@ void Inspector::showSums() {
   QStringList lines;
   if (!spread.isEmpty()) lines << tr("Query spreads over keys: %1").arg(spread);
   if (!received.isEmpty()) lines << tr("Key receives: %1").arg(received);
+  QMap<QString, QStringList> missing;  // columns by the reason why theirs are
+  for (int i = 0; i < m_document->columnCount(); ++i)
+    if (const QString why = m_marginals->of(i).why; !why.isEmpty()) missing[why] << columnLetter(i);
+  for (auto it = missing.cbegin(); it != missing.cend(); ++it)
+    lines << tr("Sums of %1: %2").arg(it.value().join(QStringLiteral(", ")), it.key());
   m_sums->setVisible(m_document->state().style.marginals && !lines.isEmpty());
   m_sums->setText(lines.join(QLatin1Char('\n')));
 }

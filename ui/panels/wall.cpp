@@ -288,18 +288,22 @@ void Wall::updateReach(int index) {
   Column& column = m_columns[static_cast<std::size_t>(index)];
   Panel* shown = panel(index, PanelKind::Reach);
   const ReachResult result = m_reach->of(index);
+  const ColumnResult& own = m_service->column(index);
   if (!result.why.isEmpty()) {
     shown->setError(result.why);
     column.reach = nullptr;
-  } else if (result.reach && column.reach != result.reach) {
-    column.reach = result.reach;
-    shown->setReach(result.exploration, result.reach);
+  } else if (result.value && column.reach != result.value) {
+    column.reach = result.value;
+    shown->setReach(result.exploration, result.value);
     fitRows();  // its margins follow from its labels
-  } else if (!m_service->column(index).exploration) {
-    shown->clear();
+  } else if (!own.exploration) {
+    if (!own.error.isEmpty())
+      shown->setError(own.error);
+    else
+      shown->clear();
     column.reach = nullptr;
   }
-  shown->setBusy(result.busy);
+  shown->setBusy(own.busy || result.busy);
 }
 
 void Wall::updateInsides(int index) {
@@ -387,7 +391,7 @@ void Wall::updateStyle() {
 void Wall::updateMarginals(int index) {
   if (index >= m_document->columnCount()) return;
   const bool wanted = m_document->state().style.marginals && !m_blinking;
-  panel(index, PanelKind::Map)->setMarginals(wanted ? m_marginals->of(index) : nullptr);
+  panel(index, PanelKind::Map)->setMarginals(wanted ? m_marginals->of(index).value : nullptr);
 }
 
 void Wall::setTheme(const PlotTheme& theme) {
