@@ -108,13 +108,16 @@ MainWindow::MainWindow(const QStringList& files, const DeviceRegistry& devices)
 }
 
 MainWindow::~MainWindow() {
-  // Children ask each other while they go: the workers are stopped first.
+  stopWorkers();
+}
+
+void MainWindow::stopWorkers() {
+  m_runner->cancel();  // first: where it ends, comparisons begin
   m_fidelity->shutDown();
   m_reach->shutDown();
   m_baselines->shutDown();
   m_marginals->shutDown();
   m_service->shutDown();
-  m_runner->cancel();
 }
 
 void MainWindow::buildCentre() {
@@ -181,6 +184,9 @@ void MainWindow::connectParts() {
   connect(m_service, &ComputeService::cancelledByUser, this, [this] {
     m_messages->showNote(tr("Cancelled. The pictures show what was computed before."), tr("Compute again"),
                          [this] { m_service->recompute(); });
+  });
+  connect(m_service, &ComputeService::devicesFailed, this, [this](const QString& sentence) {
+    m_messages->showError(tr("The devices of this machine could not be listed. %1").arg(sentence));
   });
   connect(m_service, &ComputeService::activityChanged, this, &MainWindow::checkSettled);
   connect(m_service, &ComputeService::insidesUpdated, this, &MainWindow::checkSettled);
@@ -269,12 +275,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   if (!maySessionGo()) return event->ignore();
   keepForNextTime();
   saveSettings();
-  m_runner->cancel();
-  m_fidelity->shutDown();
-  m_reach->shutDown();
-  m_baselines->shutDown();
-  m_marginals->shutDown();
-  m_service->shutDown();
+  stopWorkers();
   QMainWindow::closeEvent(event);
 }
 

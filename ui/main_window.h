@@ -108,6 +108,7 @@ class MainWindow final : public QMainWindow {
   QAction* addCommand(QMenu* menu, const QString& name, const QString& text, const QKeySequence& keys,
                       std::function<void()> run);
 
+  void stopWorkers();  // before the parts go, which ask each other
   void inputOpened();
   void checkSettled();
   void rebuildRecent();
@@ -125,14 +126,15 @@ class MainWindow final : public QMainWindow {
   void keepForNextTime();
   void updateTitle();
   void copyCommandLine();
+  void exportFigure(const std::vector<int>& columns, const std::vector<PanelKind>& rows, const QString& what);
   void exportWall();
+  void exportColumn(int column);
   void exportPanel(int column, PanelKind kind);
   void exportScaling();
   void runExport(FigureSpec spec, const QString& what);
   void figureWritten(const QString& path, const QString& error);
   void showPanelMenu(int column, PanelKind kind, QPoint position);
   void showHeaderMenu(int column, QPoint position);
-  [[nodiscard]] FigureSpec figureOf(const std::vector<int>& columns) const;
   [[nodiscard]] std::array<Dock*, 4> docks() const {
     return {m_leftDock, m_parameterDock, m_rightDock, m_bottomDock};
   }

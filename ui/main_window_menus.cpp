@@ -120,10 +120,8 @@ void MainWindow::buildFileMenu() {
   QAction* wallAction = addCommand(file, QStringLiteral("exportWall"), tr("Export wall…"),
                                    Qt::CTRL | Qt::Key_E, [this] { exportWall(); });
   wallAction->setIcon(glyphIcon(Glyph::Export));
-  addCommand(file, QStringLiteral("exportColumn"), tr("Export the selected column…"), {}, [this] {
-    FigureSpec spec = figureOf({m_document->selectedColumn()});
-    runExport(spec, tr("Column %1").arg(columnLetter(m_document->selectedColumn())));
-  });
+  addCommand(file, QStringLiteral("exportColumn"), tr("Export the selected column…"), {},
+             [this] { exportColumn(m_document->selectedColumn()); });
   addCommand(file, QStringLiteral("exportScaling"), tr("Export the scaling curves…"), {},
              [this] { exportScaling(); });
   file->addSeparator();

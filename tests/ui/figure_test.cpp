@@ -48,6 +48,7 @@ class FigureTest : public QObject {
   void cellsAreExactInPrint();
   void insidesAndSweepsAreDrawn();
   void narrowPagesHaveColumnsBelow();
+  void aDifferenceSaysWhatItLacks();
   void mistakesAreNamed();
   void cancelling();
   void theWindowGoesOnWhileAFigureIsPainted();
@@ -193,6 +194,17 @@ void FigureTest::narrowPagesHaveColumnsBelow() {
   const QByteArray svg = bytesOf(path(QStringLiteral("wall.svg")));
   for (const char* title : {">full<", ">linformer<", ">longformer<", ">sparse<"})
     QVERIFY2(svg.contains(title), title);
+}
+
+// A column without a baseline is not the baseline.
+void FigureTest::aDifferenceSaysWhatItLacks() {
+  FigureSpec spec = m_spec;
+  spec.rows = {PanelKind::Difference};
+  spec.columns[1].noBaseline = QStringLiteral("Too long.");
+  QVERIFY(writeFigure(spec, path(QStringLiteral("difference.svg"))));
+  const QByteArray svg = bytesOf(path(QStringLiteral("difference.svg")));
+  QCOMPARE(svg.count("the baseline"), 1);
+  QCOMPARE(svg.count("Too long."), 1);
 }
 
 void FigureTest::mistakesAreNamed() {

@@ -323,6 +323,18 @@ class WindowTest final : public QObject {
   }
 
   // The list names commands, not what they would do at the moment.
+  // A figure names parameters; while others are on the wall there is no figure.
+  void exportsOnlyWhatIsShown() {
+    document()->setParam(1, "window", "16");
+    QVERIFY(m_window->service()->column(1).busy);
+    QTimer::singleShot(0, qApp, [] {  // a dialog would wait for ever
+      if (QWidget* dialog = QApplication::activeModalWidget()) dialog->close();
+    });
+    m_window->command(QStringLiteral("exportWall"))->trigger();
+    QVERIFY2(m_window->messages()->text().contains(QStringLiteral("Column B is still being computed")),
+             qPrintable(m_window->messages()->text()));
+  }
+
   void listsItsShortcuts() {
     document()->removeColumn(3);
     QString text;

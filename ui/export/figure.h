@@ -22,8 +22,10 @@ struct FigureColumn {
   std::shared_ptr<const Exploration> exploration;
   std::vector<InsidePanel> insides;    // only read where the figure has a row of insides
   std::shared_ptr<const Reach> reach;  // only read where it has a row of reach
-  // What a row of differences takes off; null: the column is the baseline itself.
+  // What a row of differences takes off. Null: the column is the baseline itself, or `noBaseline` says why
+  // there is none, which then stands in the place of the difference.
   std::shared_ptr<const Exploration> baseline = nullptr;
+  QString noBaseline = {};
   bool ownScale = false;  // its map and difference are coloured by its own weights, and say so
 };
 

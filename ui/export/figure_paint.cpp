@@ -68,7 +68,8 @@ void FigurePage::paintSquare(QPainter& painter, const Cell& cell) const {
   }
   if (showsWeights(cell.kind) && cell.numbers && column.ownScale)
     content.scaleNote = scaleNote(styleOf(cell));
-  if (cell.kind == PanelKind::Difference && !column.baseline) content.note = QStringLiteral("the baseline");
+  if (cell.kind == PanelKind::Difference && !column.baseline)
+    content.note = column.noBaseline.isEmpty() ? QStringLiteral("the baseline") : column.noBaseline;
   square.update();
   paintPlot(painter, *plot, cell.at, cell.size);
 }

@@ -16,7 +16,6 @@
 #include "core/base/units.h"
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/compute_service.h"
-#include "ui/jobs/guarded.h"
 #include "ui/panels/heading.h"
 #include "ui/plots/insides_view.h"
 #include "ui/state/document.h"
@@ -101,7 +100,9 @@ StepView::StepView(const Document* document, const ComputeService* service, QWid
   });
   connect(document, &Document::selectionChanged, this, &StepView::request);
   connect(document, &Document::headChanged, this, &StepView::request);
-  connect(service, &ComputeService::columnUpdated, this, &StepView::request);
+  connect(service, &ComputeService::columnUpdated, this, [this](int column) {
+    if (column == m_document->selectedColumn()) request();
+  });
 }
 
 StepView::~StepView() {
@@ -163,30 +164,36 @@ void StepView::fillScreen() {
 void StepView::request() {
   if (!isVisible()) return;
   const ColumnResult& column = m_service->column(m_document->selectedColumn());
-  if (!column.exploration) return refresh();
+  if (!column.exploration) {
+    m_job.cancel();
+    m_shown.clear();
+    m_frames.clear();
+    m_error = column.error;
+    return refresh();
+  }
   const QString key = QStringLiteral("%1#%2").arg(column.shown).arg(m_service->head());
   if (key == m_shown) return;
   m_shown = key;
-  m_job.start(
-      [exploration = column.exploration, head = m_service->head()](const JobContext& job) {
-        return guarded([&] { return framesOf(*exploration, head, job); });
-      },
-      [this](Result<std::vector<StepFrame>> result) {
-        m_error = result ? QString() : toQ(result.error().message);
-        m_frames = result ? std::move(*result) : std::vector<StepFrame>{};
-        m_step = std::clamp(m_step, 0, std::max(0, static_cast<int>(m_frames.size()) - 1));
-        refresh();
-      });
+  m_job.start([exploration = column.exploration,
+               head = m_service->head()](const JobContext& job) { return framesOf(*exploration, head, job); },
+              [this, mechanism = column.exploration->call.spec.id](Result<std::vector<StepFrame>> result) {
+                m_mechanism = mechanism;
+                m_error = result ? QString() : toQ(result.error().message);
+                m_frames = result ? std::move(*result) : std::vector<StepFrame>{};
+                m_step = std::clamp(m_step, 0, std::max(0, static_cast<int>(m_frames.size()) - 1));
+                refresh();
+              });
   refresh();
 }
 
 void StepView::refresh() {
   const auto at = static_cast<std::size_t>(m_document->selectedColumn());
-  const auto found = findMechanism(m_document->state().columns[at].id);
+  const int count = static_cast<int>(m_frames.size());
+  // Frames stay until the next are there, and so does the name of whose they are.
+  const auto found = findMechanism(count > 0 ? m_mechanism : m_document->state().columns[at].id);
   const QString name = found ? toQ((*found)->card().name) : QString();
   setWindowTitle(tr("%1, step by step").arg(name));
-  const int count = static_cast<int>(m_frames.size());
-  m_back->setEnabled(m_step > 0);
+  m_back->setEnabled(count > 0 && m_step > 0);
   m_next->setEnabled(m_step + 1 < count);
   m_play->setEnabled(count > 1);
   m_slider->setEnabled(count > 1);

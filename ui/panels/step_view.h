@@ -64,6 +64,7 @@ class StepView final : public QDialog {
   LatestJob m_job{&m_pool, this};
   QString m_shown;  // key of the frames
   std::vector<StepFrame> m_frames;
+  std::string m_mechanism;  // id of whose frames they are
   QString m_error;
   int m_step = 0;
   QTimer m_player;

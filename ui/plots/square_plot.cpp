@@ -198,7 +198,7 @@ void SquarePlot::paintAround(QPainter& painter) const {
   if (content.note.isEmpty()) return;
   painter.setFont(m_metrics.font);
   painter.setPen(m_theme.secondaryText);
-  painter.drawText(QRectF(m_layout.all()), Qt::AlignCenter, content.note);
+  painter.drawText(QRectF(m_layout.all()), Qt::AlignCenter | Qt::TextWordWrap, content.note);
 }
 
 // A line of text over the data, in the upper or the lower right corner.
