@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "tests/support/shown_panel.h"
 #include "ui/plots/axis_ticks.h"
@@ -42,6 +44,7 @@ class PlotsTest : public QObject {
   void ticksBecomeTokens();
   void colorBarSaysWhatIsBelow();
   void notANumberIsNeverData();
+  void largePicturesHaveTheColoursOfSmallOnes();
   void scalingNamesItsExponents();
 };
 
@@ -89,6 +92,37 @@ void PlotsTest::messagesFitTheirPanel() {
     panel.setError(sentence);
     QVERIFY(!button->isVisible() && message->isVisible());
   }
+}
+
+// Large pictures look colours up; rows by themselves are too small for that.
+void PlotsTest::largePicturesHaveTheColoursOfSmallOnes() {
+  constexpr Index kSide = 300;
+  Tensor weights(DType::F32, {kSide, kSide});
+  const auto values = weights.mutableValues<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double size =
+        std::pow(10.0, -7.0 + 7.5 * static_cast<double>(i) / static_cast<double>(values.size()));
+    values[i] = static_cast<float>(i % 3 == 0 ? -size : i % 101 == 0 ? 0.0 : size);
+  }
+  values[77] = std::numeric_limits<float>::quiet_NaN();
+  values[78] = std::numeric_limits<float>::infinity();
+  values[79] = -0.0F;
+  values[80] = std::numeric_limits<float>::denorm_min();
+  for (const ValueScale::Kind kind :
+       {ValueScale::Kind::Log, ValueScale::Kind::Linear, ValueScale::Kind::RowMax})
+    for (const bool diverging : {false, true}) {
+      ViewStyle style;
+      style.scale.kind = kind;
+      style.scale.diverging = diverging;
+      const QImage all = weightImage(weights, style, Qt::white);
+      for (Index r = 0; r < kSide; ++r) {
+        const QImage row = weightImage(
+            Tensor::fromFloats({1, kSide},
+                               std::span(values).subspan(static_cast<std::size_t>(r * kSide), kSide)),
+            style, Qt::white);
+        QVERIFY(row == all.copy(0, static_cast<int>(r), kSide, 1));
+      }
+    }
 }
 
 void PlotsTest::windowsCoverTheViewport() {

@@ -4,7 +4,9 @@
 #include <QPainter>
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <optional>
 
 namespace attnscope {
 
@@ -34,6 +36,41 @@ QRgb colorOf(float value, const ValueScale& scale, std::span<const Rgb> map, QRg
   const Rgb c = map[static_cast<std::size_t>(std::clamp(std::lround(position * 255.0), 0L, 255L))];
   return qRgb(c.r, c.g, c.b);
 }
+
+// The same without a logarithm for most values. Numbers with the same upper half of their bits lie within a
+// hundredth of each other: where the first and the last of them have one place in the map, so have all.
+class ColorTable {
+ public:
+  static constexpr Index kWorthIt = 4096;  // values
+  ColorTable(const ValueScale& scale, std::span<const Rgb> map, QRgb unread)
+      : m_scale(scale), m_map(map), m_unread(unread) {}
+
+  QRgb of(float value) {
+    const std::uint32_t upper = std::bit_cast<std::uint32_t>(value) >> 16U;
+    QRgb& known = m_known[upper];
+    if (known == kUnknown) known = shared(upper);
+    return known == kMixed ? colorOf(value, m_scale, m_map, m_unread) : known;
+  }
+
+ private:
+  static constexpr QRgb kUnknown = 0;  // colours are opaque
+  static constexpr QRgb kMixed = 1;
+
+  [[nodiscard]] QRgb shared(std::uint32_t upper) const {
+    const auto first = std::bit_cast<float>(upper << 16U);
+    const auto last = std::bit_cast<float>((upper << 16U) | 0xFFFFU);
+    if (!std::isfinite(last) || first == 0.0F) return kMixed;
+    const auto place = [this](float value) {
+      return std::lround(m_scale.position(static_cast<double>(value)) * 255.0);
+    };
+    return place(first) == place(last) ? colorOf(first, m_scale, m_map, m_unread) : kMixed;
+  }
+
+  const ValueScale& m_scale;
+  std::span<const Rgb> m_map;
+  QRgb m_unread;
+  std::vector<QRgb> m_known = std::vector<QRgb>(std::size_t{1} << 16U, kUnknown);
+};
 
 }  // namespace
 
@@ -84,6 +121,8 @@ QImage weightImage(const Tensor& weights, const ViewStyle& style, QColor unread)
     scale.kind = ValueScale::Kind::Linear;
     scale.high = 1.0;
   }
+  std::optional<ColorTable> table;
+  if (weights.size() > ColorTable::kWorthIt) table.emplace(scale, map, unread.rgb());
   for (Index r = 0; r < rows; ++r) {
     const auto values = weights.slice<float>(r);
     float divisor = 1.0F;
@@ -94,7 +133,8 @@ QImage weightImage(const Tensor& weights, const ViewStyle& style, QColor unread)
     }
     auto* line = reinterpret_cast<QRgb*>(image.scanLine(static_cast<int>(r)));
     for (std::size_t c = 0; c < values.size(); ++c)
-      line[c] = colorOf(values[c] / divisor, scale, map, unread.rgb());
+      line[c] =
+          table ? table->of(values[c] / divisor) : colorOf(values[c] / divisor, scale, map, unread.rgb());
   }
   return image;
 }
