@@ -113,6 +113,22 @@ std::vector<float> directionsOf(const Plan& plan, Index head, Index round, Index
   return rows;
 }
 
+// How a round hashes: in one step, or in two of which each chooses among fewer directions.
+struct Hashing {
+  Index buckets = 1;  // that there are, whether taken or not
+  bool twice = false;
+};
+
+Hashing hashingOf(const Plan& plan) {
+  Hashing hashing;
+  for (const ParamTensor& param : plan.params) {
+    if (!param.name.starts_with("rotations")) continue;
+    hashing.twice = hashing.buckets > 1;
+    hashing.buckets *= 2 * param.make().dim(3);
+  }
+  return hashing;
+}
+
 // Unit queries, with the directions behind them, in the plane in which the queries vary most.
 std::vector<float> unitRows(std::span<const float> q, Index n, Index d) {
   std::vector<float> rows(q.begin(), q.begin() + n * d);
@@ -384,6 +400,7 @@ Result<std::vector<Decision>> bucketDecisions(const InsidesRequest& request, Ind
   const Rounds rounds = roundsOf(buckets, order, request.head);
   const Shape shape = request.input.shape();
   const std::vector<float> unit = unitRows(request.input.q.slice<float>(request.head), shape.nQ, shape.d);
+  const Hashing hashing = hashingOf(plan);
   std::vector<Decision> decisions;
   for (Index r = 0; r < rounds.count; ++r) {
     if (!request.job.advance(0)) return cancelled();
@@ -392,11 +409,12 @@ Result<std::vector<Decision>> bucketDecisions(const InsidesRequest& request, Ind
     hash.panels = {bucketScatter(request, rounds, unit, r), bucketSizes(rounds, r)};
     const std::vector<double>& sizes = hash.panels[1].bars;
     hash.sentence = fmt::format(
-        "Each of {} queries goes to the bucket of the random direction that it is nearest to: {} of {} "
-        "buckets "
-        "are taken, the largest by {} of them.",
-        rounds.n, std::count_if(sizes.begin(), sizes.end(), [](double size) { return size > 0.0; }),
-        sizes.size(), sizes.empty() ? 0.0 : *std::max_element(sizes.begin(), sizes.end()));
+        "Each of {} queries goes to the bucket of the {} nearest to it: {} of {} buckets are taken, the "
+        "largest by "
+        "{} queries.",
+        rounds.n, hashing.twice ? "pair of random directions" : "random direction",
+        std::count_if(sizes.begin(), sizes.end(), [](double size) { return size > 0.0; }), hashing.buckets,
+        sizes.empty() ? 0.0 : *std::max_element(sizes.begin(), sizes.end()));
     decisions.push_back(std::move(hash));
     decisions.push_back({step,
                          fmt::format("round {}: sort and cut into chunks", r + 1),

@@ -143,7 +143,7 @@ void InsidePlot::update(QSize size) {
   // Strips are short: a few rows need no square.
   if (m_panel.kind == InsidePanel::Kind::Strips && m_panel.stripGroup.rank() == 2)
     height = std::min(
-        height, static_cast<int>(m_panel.stripGroup.dim(0)) * (m_panel.stripsMove ? 8 : 4) * m_metrics.em);
+        height, static_cast<int>(m_panel.stripGroup.dim(0)) * (m_panel.stripsMove ? 12 : 4) * m_metrics.em);
   m_area = QRect(m_metrics.left, top + sums, std::max(20, width - sums), height);
   m_plot.clearPlottables();
   m_rect = placeAxisRects(m_plot, size, {m_area}).front();
