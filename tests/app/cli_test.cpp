@@ -8,34 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/array_file.h"
+#include "tests/support/run_program.h"
+
+using namespace attnscope::testing;
 
 namespace {
-
-struct Outcome {
-  int status = -1;
-  QString out;
-  QString err;
-};
-
-Outcome attnscopeIn(const QString& folder, const QStringList& arguments) {
-  QProcess process;
-  process.setWorkingDirectory(folder);
-  process.start(QStringLiteral(ATTNSCOPE_BINARY), arguments);
-  if (!process.waitForFinished(60'000)) return {};
-  const bool exited = process.exitStatus() == QProcess::NormalExit;
-  return {exited ? process.exitCode() : -1, QString::fromUtf8(process.readAllStandardOutput()),
-          QString::fromUtf8(process.readAllStandardError())};
-}
-
-QByteArray contentOf(const QString& path) {
-  QFile file(path);
-  return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
-}
-
-bool writeContent(const QString& path, const QByteArray& content) {
-  QFile file(path);
-  return file.open(QIODevice::WriteOnly) && file.write(content) == content.size();
-}
 
 double largestDifference(std::span<const float> a, std::span<const float> b) {
   double largest = 0.0;
