@@ -80,7 +80,9 @@ void MainWindow::runExport(FigureSpec spec, const QString& what) {
   ExportDialog dialog(std::move(spec), what, this);
   if (dialog.exec() != QDialog::Accepted) return;
   m_messages->showNote(tr("Writing %1…").arg(QFileInfo(dialog.path()).fileName()));
-  m_figures->start(dialog.spec(), dialog.path());
+  FigureSpec chosen = dialog.spec();
+  namePage(chosen, dialog.path());
+  m_figures->start(chosen, dialog.path());
 }
 
 void MainWindow::figureWritten(const QString& path, const QString& error) {

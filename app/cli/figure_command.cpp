@@ -69,6 +69,10 @@ class FigureCommand final : public Command {
     app.add_option("--own-scale", m_ownScale,
                    "Columns whose maps and differences are coloured by their own weights, by their numbers "
                    "from 1: 2+4");
+    app.add_option("--insides", m_insides,
+                   "Of each mechanism's insides: all pictures, or the first, as on the window's wall")
+        ->check(CLI::IsMember({"all", "first"}))
+        ->capture_default_str();
     m_figure.declarePage(app);
     m_figure.declareMaps(app);
   }
@@ -220,6 +224,7 @@ class FigureCommand final : public Command {
     column.exploration = std::move(exploration);
     if (std::find(figure.rows.begin(), figure.rows.end(), PanelKind::Insides) != figure.rows.end()) {
       ATTN_ASSIGN(insides, column.exploration->insides(m_head, job));
+      if (m_insides == "first" && insides.size() > 1) insides.resize(1);
       column.insides = std::move(insides);
     }
     if (std::find(figure.rows.begin(), figure.rows.end(), PanelKind::Reach) != figure.rows.end()) {
@@ -283,6 +288,7 @@ class FigureCommand final : public Command {
   std::string m_output;
   std::string m_baseline;
   std::string m_ownScale;
+  std::string m_insides = "all";
   std::string m_sortBy;
   unsigned m_sortedColumn = 0;  // what m_sortBy says, from 1; 0: nothing
   unsigned m_sortedOrder = 1;

@@ -9,6 +9,7 @@
 #include "ui/export/figure_of_wall.h"
 #include "ui/jobs/baseline_service.h"
 #include "ui/jobs/reach_service.h"
+#include "ui/state/command_text.h"
 #include "ui/state/text.h"
 
 using namespace attnscope;
@@ -50,6 +51,23 @@ class FigureOfWallTest final : public QObject {
     QCOMPARE(spec->columns[1].exploration, m_service->column(1).exploration);
     QVERIFY(spec->provenance.contains(QStringLiteral("Stand-in GPU, fp32;")));
     QVERIFY(spec->provenance.contains(QStringLiteral("longformer:window=8")));
+  }
+
+  // What a file's metadata say draws the same page again.
+  void theCommandNamesThePage() {
+    auto spec = figure({0, 1}, {PanelKind::Map});
+    QVERIFY(spec && spec->provenance.endsWith(kAnyOutput));
+    spec->millimetres = QSizeF(89.0, 0.0);
+    spec->theme = PlotTheme::dark();
+    FigureSpec raster = *spec;
+    namePage(*spec, QStringLiteral("/somewhere/my figure.pdf"));
+    QVERIFY2(spec->provenance.endsWith(
+                 QStringLiteral(" --size 89mm --font-pt 7 --theme dark --output 'my figure.pdf'")),
+             qPrintable(spec->provenance));
+    raster.millimetres.setHeight(60.0);
+    namePage(raster, QStringLiteral("map.PNG"));
+    QVERIFY2(raster.provenance.contains(QStringLiteral(" --size 89x60mm --dpi 300 ")),
+             qPrintable(raster.provenance));
   }
 
   void aColumnThatComputes() {

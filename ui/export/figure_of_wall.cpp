@@ -2,8 +2,10 @@
 #include "ui/export/figure_of_wall.h"
 
 #include <QCoreApplication>
+#include <QFileInfo>
 #include <algorithm>
 
+#include "core/base/shell_word.h"
 #include "core/mechanisms/registry.h"
 #include "ui/jobs/baseline_service.h"
 #include "ui/jobs/compute_service.h"
@@ -121,6 +123,20 @@ QString figureTitle(const MechanismSpec& spec) {
   QStringList parts;
   for (const auto& [id, text] : spec.params) parts << QStringLiteral("%1 = %2").arg(toQ(id), toQ(text));
   return parts.isEmpty() ? title : QStringLiteral("%1 (%2)").arg(title, parts.join(QStringLiteral(", ")));
+}
+
+void namePage(FigureSpec& figure, const QString& path) {
+  const QSizeF size = figure.millimetres;
+  QStringList words{QStringLiteral("--size"),
+                    size.height() > 0.0 ? QStringLiteral("%1x%2mm").arg(size.width()).arg(size.height())
+                                        : QStringLiteral("%1mm").arg(size.width())};
+  if (path.endsWith(QLatin1String(".png"), Qt::CaseInsensitive))
+    words << QStringLiteral("--dpi") << QString::number(figure.dpi);
+  words << QStringLiteral("--font-pt") << QString::number(figure.fontPoints);
+  if (figure.theme.background == PlotTheme::dark().background)
+    words << QStringLiteral("--theme") << QStringLiteral("dark");
+  words << QStringLiteral("--output") << toQ(shellWord(toStd(QFileInfo(path).fileName())));
+  figure.provenance.replace(kAnyOutput, words.join(QLatin1Char(' ')));
 }
 
 QString sweepProvenance(const SweepRequest& request) {

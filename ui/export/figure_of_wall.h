@@ -30,6 +30,9 @@ struct WallSources {
 // "Longformer (window = 32)"
 [[nodiscard]] QString figureTitle(const MechanismSpec& spec);
 
+// Puts the page and the file's name into the command line that the figure's metadata carry.
+void namePage(FigureSpec& figure, const QString& path);
+
 // What a figure's metadata say about measured curves: program, device, input, mechanisms.
 [[nodiscard]] QString sweepProvenance(const SweepRequest& request);
 

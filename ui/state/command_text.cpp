@@ -63,9 +63,11 @@ QString commandLineOf(const DocumentState& state, Index head, const DeviceChoice
     if (state.views[i].ownScale) own << QString::number(i + 1);
   if (!own.isEmpty() && (state.rows.map || state.rows.difference))
     words << QStringLiteral("--own-scale") << own.join(QLatin1Char('+'));
+  if (state.rows.insides && state.columns.size() > 1)
+    words << QStringLiteral("--insides") << QStringLiteral("first");
   words << QStringLiteral("--colormap") << state.style.colorMap;
   words << scaleOptions(state.style);
-  words << QStringLiteral("--output") << QStringLiteral("attention.pdf");
+  words << kAnyOutput;
   return words.join(QLatin1Char(' '));
 }
 

@@ -8,7 +8,10 @@
 
 namespace attnscope {
 
-// The command line that draws what the window shows, quoted for a shell.
+// The last words of a command line for a figure that nobody has written yet.
+inline const QString kAnyOutput = QStringLiteral("--output attention.pdf");
+
+// The command line that draws what the window shows, quoted for a shell, at the command's own page size.
 [[nodiscard]] QString commandLineOf(const DocumentState& state, Index head, const DeviceChoice& device = {});
 
 }  // namespace attnscope
