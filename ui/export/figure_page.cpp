@@ -17,6 +17,7 @@ namespace {
 constexpr double kMillimetresPerInch = 25.4;
 constexpr std::size_t kMaxInsideRows = 6;
 constexpr int kLeastSide = 4;     // of a square, in heights of the font
+constexpr int kPairSide = 6;      // of two beside each other: one below the other makes very long pages
 constexpr int kReadableSide = 8;  // that the name of a mechanism fits above
 
 // "a" ... "z", then "aa": as journals letter panels.
@@ -215,7 +216,7 @@ Status FigurePage::fitColumns(int width, int height) {
     m_side = sideThatFits(width - bar, 0);
     m_legendHeight = tallestLegend();
     if (height > 0) m_side = sideThatFits(width - bar, height);
-    const int enough = height > 0 || m_perBand == 1 ? kLeastSide : kReadableSide;
+    const int enough = height > 0 || m_perBand == 1 ? kLeastSide : m_perBand == 2 ? kPairSide : kReadableSide;
     if (m_side >= enough * m_metrics.em) return {};
   }
   if (height > 0)
