@@ -9,6 +9,7 @@
 #include "tests/support/step_case.h"
 
 using namespace attnscope;
+using attnscope::testing::addTermsOfEveryKind;
 using attnscope::testing::Case;
 using attnscope::testing::compare;
 using attnscope::testing::largestOf;
@@ -161,22 +162,7 @@ class CudaAttendTest : public QObject {
       AttendStep step = attendOver(made, raggedPattern(n, n));
       for (HeadAttend& head : step.heads) head.keyOrder = made.numbers.order(n, n);
       if (!products) step.q = step.k = kNoBuffer;
-      const Index side = 8;
-      step.terms.emplace_back(TableTerm{made.numbers.tensor({1, n + 1, n + 2}), 0.7});
-      step.terms.emplace_back(
-          OuterTerm{made.constant("a", made.numbers.tensor({2, n, (n + side - 1) / side})),
-                    made.constant("b", made.numbers.tensor({2, n, side})), 0.5});
-      LabelTerm relative;
-      relative.clip = 5;
-      relative.scores = made.constant("relative", made.numbers.tensor({2, n, 11}));
-      step.terms.emplace_back(relative);
-      LabelTerm linked;
-      linked.rule = LabelTerm::Rule::Linked;
-      linked.clip = 4;
-      linked.scores = made.constant("linked", made.numbers.tensor({1, n, 11}));
-      linked.queryLink = made.numbers.order(n, n);
-      linked.weight = -1.5;
-      step.terms.emplace_back(linked);
+      addTermsOfEveryKind(made, step, n);
       made.plan.steps.emplace_back(step);
       VERIFY_SAME_IN(precision, made);
     }

@@ -19,6 +19,7 @@ using attnscope::cuda::emulation::EmulationOptions;
 using attnscope::cuda::emulation::makeEmulatedDevice;
 using attnscope::cuda::emulation::ThreadOrder;
 using attnscope::testing::addCalls;
+using attnscope::testing::addTermsOfEveryKind;
 using attnscope::testing::Case;
 using attnscope::testing::onCpu;
 using attnscope::testing::pictureDifference;
@@ -186,24 +187,7 @@ class CudaWeightsTest : public QObject {
           };
           head.pattern = makePattern(rows, n, rule);
         }
-      if (part == 0) {
-        const Index side = 8;
-        step.terms.emplace_back(TableTerm{made.numbers.tensor({1, n + 1, n + 2}), 0.7});
-        step.terms.emplace_back(
-            OuterTerm{made.constant("a", made.numbers.tensor({2, n, (n + side - 1) / side})),
-                      made.constant("b", made.numbers.tensor({2, n, side})), 0.5});
-        LabelTerm relative;
-        relative.clip = 5;
-        relative.scores = made.constant("relative", made.numbers.tensor({2, n, 11}));
-        step.terms.emplace_back(relative);
-        LabelTerm linked;
-        linked.rule = LabelTerm::Rule::Linked;
-        linked.clip = 4;
-        linked.scores = made.constant("linked", made.numbers.tensor({1, n, 11}));
-        linked.queryLink = made.numbers.order(n, n);
-        linked.weight = -1.5;
-        step.terms.emplace_back(linked);
-      }
+      if (part == 0) addTermsOfEveryKind(made, step, n);
       merge.outs.push_back(step.out);
       merge.lses.push_back(step.lse);
       made.plan.steps.emplace_back(step);

@@ -56,6 +56,25 @@ struct Case {
   }
 };
 
+// Score terms of every kind: a table, an outer product, labels by distance and by links.
+inline void addTermsOfEveryKind(Case& made, AttendStep& step, Index n) {
+  constexpr Index kSide = 8;
+  step.terms.emplace_back(TableTerm{made.numbers.tensor({1, n + 1, n + 2}), 0.7});
+  step.terms.emplace_back(OuterTerm{made.constant("a", made.numbers.tensor({2, n, (n + kSide - 1) / kSide})),
+                                    made.constant("b", made.numbers.tensor({2, n, kSide})), 0.5});
+  LabelTerm relative;
+  relative.clip = 5;
+  relative.scores = made.constant("relative", made.numbers.tensor({2, n, 11}));
+  step.terms.emplace_back(relative);
+  LabelTerm linked;
+  linked.rule = LabelTerm::Rule::Linked;
+  linked.clip = 4;
+  linked.scores = made.constant("linked", made.numbers.tensor({1, n, 11}));
+  linked.queryLink = made.numbers.order(n, n);
+  linked.weight = -1.5;
+  step.terms.emplace_back(linked);
+}
+
 inline float largestOf(const Tensor& tensor) {
   float largest = 0.0F;
   for (const float x : tensor.values<float>())
